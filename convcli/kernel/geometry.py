@@ -1,0 +1,221 @@
+"""Sizes, pads and strides of a convolution: integers only, settled before any array is touched."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from convcli.errors import ShapeError
+
+Pair: TypeAlias = tuple[int, int]
+"""Something for the y axis, then for the x axis."""
+
+Pads: TypeAlias = tuple[int, int, int, int]
+"""Rows and columns added around an image: top, left, bottom, right."""
+
+IntOrPair: TypeAlias = int | tuple[int, int]
+PadLike: TypeAlias = int | tuple[int, int] | tuple[int, int, int, int] | Literal["same", "valid"]
+PadMode: TypeAlias = Literal["zeros", "reflect", "replicate", "circular"]
+
+PAD_MODES: tuple[PadMode, ...] = ("zeros", "reflect", "replicate", "circular")
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Where the taps of a convolution fall.
+
+    Output row i reads the rows ``i * stride + u * dilation - top`` of the input for each kernel
+    row u; ``image`` is always the side a convolution reads and ``output`` the side it writes, so
+    one geometry describes a convolution and its transpose.
+    """
+
+    image: Pair
+    kernel: Pair
+    stride: Pair
+    dilation: Pair
+    pads: Pads
+    output: Pair
+
+    def without_pads(self) -> Geometry:
+        """Return the same convolution, reading an image that has its border already."""
+        top, left, bottom, right = self.pads
+        height, width = self.image
+        extended = height + top + bottom, width + left + right
+        return replace(self, image=extended, pads=(0, 0, 0, 0))
+
+
+def span(kernel: int, dilation: int) -> int:
+    """Return the number of input rows that one output row sees: ``D (K - 1) + 1``."""
+    return dilation * (kernel - 1) + 1
+
+
+def pair(value: IntOrPair, name: str, least: int) -> Pair:
+    """Return ``value`` as (y, x), each an integer of at least ``least``; a ShapeError otherwise."""
+    items = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    numbers = _whole_numbers(items)
+    if numbers is None or len(numbers) != 2 or min(numbers) < least:
+        raise ShapeError(f"{name} must be a whole number from {least} up, or two: got {value!r}")
+    return numbers[0], numbers[1]
+
+
+def conv_output_size(
+    size: IntOrPair,
+    kernel_size: IntOrPair,
+    *,
+    stride: IntOrPair = 1,
+    pad: PadLike = 0,
+    dilation: IntOrPair = 1,
+) -> Pair:
+    """Return (H_out, W_out) of a convolution: ``floor((H + pads - (D(K-1)+1)) / S) + 1``.
+
+    ``size`` is (H, W) of the input and ``kernel_size`` (Hf, Wf); an int stands for a square.
+    A size that comes out below 1 is a :class:`ShapeError`.
+    """
+    return conv_geometry(
+        pair(size, "size", 1), pair(kernel_size, "kernel_size", 1), stride, pad, dilation
+    ).output
+
+
+def conv_transpose_output_size(
+    size: IntOrPair,
+    kernel_size: IntOrPair,
+    *,
+    stride: IntOrPair = 1,
+    pad: PadLike = 0,
+    output_padding: IntOrPair = 0,
+    dilation: IntOrPair = 1,
+) -> Pair:
+    """Return (H_out, W_out) of a transposed convolution: ``(H-1)S + D(K-1)+1 - pads + extra``.
+
+    ``extra`` is ``output_padding``; it must be smaller than the stride or the dilation.
+    A size that comes out below 1 is a :class:`ShapeError`.
+    """
+    return conv_transpose_geometry(
+        pair(size, "size", 1),
+        pair(kernel_size, "kernel_size", 1),
+        stride,
+        pad,
+        output_padding,
+        dilation,
+    ).image
+
+
+def conv_geometry(
+    image: Pair, kernel: Pair, stride: IntOrPair, pad: PadLike, dilation: IntOrPair
+) -> Geometry:
+    """Settle a convolution that reads ``image`` = (H, W)."""
+    steps, spread = pair(stride, "stride", 1), pair(dilation, "dilation", 1)
+    if isinstance(pad, str) and pad == "same":
+        top, bottom = _same_pads(image[0], kernel[0], steps[0], spread[0])
+        left, right = _same_pads(image[1], kernel[1], steps[1], spread[1])
+        pads = (top, left, bottom, right)
+    else:
+        pads = _explicit_pads(pad)
+    height, width = (
+        _conv_length(axis, image[k], pads[k] + pads[k + 2], span(kernel[k], spread[k]), steps[k])
+        for k, axis in enumerate("HW")
+    )
+    return Geometry(image, kernel, steps, spread, pads, (height, width))
+
+
+def conv_transpose_geometry(
+    size: Pair,
+    kernel: Pair,
+    stride: IntOrPair,
+    pad: PadLike,
+    output_padding: IntOrPair,
+    dilation: IntOrPair,
+) -> Geometry:
+    """Settle a transposed convolution that reads ``size``: the geometry of its convolution.
+
+    The result's ``output`` is what the transposed convolution reads and its ``image`` what it
+    writes, as the transpose swaps the two sides of a linear map.
+    """
+    steps, spread = pair(stride, "stride", 1), pair(dilation, "dilation", 1)
+    extra = pair(output_padding, "output_padding", 0)
+    for k, axis in enumerate("yx"):
+        if extra[k] and extra[k] >= max(steps[k], spread[k]):
+            raise ShapeError(
+                f"output_padding {extra[k]} along {axis} must be smaller than the stride "
+                f"{steps[k]} or the dilation {spread[k]}"
+            )
+    spans = span(kernel[0], spread[0]), span(kernel[1], spread[1])
+    if isinstance(pad, str) and pad == "same":
+        if any(extra):
+            raise ShapeError(
+                'pad="same" already settles the output size (input times stride): '
+                "leave output_padding at 0, or give the pad as numbers"
+            )
+        # The adjoint of a "same" convolution that reads an image of size · stride.
+        top, left = (max(0, spans[k] - steps[k]) // 2 for k in (0, 1))
+        bottom, right = (spans[k] - steps[k] - (top, left)[k] for k in (0, 1))
+        pads = (top, left, max(0, bottom), max(0, right))
+        image = size[0] * steps[0], size[1] * steps[1]
+    else:
+        pads = _explicit_pads(pad)
+        height, width = (
+            _transposed_length(axis, size[k], steps[k], spans[k], pads[k] + pads[k + 2], extra[k])
+            for k, axis in enumerate("HW")
+        )
+        image = height, width
+    return Geometry(image, kernel, steps, spread, pads, size)
+
+
+def _conv_length(axis: str, size: int, pads: int, spanned: int, stride: int) -> int:
+    length = (size + pads - spanned) // stride + 1
+    if length < 1:
+        raise ShapeError(
+            f"the result would be smaller than one pixel: {axis}_out = floor(({axis} + pad - "
+            f"(D·(K-1)+1)) / S) + 1 = floor(({size} + {pads} - {spanned}) / {stride}) + 1 "
+            f"= {length}; use a smaller kernel or dilation, or more pad"
+        )
+    return length
+
+
+def _transposed_length(
+    axis: str, size: int, stride: int, spanned: int, pads: int, extra: int
+) -> int:
+    length = (size - 1) * stride + spanned - pads + extra
+    if length < 1:
+        raise ShapeError(
+            f"the result would be smaller than one pixel: {axis}_out = ({axis} - 1)·S + "
+            f"D·(K-1)+1 - pad + output_padding = ({size} - 1)·{stride} + {spanned} - {pads} + "
+            f"{extra} = {length}; use less pad"
+        )
+    return length
+
+
+def _same_pads(size: int, kernel: int, stride: int, dilation: int) -> Pair:
+    """Return the pads that make the output ``ceil(size / stride)``; the odd one goes last."""
+    output = -(-size // stride)
+    total = max(0, (output - 1) * stride + span(kernel, dilation) - size)
+    return total // 2, total - total // 2
+
+
+def _explicit_pads(pad: PadLike) -> Pads:
+    if isinstance(pad, str):
+        if pad == "valid":
+            return 0, 0, 0, 0
+        items: tuple[object, ...] = ()
+    else:
+        items = tuple(pad) if isinstance(pad, (tuple, list)) else (pad, pad)
+    numbers = _whole_numbers(items)
+    if numbers is None or len(numbers) not in (2, 4) or min(numbers) < 0:
+        raise ShapeError(
+            f'pad must be "same", "valid", a whole number from 0 up, (y, x), or '
+            f"(top, left, bottom, right): got {pad!r}"
+        )
+    if len(numbers) == 2:
+        numbers *= 2
+    return numbers[0], numbers[1], numbers[2], numbers[3]
+
+
+def _whole_numbers(items: tuple[object, ...]) -> tuple[int, ...] | None:
+    """Return the items as Python ints (NumPy's are welcome, booleans are not), or None."""
+    if not items or any(isinstance(item, bool) for item in items):
+        return None
+    try:
+        return tuple(operator.index(item) for item in items)  # type: ignore[arg-type]
+    except TypeError:
+        return None

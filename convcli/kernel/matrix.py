@@ -1,0 +1,73 @@
+"""A convolution written out as the matrix it is."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convcli.errors import ShapeError
+from convcli.kernel.arrays import FloatArray, as_weight, check_channels
+from convcli.kernel.borders import check_pad_mode, source_index
+from convcli.kernel.geometry import Geometry, IntOrPair, PadLike, conv_geometry
+
+
+def conv_matrix(
+    weight: ArrayLike,
+    shape: tuple[int, int, int],
+    *,
+    stride: IntOrPair = 1,
+    pad: PadLike = 0,
+    pad_mode: str = "zeros",
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+) -> FloatArray:
+    """Return M with ``M @ x.ravel() == conv2d(x, weight, …).ravel()`` for x of ``shape``.
+
+    ``shape`` is (C, H, W); M is (F·H_out·W_out, C·H·W), of the dtype of ``weight`` (float64
+    unless that is float32), and dense: meant for small images. Its transpose is the transposed
+    convolution, ``M.T @ y.ravel() == conv_transpose2d(y, weight, …).ravel()`` with zero borders
+    and the output padding that leads back to (H, W). Raises :class:`ShapeError`.
+    """
+    given = np.asarray(weight)
+    kernel = as_weight(given, np.float32 if given.dtype == np.float32 else np.float64, groups)
+    check_pad_mode(pad_mode)
+    if len(shape) != 3 or min(shape) < 1:
+        raise ShapeError(f"shape must be (C, H, W), none of them 0: got {shape!r}")
+    channels, height, width = shape
+    filters, depth = kernel.shape[:2]
+    check_channels("x", channels, depth * groups, f"a weight of shape {kernel.shape}")
+    geometry = conv_geometry((height, width), kernel.shape[2:], stride, pad, dilation)
+
+    # Axes of the index arrays: filter f, channel c of its group, output i, j, tap u, v.
+    f, c, i, j, u, v = np.ogrid[
+        :filters,
+        :depth,
+        : geometry.output[0],
+        : geometry.output[1],
+        : geometry.kernel[0],
+        : geometry.kernel[1],
+    ]
+    y, inside_y = _source(geometry, 0, i, u, pad_mode)
+    x, inside_x = _source(geometry, 1, j, v, pad_mode)
+    row = (f * geometry.output[0] + i) * geometry.output[1] + j
+    channel = f // (filters // groups) * depth + c
+    column = (channel * height + y) * width + x
+    matrix = np.zeros(
+        (filters * geometry.output[0] * geometry.output[1], channels * height * width)
+    )
+    # Several taps may fall on one pixel (reflected or repeated borders): they add up.
+    np.add.at(matrix, np.broadcast_arrays(row, column), kernel[f, c, u, v] * (inside_y & inside_x))
+    return matrix.astype(kernel.dtype, copy=False)
+
+
+def _source(
+    geometry: Geometry, axis: int, output: NDArray[np.intp], tap: NDArray[np.intp], mode: str
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return the input index that each tap of each output reads, and whether it is one."""
+    size, before = geometry.image[axis], geometry.pads[axis]
+    position = output * geometry.stride[axis] + tap * geometry.dilation[axis]
+    if mode == "zeros":
+        index = position - before
+        return np.clip(index, 0, size - 1), (index >= 0) & (index < size)
+    index = source_index(-before, size + geometry.pads[axis + 2], size, mode)[position]
+    return index, np.ones(index.shape, bool)

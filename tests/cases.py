@@ -1,0 +1,98 @@
+"""The grid of convolutions that every kernel test runs over: edge cases, then seeded ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One convolution, with everything explicit."""
+
+    channels: int = 1
+    size: tuple[int, int] = (5, 6)
+    filters: int = 1
+    kernel: tuple[int, int] = (3, 3)
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    mode: str = "zeros"
+    groups: int = 1
+    seed: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        c, f, k, s, d = self.channels, self.filters, self.kernel, self.stride, self.dilation
+        return f"{c}x{self.size}-{f}x{k}-s{s}-d{d}-p{self.pads}-{self.mode}-g{self.groups}"
+
+    @property
+    def options(self) -> dict[str, object]:
+        return {"stride": self.stride, "dilation": self.dilation, "groups": self.groups}
+
+    @property
+    def extended(self) -> tuple[int, int]:
+        top, left, bottom, right = self.pads
+        return self.size[0] + top + bottom, self.size[1] + left + right
+
+    @property
+    def output(self) -> tuple[int, int]:
+        height, width = (
+            (self.extended[k] - self.dilation[k] * (self.kernel[k] - 1) - 1) // self.stride[k] + 1
+            for k in (0, 1)
+        )
+        return height, width
+
+    def arrays(self, dtype: type = np.float64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (image, weight, something of the output's shape)."""
+        rng = np.random.default_rng(self.seed)
+        weight = (self.filters, self.channels // self.groups, *self.kernel)
+        shapes = (self.channels, *self.size), weight, (self.filters, *self.output)
+        return tuple(rng.standard_normal(shape).astype(dtype) for shape in shapes)
+
+
+EDGES = [
+    Case(size=(1, 1), kernel=(1, 1)),
+    Case(size=(1, 1), pads=(1, 1, 1, 1)),
+    Case(size=(1, 1), pads=(1, 1, 1, 1), mode="reflect"),
+    Case(size=(1, 4), kernel=(5, 3), pads=(2, 1, 2, 1), mode="circular"),
+    Case(size=(2, 3), kernel=(5, 7), pads=(2, 3, 2, 3)),
+    Case(size=(2, 3), kernel=(5, 7), pads=(5, 6, 4, 7), mode="reflect"),
+    Case(size=(2, 3), kernel=(5, 7), pads=(5, 6, 4, 7), mode="circular"),
+    Case(size=(7, 9), kernel=(2, 2), stride=(4, 5)),
+    Case(size=(7, 9), kernel=(1, 1), stride=(3, 2), channels=3, filters=2),
+    Case(size=(8, 6), kernel=(2, 4), pads=(0, 1, 1, 2), mode="replicate"),
+    Case(size=(8, 9), kernel=(3, 2), dilation=(2, 3), stride=(2, 3), pads=(1, 0, 2, 3)),
+    Case(size=(9, 8), kernel=(3, 3), dilation=(2, 4), stride=(4, 2), pads=(1, 3, 2, 2)),
+    Case(size=(9, 8), kernel=(3, 3), dilation=(3, 2), stride=(2, 4), pads=(1, 3, 2, 2)),
+    Case(channels=4, filters=6, groups=2, pads=(1, 1, 1, 1)),
+    Case(channels=3, filters=3, groups=3, pads=(1, 1, 1, 1), mode="replicate"),
+    Case(channels=3, filters=6, groups=3, stride=(2, 1), mode="reflect", pads=(1, 1, 1, 1)),
+]
+
+
+def _seeded(count: int) -> list[Case]:
+    rng = np.random.default_rng(20)
+    cases: list[Case] = []
+    while len(cases) < count:
+        groups = int(rng.integers(1, 4))
+        case = Case(
+            channels=groups * int(rng.integers(1, 3)),
+            filters=groups * int(rng.integers(1, 3)),
+            groups=groups,
+            size=tuple(map(int, rng.integers(1, 10, 2))),
+            kernel=tuple(map(int, rng.integers(1, 6, 2))),
+            stride=tuple(map(int, rng.integers(1, 5, 2))),
+            dilation=tuple(map(int, rng.integers(1, 4, 2))),
+            pads=tuple(map(int, rng.integers(0, 4, 4))),
+            mode=MODES[len(cases) % 4],
+            seed=len(cases),
+        )
+        if min(case.output) > 0:
+            cases.append(case)
+    return cases
+
+
+GRID = EDGES + _seeded(80)
