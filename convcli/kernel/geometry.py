@@ -59,6 +59,23 @@ def pair(value: IntOrPair, name: str, least: int) -> Pair:
     return numbers[0], numbers[1]
 
 
+def check_pad(pad: PadLike) -> Literal["same"] | Pads:
+    """Return "same", or the pads that ``pad`` spells out; a ShapeError for anything else."""
+    if isinstance(pad, str):
+        if pad == "same":
+            return "same"
+        numbers: tuple[int, ...] | None = (0, 0) if pad == "valid" else None
+    else:
+        numbers = _whole_numbers(tuple(pad) if isinstance(pad, (tuple, list)) else (pad, pad))
+    if numbers is None or len(numbers) not in (2, 4) or min(numbers) < 0:
+        raise ShapeError(
+            f'pad must be "same", "valid", a whole number from 0 up, (y, x), or '
+            f"(top, left, bottom, right): got {pad!r}"
+        )
+    top, left, bottom, right = numbers if len(numbers) == 4 else numbers * 2
+    return top, left, bottom, right
+
+
 def conv_output_size(
     size: IntOrPair,
     kernel_size: IntOrPair,
@@ -106,12 +123,13 @@ def conv_geometry(
 ) -> Geometry:
     """Settle a convolution that reads ``image`` = (H, W)."""
     steps, spread = pair(stride, "stride", 1), pair(dilation, "dilation", 1)
-    if isinstance(pad, str) and pad == "same":
+    checked = check_pad(pad)
+    if checked == "same":
         top, bottom = _same_pads(image[0], kernel[0], steps[0], spread[0])
         left, right = _same_pads(image[1], kernel[1], steps[1], spread[1])
         pads = (top, left, bottom, right)
     else:
-        pads = _explicit_pads(pad)
+        pads = checked
     height, width = (
         _conv_length(axis, image[k], pads[k] + pads[k + 2], span(kernel[k], spread[k]), steps[k])
         for k, axis in enumerate("HW")
@@ -141,7 +159,8 @@ def conv_transpose_geometry(
                 f"{steps[k]} or the dilation {spread[k]}"
             )
     spans = span(kernel[0], spread[0]), span(kernel[1], spread[1])
-    if isinstance(pad, str) and pad == "same":
+    checked = check_pad(pad)
+    if checked == "same":
         if any(extra):
             raise ShapeError(
                 'pad="same" already settles the output size (input times stride): '
@@ -153,7 +172,7 @@ def conv_transpose_geometry(
         pads = (top, left, max(0, bottom), max(0, right))
         image = size[0] * steps[0], size[1] * steps[1]
     else:
-        pads = _explicit_pads(pad)
+        pads = checked
         height, width = (
             _transposed_length(axis, size[k], steps[k], spans[k], pads[k] + pads[k + 2], extra[k])
             for k, axis in enumerate("HW")
@@ -191,24 +210,6 @@ def _same_pads(size: int, kernel: int, stride: int, dilation: int) -> Pair:
     output = -(-size // stride)
     total = max(0, (output - 1) * stride + span(kernel, dilation) - size)
     return total // 2, total - total // 2
-
-
-def _explicit_pads(pad: PadLike) -> Pads:
-    if isinstance(pad, str):
-        if pad == "valid":
-            return 0, 0, 0, 0
-        items: tuple[object, ...] = ()
-    else:
-        items = tuple(pad) if isinstance(pad, (tuple, list)) else (pad, pad)
-    numbers = _whole_numbers(items)
-    if numbers is None or len(numbers) not in (2, 4) or min(numbers) < 0:
-        raise ShapeError(
-            f'pad must be "same", "valid", a whole number from 0 up, (y, x), or '
-            f"(top, left, bottom, right): got {pad!r}"
-        )
-    if len(numbers) == 2:
-        numbers *= 2
-    return numbers[0], numbers[1], numbers[2], numbers[3]
 
 
 def _whole_numbers(items: tuple[object, ...]) -> tuple[int, ...] | None:

@@ -1,0 +1,80 @@
+"""``convcli apply``: convolution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli.cli import options
+
+if TYPE_CHECKING:
+    from convcli.images import Picture
+
+EPILOG = """\b
+Examples:
+  convcli apply -f sharpen photo.jpg -o sharp.jpg
+  convcli apply -f gaussian-blur -f sobel -d edges *.png
+  cat photo.jpg | convcli apply -f my-filter.json --stride 2 - > half.jpg
+"""
+
+
+@click.command(epilog=EPILOG)
+@options.images
+@click.option(
+    "-f",
+    "--filter",
+    "filters",
+    multiple=True,
+    required=True,
+    metavar="NAME|FILE",
+    help="A bundled filter or a JSON file; several are applied from left to right.",
+)
+@click.option(
+    "-s",
+    "--stride",
+    type=options.WholeNumbers(1),
+    metavar="N|Y,X",
+    help="Distance between the pixels that are computed.  [default: the filter's, else 1]",
+)
+@options.geometry
+@options.pixels
+@options.writing
+def apply(
+    images: tuple[str, ...],
+    filters: tuple[str, ...],
+    stride: Any,
+    pad: Any,
+    pad_mode: str | None,
+    dilation: Any,
+    flip: bool | None,
+    range: str | None,
+    preserve_alpha: bool | None,
+    **batch: Any,
+) -> None:
+    """Convolve pictures with one filter or several.
+
+    Results keep size, mode and depth of the picture unless stride, pad or the filter say
+    otherwise. Options beat what the filter file says; the kernel is not rotated (see --flip).
+    """
+    from convcli.cli.running import run_batch
+    from convcli.filters import load_filter
+    from convcli.ops import apply_filters
+
+    chosen = [
+        load_filter(name).override(
+            stride=stride,
+            pad=pad,
+            pad_mode=pad_mode,
+            dilation=dilation,
+            flip=flip,
+            range=range,
+            preserve_alpha=preserve_alpha,
+        )
+        for name in filters
+    ]
+
+    def transform(picture: Picture, as_float: bool) -> Picture:
+        return apply_filters(picture, chosen, as_float=as_float)
+
+    run_batch(images, transform, **batch)

@@ -1,0 +1,146 @@
+"""Every option that commands share: declared once, with the form its value takes beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
+
+_PAD_MODES = ("zeros", "reflect", "replicate", "circular")
+_MODES = ("L", "RGB", "RGBA", "CMYK")
+_RANGES = ("clip", "abs", "rescale")
+
+
+class WholeNumbers(click.ParamType[int | tuple[int, ...]]):
+    """One whole number or two, ``N`` or ``Y,X``, each of at least ``least``."""
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+        self.name = "N|Y,X"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | tuple[int, ...]:
+        """Return an int or (y, x); a usage error for anything else."""
+        numbers = _numbers(value)
+        if numbers is None or len(numbers) > 2 or min(numbers) < self.least:
+            self.fail(f"{value!r} is not N or Y,X, whole numbers from {self.least} up", param, ctx)
+        return numbers[0] if len(numbers) == 1 else numbers
+
+
+class Pad(click.ParamType[str | int | tuple[int, ...]]):
+    """``same``, ``valid``, ``N``, ``Y,X`` or ``T,L,B,R``."""
+
+    name = "PAD"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | int | tuple[int, ...]:
+        """Return the pad as the kernel takes it; a usage error for anything else."""
+        if value in ("same", "valid"):
+            return str(value)
+        numbers = _numbers(value)
+        if numbers is None or len(numbers) not in (1, 2, 4) or min(numbers) < 0:
+            self.fail(f"{value!r} is not same, valid, N, Y,X or T,L,B,R", param, ctx)
+        return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _numbers(value: str) -> tuple[int, ...] | None:
+    parts = str(value).split(",")
+    # int() would also take " 1", "1_0" and other scripts' digits; nine digits are plenty.
+    if all(part.isascii() and part.isdigit() and len(part) <= 9 for part in parts):
+        return tuple(int(part) for part in parts)
+    return None
+
+
+def several(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Return the decorators as one, in the order in which help shall list them."""
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+images = click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+
+geometry = several(
+    click.option(
+        "-p",
+        "--pad",
+        type=Pad(),
+        metavar="same|valid|N|Y,X|T,L,B,R",
+        help="Rows and columns added around the picture.  [default: the filter's, else same]",
+    ),
+    click.option(
+        "--pad-mode",
+        type=click.Choice(_PAD_MODES),
+        help="What those show.  [default: the filter's, else zeros]",
+    ),
+    click.option(
+        "--dilation",
+        type=WholeNumbers(1),
+        metavar="N|Y,X",
+        help="Distance between the taps of the kernel.  [default: the filter's, else 1]",
+    ),
+    click.option(
+        "--flip/--no-flip",
+        default=None,
+        help="Rotate the kernel by 180°: convolution as mathematics has it.  "
+        "[default: the filter's, else no-flip]",
+    ),
+)
+
+pixels = several(
+    click.option(
+        "--mode",
+        type=click.Choice(_MODES),
+        help="Convert the picture before filtering.  [default: as it is]",
+    ),
+    click.option(
+        "--range",
+        type=click.Choice(_RANGES),
+        help="What becomes of values outside 0-1: cut off, absolute value, or stretched to fit.  "
+        "[default: the filter's, else clip]",
+    ),
+    click.option(
+        "--preserve-alpha/--no-preserve-alpha",
+        default=None,
+        help="Filter colour alone, or weighted by transparency together with it.  "
+        "[default: the filter's, else no-preserve-alpha]",
+    ),
+)
+
+writing = several(
+    click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Where the result of one picture goes; - is standard output.",
+    ),
+    click.option(
+        "-d",
+        "--output-dir",
+        metavar="DIR",
+        help="The folder for results of any number of pictures, under their names.",
+    ),
+    click.option(
+        "--format",
+        metavar="NAME",
+        help="Format of the results: png, jpg, tif, webp, npy, …  "
+        "[default: by extension; on standard output the input's]",
+    ),
+    click.option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        help="Quality of JPEG, WebP and AVIF.  [default: 90 for JPEG]",
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace files that exist.  [default: refuse]"),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+)

@@ -1,0 +1,46 @@
+"""Running a batch from the command line: the plan, the reports on stderr, the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from convcli.images import Picture
+
+
+def run_batch(
+    images: Sequence[str],
+    transform: Callable[[Picture, bool], Picture],
+    *,
+    output: str | None,
+    output_dir: str | None,
+    format: str | None,
+    quality: int | None,
+    overwrite: bool,
+    quiet: bool,
+    mode: str | None,
+) -> None:
+    """Do what was asked for every image; leave with exit code 1 if one failed."""
+    from convcli.batch import STREAM, Options, plan_jobs, run_jobs
+
+    jobs = plan_jobs(
+        images, output=output, output_dir=output_dir, format=format, overwrite=overwrite
+    )
+    if any(job.target == STREAM for job in jobs) and sys.stdout.isatty():
+        raise click.UsageError("an image does not go to a terminal: use -o FILE, or a pipe")
+    failed = 0
+    for result in run_jobs(jobs, transform, Options(mode, quality, overwrite)):
+        if not quiet:
+            for warning in result.warnings:
+                click.echo(f"Warning: {result.job.source}: {warning}", err=True)
+        if result.error is not None:
+            failed += 1
+            click.echo(f"Error: {result.error}", err=True)
+    if failed and len(jobs) > 1 and not quiet:
+        click.echo(f"{failed} of {len(jobs)} images failed", err=True)
+    if failed:
+        raise click.exceptions.Exit(1)

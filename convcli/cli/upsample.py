@@ -1,0 +1,113 @@
+"""``convcli upsample``: transposed convolution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli.cli import options
+
+if TYPE_CHECKING:
+    from convcli.filters import Filter
+    from convcli.images import Picture
+
+_PRESETS = ("nearest", "bilinear", "bicubic", "lanczos")
+
+EPILOG = """\b
+Examples:
+  convcli upsample photo.jpg --scale 3 -o large.jpg
+  convcli upsample -f lanczos icon.png -o icon@2x.png
+  convcli upsample -f my-filter.json --stride 2 --normalize *.png -d large
+"""
+
+
+@click.command(epilog=EPILOG)
+@options.images
+@click.option(
+    "-f",
+    "--filter",
+    "name",
+    default="bilinear",
+    show_default=True,
+    metavar="PRESET|NAME|FILE",
+    help="nearest, bilinear, bicubic, lanczos; or a filter, laid down once for every pixel.",
+)
+@click.option(
+    "-s",
+    "--stride",
+    "--scale",
+    "scale",
+    type=options.WholeNumbers(1),
+    metavar="N|Y,X",
+    help="How many times larger the result is.  [default: the filter's stride, else 2]",
+)
+@click.option(
+    "--output-padding",
+    type=options.WholeNumbers(0),
+    metavar="N|Y,X",
+    help="Rows and columns added at the bottom and right, fewer than the stride.  [default: 0]",
+)
+@click.option(
+    "--normalize/--no-normalize",
+    default=None,
+    help="Divide by the result for a picture of ones, which cures dark borders and "
+    "checkerboards.  [default: on for presets, off for filters]",
+)
+@options.geometry
+@options.pixels
+@options.writing
+def upsample(
+    images: tuple[str, ...],
+    name: str,
+    scale: Any,
+    output_padding: Any,
+    normalize: bool | None,
+    pad: Any,
+    pad_mode: str | None,
+    dilation: Any,
+    flip: bool | None,
+    range: str | None,
+    preserve_alpha: bool | None,
+    **batch: Any,
+) -> None:
+    """Enlarge pictures by a transposed convolution.
+
+    Each pixel scales the kernel; the scaled kernels are laid STRIDE apart, overlaps are summed.
+    """
+    from convcli.cli.running import run_batch
+    from convcli.filters import load_filter
+    from convcli.ops import upsample as upsample_picture
+    from convcli.steps import preset_filter
+
+    chosen: Filter
+    if name in _PRESETS and not Path(name).exists():
+        fixed = {"--pad": pad, "--dilation": dilation, "--output-padding": output_padding}
+        given = [flag for flag, value in fixed.items() if value is not None]
+        if given:
+            raise click.UsageError(f"the preset {name} settles {given[0]} itself: leave it out")
+        chosen = preset_filter(name, scale or 2)
+        normalize = True if normalize is None else normalize
+    else:
+        chosen = load_filter(name)
+    chosen = chosen.override(
+        stride=scale,
+        pad=pad,
+        pad_mode=pad_mode,
+        dilation=dilation,
+        flip=flip,
+        range=range,
+        preserve_alpha=preserve_alpha,
+    )
+
+    def transform(picture: Picture, as_float: bool) -> Picture:
+        return upsample_picture(
+            picture,
+            chosen,
+            output_padding=output_padding or 0,
+            normalize=normalize,
+            as_float=as_float,
+        )
+
+    run_batch(images, transform, **batch)

@@ -1,0 +1,51 @@
+"""The file formats that can be written, by name and by extension, and what each can hold."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+
+from PIL import Image
+
+from convcli.errors import ImageError
+
+ARRAY_FORMAT = "NPY"
+
+SIXTEEN_BIT_FORMATS = frozenset({"PNG", "TIFF", "JPEG2000", "PPM"})
+FLOAT_FORMATS = frozenset({"TIFF"})
+CMYK_FORMATS = frozenset({"JPEG", "TIFF"})
+ALPHA_FORMATS = frozenset(
+    {"PNG", "TIFF", "WEBP", "AVIF", "GIF", "TGA", "ICO", "ICNS", "JPEG2000", "SGI", "QOI", "DDS"}
+)
+BILEVEL_FORMATS = frozenset({"XBM", "MSP"})
+
+
+def output_format(name: str) -> str:
+    """Return the format of an extension (".jpg", "jpg") or name ("JPEG"): Pillow's name, or NPY.
+
+    Raises :class:`ImageError` where it is none that can be written.
+    """
+    wanted = name.lower().removeprefix(".")
+    known = _writable()
+    if wanted in known:
+        return known[wanted]
+    near = get_close_matches(wanted, known, 3, 0.6)
+    hint = f"did you mean {' or '.join(near)}?" if near else "png, jpg, tif, webp and npy can"
+    raise ImageError(f"{name!r} is no image format that can be written: {hint}")
+
+
+@cache
+def _writable() -> dict[str, str]:
+    """Return every extension (without dot) and name that can be written, in lower case."""
+    Image.init()
+    writable = {"npy": ARRAY_FORMAT}
+    for extension, name in Image.registered_extensions().items():
+        if name in Image.SAVE:
+            writable[extension.removeprefix(".")] = name
+    for name in Image.SAVE:
+        writable.setdefault(name.lower(), name)
+    # Some plugins register a writer that only ever hands on to one the user has to install.
+    for extension, name in list(writable.items()):
+        if name in ("BUFR", "GRIB", "HDF5", "WMF"):
+            del writable[extension]
+    return writable

@@ -1,0 +1,119 @@
+"""A picture in memory: its samples as they lie in files, and as the tensors the kernel takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convcli.errors import ImageError
+
+Samples: TypeAlias = NDArray[Any]
+"""(H, W, C) of uint8, uint16 or float32."""
+
+ALPHA_MODES = ("LA", "RGBA")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One still image.
+
+    ``samples`` is (H, W, C): uint8 or uint16, or float32 taken as it is.
+    ``mode`` is L, LA, RGB, RGBA or CMYK, or "" for an array that is no picture.
+    """
+
+    samples: Samples
+    mode: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.samples.shape[0], self.samples.shape[1]
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the last channel is opacity."""
+        return self.mode in ALPHA_MODES
+
+    def tensor(self) -> NDArray[np.float32]:
+        """Return (C, H, W) float32; integer samples are brought to the 0-1 scale."""
+        planes = self.samples.transpose(2, 0, 1).astype(np.float32, order="C")
+        scale = full_scale(self.samples.dtype)
+        if scale != 1:
+            planes /= np.float32(scale)
+        return planes
+
+    @classmethod
+    def from_tensor(cls, tensor: NDArray[np.float32], mode: str, dtype: np.dtype[Any]) -> Frame:
+        """Return a frame of (C, H, W) values; for an integer ``dtype`` clipped and rounded."""
+        planes = tensor.transpose(1, 2, 0)
+        return cls(np.ascontiguousarray(quantized(planes, dtype)), mode)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """What an image file holds: one frame or several, and what is kept beside the pixels.
+
+    ``format`` is Pillow's name of the file format, or "NPY". ``metadata`` holds what an encoder
+    can be handed again: ICC profile, EXIF, resolution. ``is_stack`` tells an array of rank 4.
+    """
+
+    frames: tuple[Frame, ...]
+    format: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    is_stack: bool = False
+
+    @property
+    def tensor(self) -> NDArray[np.float32]:
+        """The pixels as (C, H, W) float32, or (N, C, H, W) where there are several frames."""
+        if self.is_stack or len(self.frames) > 1:
+            return np.stack([frame.tensor() for frame in self.frames])
+        return self.frames[0].tensor()
+
+    def map(self, change: Callable[[Frame], Frame]) -> Picture:
+        """Return this picture with every frame changed."""
+        return replace(self, frames=tuple(change(frame) for frame in self.frames))
+
+    @classmethod
+    def from_array(cls, array: ArrayLike) -> Picture:
+        """Return the picture of a (H, W), (C, H, W) or (N, C, H, W) array.
+
+        uint8 and uint16 keep their scale, 0-255 and 0-65535; floats have none.
+        Raises :class:`ImageError`.
+        """
+        values = np.asarray(array)
+        if values.ndim not in (2, 3, 4) or 0 in values.shape:
+            raise ImageError(
+                f"an array of shape {values.shape} is no picture: (H, W), (C, H, W) or "
+                "(N, C, H, W) are, none of them 0"
+            )
+        if values.dtype.kind == "f":
+            values = values.astype(np.float32)
+        elif values.dtype.kind == "u" and values.dtype.itemsize <= 2:
+            values = values.astype(values.dtype.newbyteorder("="))
+        else:
+            raise ImageError(
+                f"an array of {values.dtype} is no picture: save it as float32, uint8 or uint16"
+            )
+        stack = values.reshape((1,) * (4 - values.ndim) + values.shape)
+        frames = tuple(Frame(np.ascontiguousarray(one.transpose(1, 2, 0)), "") for one in stack)
+        return cls(frames, "NPY", is_stack=values.ndim == 4)
+
+
+def full_scale(dtype: np.dtype[Any]) -> int:
+    """Return what stands for 1 in samples of ``dtype``: 255, 65535, or 1 for floats."""
+    return 1 if dtype.kind == "f" else int(np.iinfo(dtype).max)
+
+
+def quantized(values: NDArray[Any], dtype: np.dtype[Any]) -> Samples:
+    """Return values of the 0-1 scale as ``dtype``: an integer's full range, nearest, clipped."""
+    if dtype.kind == "f":
+        return values.astype(np.float32, copy=False)
+    top = full_scale(dtype)
+    scaled = values * np.float32(top)
+    # A value that is no number has no nearest one: black.
+    np.nan_to_num(scaled, copy=False, nan=0.0, posinf=top, neginf=0.0)
+    return np.rint(np.clip(scaled, 0, top)).astype(dtype)

@@ -1,0 +1,126 @@
+"""Pictures to files."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image
+
+from convcli.errors import ImageError, ImageWarning
+from convcli.files import replacing
+from convcli.images import formats
+from convcli.images.picture import Frame, Picture, quantized
+
+JPEG_QUALITY = 90
+
+
+def write_image(
+    picture: Picture | ArrayLike,
+    target: str | os.PathLike[str] | BinaryIO,
+    *,
+    format: str | None = None,
+    quality: int | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a picture, or an array of (C, H, W) values on the 0-1 scale, to a file.
+
+    The format is that of the extension of ``target``, or ``format``; a binary file as ``target``
+    needs it. ``quality`` (1-100) is for the formats that lose: JPEG (90 by default), WebP, AVIF.
+    The file appears whole or not at all, and replaces another only with ``overwrite``.
+
+    Raises :class:`ImageError`; warns with :class:`ImageWarning` of what the format cannot hold.
+    """
+    if not isinstance(picture, Picture):
+        picture = Picture.from_array(picture)
+    if isinstance(target, (str, os.PathLike)):
+        path = Path(target)
+        chosen = formats.output_format(format or path.suffix)
+        try:
+            with replacing(path, overwrite) as file:
+                _encode(picture, file, chosen, quality)
+        except ImageError as error:
+            message = str(error)
+            if not message.startswith(str(path)):
+                message = f"{path}: {message}"
+            raise ImageError(message) from error.__cause__
+    else:
+        if format is None:
+            raise ImageError("a stream has no extension: name the format")
+        # Encoders seek; a pipe cannot.
+        buffer = BytesIO()
+        _encode(picture, buffer, formats.output_format(format), quality)
+        target.write(buffer.getbuffer())
+
+
+def _encode(picture: Picture, file: BinaryIO, format_name: str, quality: int | None) -> None:
+    if format_name == formats.ARRAY_FORMAT:
+        np.save(file, picture.tensor, allow_pickle=False)
+        return
+    if len(picture.frames) > 1:
+        raise ImageError(f"{len(picture.frames)} images do not go into one file: write a .npy")
+    image = _pillow_image(_fitted(picture.frames[0], format_name), format_name)
+    options = dict(picture.metadata)
+    if format_name == "JPEG":
+        options["quality"] = JPEG_QUALITY
+    if quality is not None:
+        options["quality"] = quality
+    try:
+        image.save(file, format_name, **options)
+    except MemoryError:
+        raise
+    # Each encoder has its own way to say that it cannot.
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk, not the encoder
+            raise
+        raise ImageError(f"cannot be written as {format_name}: {error}") from error
+
+
+def _fitted(frame: Frame, format_name: str) -> Frame:
+    """Return ``frame`` as the format can hold it; warns of what that loses."""
+    channels = frame.samples.shape[2]
+    mode = frame.mode or {1: "L", 3: "RGB"}.get(channels, "")
+    if not mode:
+        raise ImageError(
+            f"a result of {channels} channels is no picture (1 is grey, 3 are RGB): "
+            "write it to a .npy file"
+        )
+    samples: Any = frame.samples
+    if samples.dtype == np.float32 and not (channels == 1 and format_name in formats.FLOAT_FORMATS):
+        if not (np.nanmin(samples) >= 0 and np.nanmax(samples) <= 1):
+            _warn(f"values outside 0-1 are clipped: {format_name} holds no floats; .npy does")
+        samples = quantized(samples, np.dtype(np.uint8))
+    if samples.dtype == np.uint16 and not (
+        channels == 1 and format_name in formats.SIXTEEN_BIT_FORMATS
+    ):
+        _warn(f"16 bits become 8: {format_name} holds no more")
+        samples = np.rint(samples / np.float32(257)).astype(np.uint8)
+    if mode in ("LA", "RGBA") and format_name not in formats.ALPHA_FORMATS:
+        _warn(f"{format_name} holds no transparency: the picture is laid on white")
+        alpha = samples[:, :, -1:].astype(np.float32) / 255
+        samples = np.rint(samples[:, :, :-1] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+        mode = mode.removesuffix("A")
+    return Frame(samples, mode)
+
+
+def _pillow_image(frame: Frame, format_name: str) -> Image.Image:
+    samples = frame.samples[:, :, 0] if frame.samples.shape[2] == 1 else frame.samples
+    image = Image.fromarray(np.ascontiguousarray(samples))
+    if image.mode != frame.mode and frame.samples.dtype == np.uint8:
+        height, width = frame.size
+        image = Image.frombuffer(
+            frame.mode, (width, height), np.ascontiguousarray(samples), "raw", frame.mode, 0, 1
+        )
+    if frame.mode == "CMYK" and format_name not in formats.CMYK_FORMATS:
+        _warn(f"{format_name} holds no CMYK: converted to RGB without a profile")
+        return image.convert("RGB")
+    return image.convert("1") if format_name in formats.BILEVEL_FORMATS else image
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, ImageWarning, 5)
