@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from convcli.errors import ConvcliError, ImageError, PlanError
 from convcli.files import check_target
@@ -121,8 +121,15 @@ def _run(job: Job, transform: Callable[[Picture, bool], Picture], options: Optio
         result = transform(picture, as_float)
     except ConvcliError as error:
         raise ImageError(f"{_name(job.source)}: {error}") from error
-    target = sys.stdout.buffer if job.target == STREAM else job.target
+    target = _standard_output() if job.target == STREAM else job.target
     write_image(result, target, format=chosen, quality=options.quality, overwrite=options.overwrite)
+
+
+def _standard_output() -> BinaryIO:
+    # Unbuffered, where there is such a layer: what a full disk refuses must not stay behind in a
+    # buffer that Python flushes, and fails to, at exit.
+    stream: BinaryIO = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+    return stream
 
 
 def _name(source: str) -> str:

@@ -189,6 +189,7 @@ def parse_filter(text: bytes, path: Path) -> Filter:
                 text.decode("utf-8-sig"),
                 object_pairs_hook=_unique,
                 parse_constant=_not_finite,
+                parse_int=_integer,
             )
         except UnicodeDecodeError as error:
             raise FilterError(f"it is not UTF-8 text (byte {error.start})") from None
@@ -236,6 +237,11 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
             raise FilterError(f"the key {_short(key)} stands there twice: remove one")
         entries[key] = value
     return entries
+
+
+def _integer(digits: str) -> float:
+    # Python refuses to read integers of thousands of digits; as a float they are infinite.
+    return int(digits) if len(digits) < 400 else float(digits)
 
 
 def _not_finite(constant: str) -> NoReturn:

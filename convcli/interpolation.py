@@ -45,6 +45,9 @@ _CURVES: dict[str, tuple[Curve, float]] = {
 
 PRESETS = tuple(_CURVES)
 
+KERNEL_AREA = {preset: (2 * support) ** 2 for preset, (_, support) in _CURVES.items()}
+"""How many pixels of the picture a preset's kernel covers: its weights for a scale of 1."""
+
 
 def interpolation_taps(preset: str, factor: int) -> tuple[NDArray[np.float64], int]:
     """Return the taps along one axis, and how many elements to crop at either end."""

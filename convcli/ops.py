@@ -61,7 +61,7 @@ def upsample(
     """
     if isinstance(filter, str):
         normalize = True if normalize is None else normalize
-        filter = preset_filter(filter, scale or 2)
+        filter = preset_filter(filter, 2 if scale is None else scale)
     elif scale is not None:
         filter = filter.override(stride=scale)
     step = Transposition(filter, output_padding, bool(normalize))

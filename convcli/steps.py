@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import FilterError, ShapeError
-from convcli.filters import Filter
-from convcli.interpolation import PRESETS, interpolation_taps
+from convcli.filters import MOST_WEIGHTS, Filter
+from convcli.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
 from convcli.kernel import conv2d, conv_transpose2d
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.geometry import (
@@ -159,5 +159,10 @@ def preset_filter(preset: str, scale: IntOrPair) -> Filter:
         factors = pair(scale, "scale", 1)
     except ShapeError as error:
         raise FilterError(str(error)) from None
+    if factors[0] * factors[1] * KERNEL_AREA[preset] > MOST_WEIGHTS:
+        raise FilterError(
+            f"a scale of {factors[1]}×{factors[0]} makes a {preset} kernel of more than "
+            f"{MOST_WEIGHTS:,} weights: use a smaller one, twice"
+        )
     (taps_y, crop_y), (taps_x, crop_x) = (interpolation_taps(preset, f) for f in factors)
     return Filter(np.outer(taps_y, taps_x), stride=factors, pad=(crop_y, crop_x), name=preset)

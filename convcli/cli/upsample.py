@@ -87,7 +87,7 @@ def upsample(
         given = [flag for flag, value in fixed.items() if value is not None]
         if given:
             raise click.UsageError(f"the preset {name} settles {given[0]} itself: leave it out")
-        chosen = preset_filter(name, scale or 2)
+        chosen = preset_filter(name, 2 if scale is None else scale)
         normalize = True if normalize is None else normalize
     else:
         chosen = load_filter(name)

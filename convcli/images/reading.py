@@ -28,6 +28,7 @@ _FRAME_MODE = {
     "YCbCr": "RGB",
     "HSV": "RGB",
 }
+_ORIENTATION = 0x0112  # the EXIF tag
 _STORED = ("L", "LA", "RGB", "RGBA", "CMYK")
 
 
@@ -102,8 +103,8 @@ def _read_picture(file: BinaryIO, mode: str | None, max_pixels: int | None) -> P
                 image.load()
                 upright = ImageOps.exif_transpose(image)
                 metadata = _metadata(image, upright)
-                frame = _frame(upright, mode)
                 format_name = image.format or ""
+                frame = _frame(upright, format_name, mode)
     except UnidentifiedImageError:
         raise ImageError("it is not an image, or of a format that Pillow does not know") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -154,13 +155,15 @@ def _metadata(image: Image.Image, upright: Image.Image) -> dict[str, Any]:
     """Return what an encoder can be handed again; the EXIF without the orientation just applied."""
     kept = {key: image.info[key] for key in ("icc_profile", "dpi") if image.info.get(key)}
     exif = upright.getexif()
+    exif.pop(_ORIENTATION, None)
     if len(exif):
         kept["exif"] = exif.tobytes()
     return kept
 
 
-def _frame(image: Image.Image, mode: str | None) -> Frame:
-    if image.mode.startswith("I;16"):
+def _frame(image: Image.Image, format_name: str, mode: str | None) -> Frame:
+    # Pillow gives a 16-bit PGM as wide integers, scaled to 0-65535.
+    if image.mode.startswith("I;16") or (image.mode == "I" and format_name == "PPM"):
         if mode in (None, "L"):
             samples = np.asarray(image).astype(np.uint16)
             return Frame(samples[:, :, np.newaxis], "L")
@@ -173,7 +176,7 @@ def _frame(image: Image.Image, mode: str | None) -> Frame:
     if image.mode == "P":
         wanted = "RGB"
     if image.has_transparency_data:
-        wanted = "LA" if wanted == "L" else "RGBA"
+        wanted = "LA" if wanted in ("L", "LA") else "RGBA"
     wanted = mode or wanted
     if wanted not in _STORED:
         raise ImageError(f"pictures of Pillow's mode {image.mode} are not supported")

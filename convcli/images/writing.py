@@ -55,7 +55,19 @@ def write_image(
         # Encoders seek; a pipe cannot.
         buffer = BytesIO()
         _encode(picture, buffer, formats.output_format(format), quality)
-        target.write(buffer.getbuffer())
+        _send(buffer.getbuffer(), target)
+
+
+def _send(data: memoryview, stream: BinaryIO) -> None:
+    """Write all of ``data``; an unbuffered stream takes it in parts."""
+    try:
+        while data:
+            data = data[stream.write(data) :]
+        stream.flush()
+    except BrokenPipeError:  # whoever reads has enough, which is no fault
+        raise
+    except OSError as error:
+        raise ImageError(f"the result cannot be written: {error.strerror or error}") from error
 
 
 def _encode(picture: Picture, file: BinaryIO, format_name: str, quality: int | None) -> None:

@@ -1,0 +1,48 @@
+"""What tests share: a picture to start from, and the command line in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from convcli.cli import cli
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "sample_images"
+
+
+@pytest.fixture
+def samples() -> Path:
+    return SAMPLES
+
+
+@pytest.fixture
+def run() -> Callable[..., Result]:
+    """Run a command line; an exception that is no exit fails the test."""
+
+    def invoke(*arguments: object, stdin: bytes | None = None) -> Result:
+        texts = [str(argument) for argument in arguments]
+        result = CliRunner().invoke(cli, texts, input=stdin, prog_name="convcli")
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    """Return a small RGB picture without any symmetry, (H, W, 3) uint8."""
+    return np.random.default_rng(7).integers(0, 256, (9, 12, 3), np.uint8)
+
+
+@pytest.fixture
+def photo(tmp_path: Path, pixels: np.ndarray) -> Path:
+    path = tmp_path / "photo.png"
+    Image.fromarray(pixels).save(path)
+    return path

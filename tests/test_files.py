@@ -1,0 +1,90 @@
+"""A file is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from convcli import ImageError
+from convcli.files import replacing
+
+
+def write(target: Path, data: bytes = b"new", overwrite: bool = False) -> None:
+    with replacing(target, overwrite) as file:
+        file.write(data)
+
+
+def test_a_file_appears_with_the_permissions_of_a_new_one(tmp_path: Path) -> None:
+    write(tmp_path / "a")
+    (tmp_path / "b").write_bytes(b"")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    target.write_bytes(b"old")
+    with pytest.raises(ImageError, match="exists already"):
+        write(target)
+    assert target.read_bytes() == b"old"
+    write(target, overwrite=True)
+    assert target.read_bytes() == b"new"
+
+
+def test_a_file_that_comes_up_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    with pytest.raises(ImageError, match="exists already"), replacing(target, False) as file:
+        file.write(b"new")
+        target.write_bytes(b"other")
+    assert target.read_bytes() == b"other"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_after_an_error_the_target_is_as_before(
+    tmp_path: Path, interruption: type[BaseException]
+) -> None:
+    target = tmp_path / "a"
+    target.write_bytes(b"old")
+    with pytest.raises(interruption), replacing(target, True) as file:
+        file.write(b"half")
+        raise interruption
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+    write(tmp_path / "link", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_a_device_is_written_to_and_stays_a_device() -> None:
+    write(Path("/dev/null"))
+    write(Path("/dev/null"), overwrite=True)
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("missing/a", "does not exist"),
+        (".", "is a folder"),
+        ("x" * 300, "cannot be written: File name too long"),
+    ],
+)
+def test_where_nothing_can_be_written_is_told(tmp_path: Path, name: str, fault: str) -> None:
+    with pytest.raises(ImageError, match=fault):
+        write(tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_is_told() -> None:
+    with pytest.raises(ImageError, match="No space left"):
+        write(Path("/dev/full"))
