@@ -40,18 +40,7 @@ Examples:
 @options.geometry
 @options.pixels
 @options.writing
-def apply(
-    images: tuple[str, ...],
-    filters: tuple[str, ...],
-    stride: Any,
-    pad: Any,
-    pad_mode: str | None,
-    dilation: Any,
-    flip: bool | None,
-    range: str | None,
-    preserve_alpha: bool | None,
-    **batch: Any,
-) -> None:
+def apply(images: tuple[str, ...], filters: tuple[str, ...], **given: Any) -> None:
     """Convolve pictures with one filter or several.
 
     Results keep size, mode and depth of the picture unless stride, pad or the filter say
@@ -61,18 +50,8 @@ def apply(
     from convcli.filters import load_filter
     from convcli.ops import apply_filters
 
-    chosen = [
-        load_filter(name).override(
-            stride=stride,
-            pad=pad,
-            pad_mode=pad_mode,
-            dilation=dilation,
-            flip=flip,
-            range=range,
-            preserve_alpha=preserve_alpha,
-        )
-        for name in filters
-    ]
+    overrides, batch = options.split(given)
+    chosen = [load_filter(name).override(**overrides) for name in filters]
 
     def transform(picture: Picture, as_float: bool) -> Picture:
         return apply_filters(picture, chosen, as_float=as_float)

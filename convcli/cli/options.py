@@ -68,6 +68,15 @@ def several(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
+_OVERRIDES = ("stride", "pad", "pad_mode", "dilation", "flip", "range", "preserve_alpha")
+
+
+def split(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what beats the filter file, and the rest: where and how to write."""
+    overrides = {key: given[key] for key in _OVERRIDES if key in given}
+    return overrides, {key: given[key] for key in given if key not in overrides}
+
+
 images = click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 
 geometry = several(

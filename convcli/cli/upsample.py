@@ -10,7 +10,6 @@ import click
 from convcli.cli import options
 
 if TYPE_CHECKING:
-    from convcli.filters import Filter
     from convcli.images import Picture
 
 _PRESETS = ("nearest", "bilinear", "bicubic", "lanczos")
@@ -38,7 +37,7 @@ Examples:
     "-s",
     "--stride",
     "--scale",
-    "scale",
+    "stride",
     type=options.WholeNumbers(1),
     metavar="N|Y,X",
     help="How many times larger the result is.  [default: the filter's stride, else 2]",
@@ -59,18 +58,7 @@ Examples:
 @options.pixels
 @options.writing
 def upsample(
-    images: tuple[str, ...],
-    name: str,
-    scale: Any,
-    output_padding: Any,
-    normalize: bool | None,
-    pad: Any,
-    pad_mode: str | None,
-    dilation: Any,
-    flip: bool | None,
-    range: str | None,
-    preserve_alpha: bool | None,
-    **batch: Any,
+    images: tuple[str, ...], name: str, output_padding: Any, normalize: bool | None, **given: Any
 ) -> None:
     """Enlarge pictures by a transposed convolution.
 
@@ -81,25 +69,15 @@ def upsample(
     from convcli.ops import upsample as upsample_picture
     from convcli.steps import preset_filter
 
-    chosen: Filter
+    overrides, batch = options.split(given)
     if name in _PRESETS and not Path(name).exists():
-        fixed = {"--pad": pad, "--dilation": dilation, "--output-padding": output_padding}
-        given = [flag for flag, value in fixed.items() if value is not None]
-        if given:
-            raise click.UsageError(f"the preset {name} settles {given[0]} itself: leave it out")
+        _refuse_what_a_preset_settles(name, overrides | {"output_padding": output_padding})
+        scale = overrides["stride"]
         chosen = preset_filter(name, 2 if scale is None else scale)
         normalize = True if normalize is None else normalize
     else:
         chosen = load_filter(name)
-    chosen = chosen.override(
-        stride=scale,
-        pad=pad,
-        pad_mode=pad_mode,
-        dilation=dilation,
-        flip=flip,
-        range=range,
-        preserve_alpha=preserve_alpha,
-    )
+    chosen = chosen.override(**overrides)
 
     def transform(picture: Picture, as_float: bool) -> Picture:
         return upsample_picture(
@@ -111,3 +89,10 @@ def upsample(
         )
 
     run_batch(images, transform, **batch)
+
+
+def _refuse_what_a_preset_settles(name: str, given: dict[str, Any]) -> None:
+    for option in ("pad", "dilation", "output_padding"):
+        if given[option] is not None:
+            flag = f"--{option.replace('_', '-')}"
+            raise click.UsageError(f"the preset {name} settles {flag} itself: leave it out")
