@@ -46,7 +46,7 @@ def as_weight(weight: ArrayLike, dtype: DTypeLike, groups: int) -> FloatArray:
 
 
 def as_bias(bias: ArrayLike | None, dtype: DTypeLike, channels: int) -> FloatArray | None:
-    """Return ``bias`` ready to be added to (N, channels, H, W), or None."""
+    """Return ``bias`` as (channels,) of ``dtype``, or None."""
     if bias is None:
         return None
     array = np.asarray(bias, dtype)
@@ -55,7 +55,7 @@ def as_bias(bias: ArrayLike | None, dtype: DTypeLike, channels: int) -> FloatArr
             f"bias must hold one number for each of the {channels} output channels: "
             f"its shape is {array.shape}"
         )
-    return array[:, np.newaxis, np.newaxis]
+    return array
 
 
 def check_channels(name: str, found: int, wanted: int, why: str) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from convcli.errors import ShapeError
 from convcli.kernel.arrays import FloatArray, as_bias, as_stack, as_weight, check_channels
-from convcli.kernel.borders import check_pad_mode, extend, fold
+from convcli.kernel.borders import check_pad_mode, fold
 from convcli.kernel.correlation import correlate
 from convcli.kernel.geometry import (
     IntOrPair,
@@ -18,7 +18,9 @@ from convcli.kernel.geometry import (
     conv_geometry,
     conv_transpose_geometry,
 )
-from convcli.kernel.transposition import transpose, weight_gradient
+from convcli.kernel.gradient import weight_gradient
+from convcli.kernel.scan import Scan
+from convcli.kernel.transposition import transpose
 
 
 def conv2d(
@@ -49,10 +51,8 @@ def conv2d(
     _check_input(images, kernel, groups)
     offsets = as_bias(bias, images.dtype, kernel.shape[0])
     geometry = conv_geometry(images.shape[2:], kernel.shape[2:], stride, pad, dilation)
-    extended = extend(images, geometry.pads, pad_mode)
-    y = correlate(extended, kernel, geometry.stride, geometry.dilation, groups)
-    if offsets is not None:
-        y += offsets
+    check_pad_mode(pad_mode)
+    y = correlate(images, kernel, Scan.of(geometry, pad_mode), groups=groups, bias=offsets)
     return y if is_stack else y[0]
 
 
@@ -86,8 +86,8 @@ def conv2d_backward(
         )
     gradient = gradient.astype(images.dtype, copy=False)
 
-    extended = extend(images, geometry.pads, pad_mode)
-    grad_weight = weight_gradient(gradient, extended, geometry, groups)
+    check_pad_mode(pad_mode)
+    grad_weight = weight_gradient(gradient, images, Scan.of(geometry, pad_mode), groups)
     if pad_mode == "zeros":
         grad_x = transpose(gradient, kernel, geometry, groups)
     else:
@@ -131,9 +131,7 @@ def conv_transpose2d(
     geometry = conv_transpose_geometry(
         images.shape[2:], kernel.shape[2:], stride, pad, output_padding, dilation
     )
-    y = transpose(images, kernel, geometry, groups, pad_mode)
-    if offsets is not None:
-        y += offsets
+    y = transpose(images, kernel, geometry, groups, pad_mode, offsets)
     return y if is_stack else y[0]
 
 

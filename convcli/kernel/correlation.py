@@ -1,38 +1,90 @@
-"""The one place that says how a convolution is arranged for NumPy.
-
-Everything else in the kernel is written in terms of :func:`correlate`.
-"""
+"""Carrying out a convolution: the method chosen, the work cut into tasks, the threads."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.geometry import Pair, span
+from convcli.kernel.banded import Banded
+from convcli.kernel.choice import choose
+from convcli.kernel.method import Method, Run, Spec
+from convcli.kernel.scan import Scan
+from convcli.kernel.separable import Separable
+from convcli.kernel.spectral import Spectral
+from convcli.kernel.taps import Taps
+from convcli.kernel.threads import processors, share
+
+METHODS: dict[str, type[Method]] = {
+    "taps": Taps,
+    "banded": Banded,
+    "separable": Separable,
+    "spectral": Spectral,
+}
+
+WORTH_A_THREAD = 2_000_000
+"""Multiplications below which a second thread costs more than it saves."""
+
+Task = tuple[int, int, int, int]
 
 
 def correlate(
-    images: FloatArray, weight: FloatArray, stride: Pair, dilation: Pair, groups: int
-) -> FloatArray:
-    """Return (N, F, H_out, W_out): the cross-correlation of images that need no more border.
+    images: NDArray[Any],
+    weight: FloatArray,
+    scan: Scan,
+    *,
+    groups: int = 1,
+    bias: FloatArray | None = None,
+    out: NDArray[Any] | None = None,
+    method: str | None = None,
+) -> NDArray[Any]:
+    """Return (N, F, *scan.output): ``images`` (N, C, H, W) convolved as ``scan`` walks.
 
-    ``images`` is (N, C, H, W) and ``weight`` (F, C/groups, Hf, Wf). One matrix product over the
-    channels for each tap of the kernel, all pixels of all images at once.
+    ``weight`` is (F, C/groups, Hf, Wf), of the dtype to compute in, and ``bias`` (F,). ``out`` is
+    where the answers go, if not into a new array; it may spread F over several axes. ``method``
+    forces one of METHODS.
     """
-    count, channels, height, width = images.shape
     filters, depth, taps_y, taps_x = weight.shape
-    rows = (height - span(taps_y, dilation[0])) // stride[0] + 1
-    columns = (width - span(taps_x, dilation[1])) // stride[1] + 1
-    grouped = images.reshape(count, groups, channels // groups, height, width)
-    result = np.zeros((count, groups, filters // groups, rows * columns), images.dtype)
-    for u in range(taps_y):
-        for v in range(taps_x):
-            top, left = u * dilation[0], v * dilation[1]
-            seen = grouped[
-                ...,
-                top : top + (rows - 1) * stride[0] + 1 : stride[0],
-                left : left + (columns - 1) * stride[1] + 1 : stride[1],
-            ].reshape(count, groups, depth, rows * columns)
-            tap = weight[:, :, u, v].reshape(groups, filters // groups, depth)
-            result += tap @ seen
-    return result.reshape(count, filters, rows, columns)
+    by_group = weight.reshape(groups, filters // groups, depth, taps_y, taps_x)
+    biases = None if bias is None else bias.astype(weight.dtype).reshape(groups, -1)
+    spec = Spec(by_group, biases, scan, images.shape[3] // scan.pixel)
+    if out is None:
+        out = np.empty((len(images), filters, *scan.output), weight.dtype)
+    chosen = METHODS[method or choose(spec)](spec)
+
+    width = out.shape[1] // groups
+
+    def worker() -> Any:
+        run = chosen.worker()
+
+        def do(task: Task) -> None:
+            image, group, start, stop = task
+            channels = slice(group * depth, (group + 1) * depth)
+            answers = slice(group * width, (group + 1) * width)
+            run(images[image, channels], out[image, answers], group, start, stop)
+
+        return do
+
+    multiplications = out.size * depth * taps_y * taps_x
+    workers = processors() if multiplications > WORTH_A_THREAD else 1
+    share(worker, _tasks(len(images), groups, scan.output[0], chosen.step, workers), workers)
+    return out
+
+
+def strip_worker(spec: Spec) -> Run:
+    """Return the best method's ``run(source, target, group, start, stop)`` for one thread."""
+    return METHODS[choose(spec)](spec).worker()
+
+
+def _tasks(images: int, groups: int, rows: int, step: int, workers: int) -> Iterator[Task]:
+    """Cut the work into tasks: some eight for each worker, none below what a method does best."""
+    wanted = max(1, 8 * workers // max(1, images * groups)) if workers > 1 else 1
+    length = max(1, -(-rows // wanted))
+    length = -(-length // step) * step
+    for image in range(images):
+        for group in range(groups):
+            for start in range(0, rows, length):
+                yield image, group, start, min(start + length, rows)

@@ -1,128 +1,113 @@
-"""The transpose of a convolution, and the gradient for its weight.
+"""The transpose of a convolution, as a convolution with more filters.
 
-A transposed convolution with stride S is S×S ordinary convolutions. Along one axis, the input
-element i lands on the output positions ``i S + u D - P`` for each tap u. The outputs of one phase
-r, those at ``q S + r - P``, meet just the taps with ``u D ≡ r (mod S)``. These are every
-``S/g``-th tap, ``g = gcd(S, D)``, and from one of them to the next the input element moves by
-``D/g``: a convolution with stride 1, dilation ``D/g`` and the taps in reverse.
+Along one axis, the input element i lands on the output elements ``i S + u D - P`` for each tap u.
+Turned round: the output element ``q S + r`` reads, for each tap u with ``P + r - u D`` a multiple
+of S, the input element ``q + (P + r - u D) / S``. So each of the S phases r is an ordinary
+convolution of stride 1 with some of the taps. As filters of one convolution, S×S of them for
+every channel, they read the same rows; their answers are dealt out to every S-th row and column.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import gcd
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.borders import extend
 from convcli.kernel.correlation import correlate
-from convcli.kernel.geometry import Geometry, span
+from convcli.kernel.geometry import Geometry
+from convcli.kernel.scan import Scan
+
+SEPARATE_DEPTH = 8
+"""From so many channels on, phases go one by one, each with its own taps and no others: together
+they would share the reading of rows, but multiply the zeros where other phases have taps."""
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
-    """One of the S interleaved parts of the output of a transposed convolution, along one axis.
+class Phases:
+    """Some phases along one axis: the tap ``kept[k]`` is their ``tap[k]`` in phase ``phase[k]``.
 
-    Output elements ``target`` are the convolution with the taps ``taps`` (already in reverse) at
-    ``dilation``, starting to read at input element ``start``.
+    Their kernels have ``length`` taps that are ``dilation`` apart and begin at ``origin``.
     """
 
-    target: slice
-    taps: slice
+    wanted: range
+    kept: NDArray[np.intp]
+    phase: NDArray[np.intp]
+    tap: NDArray[np.intp]
+    origin: int
+    length: int
     dilation: int
-    start: int
-    stop: int
 
 
 def transpose(
-    y: FloatArray, weight: FloatArray, geometry: Geometry, groups: int, pad_mode: str = "zeros"
+    y: FloatArray,
+    weight: FloatArray,
+    geometry: Geometry,
+    groups: int,
+    pad_mode: str = "zeros",
+    bias: FloatArray | None = None,
 ) -> FloatArray:
     """Return (N, C, *geometry.image) from ``y`` (N, F, *geometry.output): the map transposed."""
-    phases_y, phases_x = (_phases(geometry, axis) for axis in (0, 1))
-    top, bottom = _reach(phases_y, geometry.output[0])
-    left, right = _reach(phases_x, geometry.output[1])
-    extended = extend(y, (top, left, bottom, right), pad_mode)
-
     filters, depth, taps_y, taps_x = weight.shape
-    swapped = (
-        weight.reshape(groups, filters // groups, depth, taps_y, taps_x)
-        .swapaxes(1, 2)
-        .reshape(groups * depth, filters // groups, taps_y, taps_x)
-    )
-    result = np.zeros((y.shape[0], groups * depth, *geometry.image), y.dtype)
-    for py in phases_y:
-        for px in phases_x:
-            result[..., py.target, px.target] = correlate(
-                extended[..., top + py.start : top + py.stop, left + px.start : left + px.stop],
-                swapped[..., py.taps, px.taps],
+    (height, width), (stride_y, stride_x) = geometry.image, geometry.stride
+    rows, columns = -(-height // stride_y), -(-width // stride_x)
+    result = np.empty((len(y), groups * depth, rows * stride_y, columns * stride_x), y.dtype)
+    # (N, C, phase y, phase x, rows, columns)
+    dealt = result.reshape(*result.shape[:2], rows, stride_y, columns, stride_x)
+    dealt = dealt.transpose(0, 1, 3, 5, 2, 4)
+    by_tap = weight.reshape(groups, filters // groups, depth, taps_y, taps_x)
+    by_tap = by_tap.transpose(3, 4, 0, 2, 1)
+    one_by_one = filters // groups >= SEPARATE_DEPTH
+    for vertical in _phases(geometry, 0, one_by_one):
+        for horizontal in _phases(geometry, 1, one_by_one):
+            kernels = _kernels(by_tap, vertical, horizontal)
+            scan = Scan(
+                (vertical.origin, horizontal.origin),
+                (rows, columns),
+                (vertical.length, horizontal.length),
                 (1, 1),
-                (py.dilation, px.dilation),
-                groups,
+                (vertical.dilation, horizontal.dilation),
+                pad_mode,
             )
-    return result
+            phases = len(vertical.wanted) * len(horizontal.wanted)
+            biases = None if bias is None else np.repeat(bias, phases)
+            out = dealt[:, :, vertical.wanted.start : vertical.wanted.stop]
+            out = out[:, :, :, horizontal.wanted.start : horizontal.wanted.stop]
+            correlate(y, kernels, scan, groups=groups, bias=biases, out=out)
+    return result[..., :height, :width]
 
 
-def weight_gradient(
-    grad_y: FloatArray, extended: FloatArray, geometry: Geometry, groups: int
-) -> FloatArray:
-    """Return (F, C/groups, Hf, Wf): one matrix product over all pixels for each tap.
-
-    ``grad_y`` is (N, F, *geometry.output), ``extended`` the input with its border, (N, C, …).
-    """
-    count, filters, rows, columns = grad_y.shape
-    depth = extended.shape[1] // groups
-    stride, dilation = geometry.stride, geometry.dilation
-    answers = grad_y.reshape(count, groups, filters // groups, rows * columns)
-    result = np.empty((*geometry.kernel, groups, filters // groups, depth), grad_y.dtype)
-    for u in range(geometry.kernel[0]):
-        for v in range(geometry.kernel[1]):
-            top, left = u * dilation[0], v * dilation[1]
-            seen = extended[
-                ...,
-                top : top + (rows - 1) * stride[0] + 1 : stride[0],
-                left : left + (columns - 1) * stride[1] + 1 : stride[1],
-            ].reshape(count, groups, depth, rows * columns)
-            result[u, v] = (answers @ seen.swapaxes(-1, -2)).sum(0)
-    return result.transpose(2, 3, 4, 0, 1).reshape(filters, depth, *geometry.kernel)
+def _kernels(by_tap: FloatArray, vertical: Phases, horizontal: Phases) -> FloatArray:
+    """Return (C·phases, F/groups, …): the taps (Hf, Wf, groups, C/groups, F/groups), dealt out."""
+    spread = np.zeros(
+        (
+            *(len(vertical.wanted), vertical.length, len(horizontal.wanted), horizontal.length),
+            *by_tap.shape[2:],
+        ),
+        by_tap.dtype,
+    )
+    phase_y, tap_y = vertical.phase[:, np.newaxis], vertical.tap[:, np.newaxis]
+    kept = by_tap[vertical.kept[:, np.newaxis], horizontal.kept]
+    spread[phase_y, tap_y, horizontal.phase, horizontal.tap] = kept
+    kernels = spread.transpose(4, 5, 0, 2, 6, 1, 3)
+    return kernels.reshape(-1, by_tap.shape[4], vertical.length, horizontal.length)
 
 
-def _phases(geometry: Geometry, axis: int) -> list[Phase]:
-    """Return the phases along ``axis`` that any tap reaches."""
-    size, kernel = geometry.image[axis], geometry.kernel[axis]
+def _phases(geometry: Geometry, axis: int, one_by_one: bool) -> Iterator[Phases]:
+    """Give the phases along ``axis``: each by itself, or all at once."""
     stride, dilation = geometry.stride[axis], geometry.dilation[axis]
-    before = geometry.pads[axis]
-    common = gcd(stride, dilation)
-    step, spread = stride // common, dilation // common
-    phases = []
-    for first in range(min(stride, size)):
-        # Output element ``first`` stands at this position before the crop.
-        position = before + first
-        remainder, group = position % stride, position // stride
-        # The smallest tap u with u D ≡ remainder (mod S), if any.
-        tap = next(
-            (u for u in range(min(step, kernel)) if u * dilation % stride == remainder), None
-        )
-        if tap is None:
-            continue
-        count = (kernel - 1 - tap) // step + 1
-        last = tap + (count - 1) * step
-        length = len(range(first, size, stride))
-        start = group - (last * dilation - remainder) // stride
-        phases.append(
-            Phase(
-                slice(first, size, stride),
-                slice(last, tap - 1 if tap else None, -step),
-                spread,
-                start,
-                start + length + span(count, spread) - 1,
-            )
-        )
-    return phases
-
-
-def _reach(phases: list[Phase], size: int) -> tuple[int, int]:
-    """Return by how much the phases read past the two ends of an axis of ``size`` elements."""
-    before = max([0, *(-phase.start for phase in phases)])
-    after = max([0, *(phase.stop - size for phase in phases)])
-    return before, after
+    position = geometry.pads[axis] - np.arange(geometry.kernel[axis]) * dilation
+    phase = -position % stride
+    offset = (position + phase) // stride
+    for start in range(stride) if one_by_one else (0,):
+        wanted = range(start, start + 1 if one_by_one else stride)
+        kept = np.flatnonzero((phase >= wanted.start) & (phase < wanted.stop))
+        read = offset[kept]
+        origin = int(read.min(initial=offset.max()))
+        common = gcd(*(int(distance) for distance in read - origin)) or 1
+        tap = (read - origin) // common
+        length = int(tap.max(initial=0)) + 1
+        yield Phases(wanted, kept, phase[kept] - wanted.start, tap, origin, length, common)

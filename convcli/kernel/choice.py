@@ -1,0 +1,101 @@
+"""Which method a convolution takes: by cost, from integers alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from convcli.kernel.banded import rows_at_once, slots_for
+from convcli.kernel.geometry import span
+from convcli.kernel.method import Spec
+from convcli.kernel.scan import Scan
+from convcli.kernel.separable import Q, factors
+from convcli.kernel.spectral import tile_length
+
+# Nanoseconds on one core. Measured 2026-11-21 with tests/benchmarks/methods.py on an AMD EPYC
+# (Zen 4, AVX-512), NumPy 2.4.6, OpenBLAS 0.3.31.
+PRODUCT = 0.0105  # a multiplication and addition in a large banded product: 95 Gflop/s
+RIGHT_PRODUCT = 0.0115  # the same in the narrow product along rows
+ADDITION = 0.12  # adding one product's answers to another's
+SAMPLE = 0.5  # reading, shifting and finishing a sample
+TRANSFORM = 6.0  # both transforms of a sample of a tile
+SPECTRUM = 0.4  # multiplying and adding a sample's spectra
+
+MOST_SPECTRA_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a choice depends on: everything about a convolution but its numbers."""
+
+    filters: int
+    depth: int
+    groups: int
+    scan: Scan
+    rank: int
+
+
+def choose(spec: Spec) -> str:
+    """Return the name of the method for ``spec``."""
+    groups, filters, depth, _, _ = spec.weight.shape
+    shape = Shape(filters, depth, groups, spec.scan, min(spec.scan.kernel))
+    estimates = costs(shape)
+    # The rank takes a decomposition: only where a low one could win.
+    if filters == depth == 1 and costs(_with_rank(shape, 1))["separable"] < min(estimates.values()):
+        rank = max(len(factors(weight[0, 0])[0]) for weight in spec.weight)
+        estimates = costs(_with_rank(shape, max(rank, 1)))
+    return min(estimates, key=lambda name: estimates[name])
+
+
+def costs(shape: Shape) -> dict[str, float]:
+    """Return the nanoseconds that each method in question takes for one sample of the output."""
+    estimates = {"banded": _banded(shape)}
+    if shape.filters == shape.depth == 1:
+        estimates["separable"] = _separable(shape)
+    if shape.scan.stride == (1, 1):
+        spectral = _spectral(shape)
+        if spectral is not None:
+            estimates["spectral"] = spectral
+    return estimates
+
+
+def _with_rank(shape: Shape, rank: int) -> Shape:
+    return Shape(shape.filters, shape.depth, shape.groups, shape.scan, rank)
+
+
+def _seen(shape: Shape) -> tuple[int, int]:
+    """Return T and the rows that T output rows see, as the banded product has them."""
+    scan = shape.scan
+    t = rows_at_once(shape.filters, scan.kernel)
+    dilation = 1 if scan.stride[0] == 1 else scan.dilation[0]
+    return t, (t - 1) * scan.stride[0] + span(scan.kernel[0], dilation)
+
+
+def _banded(shape: Shape) -> float:
+    _, seen = _seen(shape)
+    slots = slots_for(shape.depth, shape.scan.kernel, shape.scan.stride[1])
+    products = ceil(shape.scan.kernel[1] / slots)
+    across = seen * shape.depth * slots
+    return PRODUCT * across * products + ADDITION * (products - 1) + SAMPLE
+
+
+def _separable(shape: Shape) -> float:
+    _, seen = _seen(shape)
+    scan = shape.scan
+    read = (Q - 1) * scan.stride[1] + (scan.kernel[1] - 1) * scan.dilation[1] * scan.pixel + 1
+    per_rank = RIGHT_PRODUCT * read * scan.stride[0] + PRODUCT * seen + 0.2
+    return shape.rank * per_rank + SAMPLE
+
+
+def _spectral(shape: Shape) -> float | None:
+    scan = shape.scan
+    spans = span(scan.kernel[0], scan.dilation[0]), span(scan.kernel[1], scan.dilation[1])
+    tile = tile_length(spans[0], scan.rows), tile_length(spans[1], scan.columns)
+    area = tile[0] * tile[1]
+    if area * 4 * shape.groups * shape.filters * shape.depth > MOST_SPECTRA_BYTES:
+        return None
+    useful = min(tile[0] - spans[0] + 1, scan.output[0]) * min(
+        tile[1] - spans[1] + 1, scan.output[1]
+    )
+    transforms = (shape.depth + shape.filters) / (2 * shape.filters)
+    return (TRANSFORM * transforms + SPECTRUM * (shape.depth - 1)) * area / useful + SAMPLE

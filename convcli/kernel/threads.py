@@ -1,0 +1,51 @@
+"""A few threads over a list of tasks; NumPy lets them run at the same time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+Task = TypeVar("Task")
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def share(
+    make_worker: Callable[[], Callable[[Task], None]], tasks: Iterable[Task], workers: int
+) -> None:
+    """Do every task, each by one of ``workers`` threads, this one among them.
+
+    Each thread makes a worker of its own, with its own buffers. The first exception stops the
+    others after their task, and is raised here.
+    """
+    waiting = iter(tasks)
+    lock = threading.Lock()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            worker = make_worker()
+            while not failures:
+                with lock:
+                    task = next(waiting, None)
+                if task is None:
+                    return
+                worker(task)
+        except BaseException as failure:  # carried over to the calling thread
+            failures.append(failure)
+
+    others = [threading.Thread(target=work, daemon=True) for _ in range(workers - 1)]
+    for thread in others:
+        thread.start()
+    work()
+    for thread in others:
+        thread.join()
+    if failures:
+        raise failures[0]

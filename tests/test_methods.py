@@ -1,0 +1,213 @@
+"""Every method of convolving gives what the loops give, and the fast ones are taken."""
+
+from __future__ import annotations
+
+import numpy as np
+import oracles
+import pytest
+from cases import GRID, Case
+
+from convcli import conv2d, conv2d_backward, conv_transpose2d
+from convcli.kernel import correlation
+from convcli.kernel.choice import choose
+from convcli.kernel.correlation import METHODS, correlate
+from convcli.kernel.geometry import conv_geometry
+from convcli.kernel.method import Spec
+from convcli.kernel.scan import Scan
+from convcli.kernel.separable import factors
+
+TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
+
+
+def can(method: str, case: Case) -> bool:
+    if method == "separable":
+        return case.channels == case.filters == case.groups
+    return method != "spectral" or case.stride == (1, 1)
+
+
+def scan_of(case: Case) -> Scan:
+    geometry = conv_geometry(case.size, case.kernel, case.stride, case.pads, case.dilation)
+    return Scan.of(geometry, case.mode)
+
+
+def big(kernel: int, **options: object) -> Case:
+    return Case(size=(61, 70), kernel=(kernel, kernel), pads=(kernel // 2,) * 4, **options)
+
+
+LARGER = [big(7, channels=3, filters=3, groups=3), big(9, mode="reflect"), big(31, mode="circular")]
+LARGER += [big(5, channels=2, filters=3), big(5, dilation=(2, 3)), big(6, stride=(2, 3))]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_the_definition(method: str, dtype: type) -> None:
+    tried = 0
+    for case in (case for case in GRID + LARGER if can(method, case)):
+        image, weight, _ = case.arrays(dtype)
+        found = correlate(image[None], weight, scan_of(case), groups=case.groups, method=method)
+        if case in LARGER:
+            expected = conv2d_by_taps(image, weight, case)
+        else:
+            expected = oracles.conv(image, weight, **case.options, pads=case.pads, mode=case.mode)
+        scale = np.abs(expected).max(initial=1)
+        np.testing.assert_allclose(found[0], expected, rtol=0, atol=TOLERANCE[dtype] * scale)
+        assert found.dtype == dtype
+        tried += 1
+    assert tried > 10
+
+
+def conv2d_by_taps(image: np.ndarray, weight: np.ndarray, case: Case) -> np.ndarray:
+    """The definition where the loops would take too long: the method nearest to them, in double."""
+    doubles = image.astype(np.float64)[None], weight.astype(np.float64)
+    return correlate(*doubles, scan_of(case), groups=case.groups, method="taps")[0]
+
+
+@pytest.mark.parametrize("kernel", [3, 15, 31, 63])
+@pytest.mark.parametrize("method", ["banded", "separable", "spectral"])
+def test_float32_stays_near_float64(method: str, kernel: int) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.random((1, 1, 150, 170), np.float32)
+    weight = rng.random((1, 1, kernel, kernel), np.float32)
+    if method == "separable":
+        weight = weight[:, :, :1] * weight[:, :, :, :1]
+    scan = Scan((-3, -3), (150, 170), (kernel, kernel), (1, 1), (1, 1), "reflect")
+    found = correlate(image, weight, scan, method=method)
+    exact = correlate(image.astype(np.float64), weight.astype(np.float64), scan, method="banded")
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, exact, rtol=0, atol=1e-5 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("method", ["taps", "banded", "separable", "spectral"])
+@pytest.mark.parametrize("pixel", [1, 3, 4])
+def test_interleaved_pixels_are_read_as_they_lie(method: str, pixel: int, mode: str) -> None:
+    rng = np.random.default_rng(0)
+    samples = rng.integers(0, 256, (40, 33, pixel), np.uint8)
+    weight = rng.random((1, 1, 5, 4), np.float32)
+    weight /= weight.sum()
+    scan = Scan((-2, -1), (40, 33), (5, 4), (1, 1), (1, 1), mode, pixel)
+    out = np.empty((1, 1, 40, 33 * pixel), np.uint8)
+    correlate(samples.reshape(1, 1, 40, -1), weight, scan, out=out, method=method)
+    planes = samples.transpose(2, 0, 1)[:, None].astype(np.float64)
+    exact = conv2d(planes, weight, pad=(2, 1, 2, 2), pad_mode=mode)[:, 0].transpose(1, 2, 0)
+    off = np.abs(out.reshape(samples.shape) - exact)
+    assert off.max() < 0.5 + 1e-3
+
+
+@pytest.mark.parametrize(("dtype", "top"), [(np.uint8, 255), (np.uint16, 65535)])
+def test_integers_are_rounded_to_nearest_and_clipped(dtype: type, top: int) -> None:
+    image = np.array([[[[0, 1, 100, top]]]], dtype)
+    scan = Scan((0, 0), (1, 4), (1, 1), (1, 1), (1, 1))
+    out = np.empty_like(image)
+    correlate(image, np.float32([[[[1.5]]]]), scan, bias=np.float32([-1]), out=out)
+    assert out.ravel().tolist() == [0, 1, 149, top]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("method", ["banded", "separable", "spectral"])
+def test_what_is_no_number_spreads_no_further_than_the_kernel(method: str, bad: float) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.random((1, 1, 300, 40), np.float32)
+    image[0, 0, 150, 20] = bad
+    weight = np.outer([1, 2, 3], [3.0, 2, 1]).astype(np.float32)[None, None]
+    scan = Scan((-1, -1), (300, 40), (3, 3), (1, 1), (1, 1))
+    found = correlate(image, weight, scan, method=method)
+    finite = np.isfinite(found[0, 0])
+    assert not finite[149:152, 19:22].any()
+    assert finite.sum() == finite.size - 9
+    image[0, 0, 150, 20] = 0.5
+    clean = correlate(image, weight, scan, method=method)
+    np.testing.assert_allclose(found[0, 0][finite], clean[0, 0][finite], rtol=1e-5)
+
+
+def spec(kernel: np.ndarray, channels: int = 3, size: tuple[int, int] = (1536, 2048)) -> Spec:
+    weight = kernel[None, None, None] if kernel.ndim == 2 else kernel[None]
+    taps = weight.shape[-2:]
+    scan = Scan((-(taps[0] // 2), -(taps[1] // 2)), size, taps, (1, 1), (1, 1), "zeros", channels)
+    return Spec(weight.astype(np.float32), None, scan, size[1])
+
+
+def dense(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).random(shape)
+
+
+GAUSSIAN = np.exp(-(np.linspace(-3, 3, 31) ** 2))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "expected"),
+    [
+        (dense(3, 3), "banded"),
+        (np.ones((3, 3)), "banded"),
+        (dense(9, 9), "banded"),
+        (dense(31, 31), "spectral"),
+        (dense(63, 63), "spectral"),
+        (np.outer(GAUSSIAN, GAUSSIAN), "separable"),
+        (np.outer(GAUSSIAN[::3], GAUSSIAN[::3]), "separable"),
+        (dense(8, 3, 3, 3), "banded"),
+        (dense(64, 64, 3, 3), "banded"),
+    ],
+)
+def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str) -> None:
+    assert choose(spec(kernel, channels=1)) == expected
+
+
+def test_small_images_and_strides_find_a_method_too() -> None:
+    for size in ((1, 1), (5, 1000), (1000, 5)):
+        for kernel in (dense(1, 1), dense(31, 31), np.ones((1, 99))):
+            assert choose(spec(kernel, 1, size)) in METHODS
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "conv2d_backward"])
+def test_every_verb_goes_through_the_engine(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+
+    def watching(given: Spec) -> str:
+        taken.append(choose(given))
+        return taken[-1]
+
+    monkeypatch.setattr(correlation, "choose", watching)
+    image, weight = np.ones((1, 80, 90), np.float32), dense(1, 1, 41, 41).astype(np.float32)
+    if name == "conv2d":
+        conv2d(image, weight, pad="same")
+    elif name == "conv_transpose2d":
+        conv_transpose2d(image, weight, pad="same")
+    else:
+        conv2d_backward(image, image, weight, pad="same")
+    assert taken == ["spectral"]
+
+
+def test_a_gaussian_has_rank_one_and_noise_has_full_rank() -> None:
+    gaussian = np.outer(GAUSSIAN, GAUSSIAN).astype(np.float32)
+    assert len(factors(gaussian)[0]) == 1
+    assert len(factors(dense(7, 9).astype(np.float32))[0]) == 7
+    columns, rows = factors(dense(7, 9))
+    np.testing.assert_allclose(columns.T @ rows, dense(7, 9), atol=1e-12)
+    assert len(factors(np.zeros((3, 3), np.float32))[0]) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_results_do_not_depend_on_the_number_of_threads(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(correlation, "processors", lambda: workers)
+    monkeypatch.setattr(correlation, "WORTH_A_THREAD", 0)
+    image = np.random.default_rng(0).random((3, 301, 257), np.float32)
+    weight = dense(3, 1, 5, 5)
+    found = conv2d(image, weight, pad="same", groups=3)
+    monkeypatch.setattr(correlation, "processors", lambda: 1)
+    np.testing.assert_array_equal(found, conv2d(image, weight, pad="same", groups=3))
+
+
+def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    from convcli.kernel.threads import share
+
+    def make_worker():
+        def work(task: int) -> None:
+            if task == 3:
+                raise MemoryError
+
+        return work
+
+    with pytest.raises(MemoryError):
+        share(make_worker, range(100), 3)
