@@ -1,24 +1,24 @@
-"""One picture through its filters: channels, transparency, range. No files.
+"""One picture through its filters: what happens to its channels, transparency and range. No files.
 
-Colour and transparency travel as :class:`Layers`; a :class:`Step` is a filter made ready to be
-applied, forwards (:class:`Convolution`) or transposed (:class:`Transposition`). Values stay
-unrounded and unclipped from the first step to the last.
+Everything is settled before a sample is touched: the size after each step, the route that
+transparency takes through it, and the mode of the result.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from convcli.errors import ImageError, ImageWarning, ShapeError
 from convcli.filters import Filter
 from convcli.images import Frame, Picture
+from convcli.images.raster import Raster, new_raster
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.geometry import Geometry, IntOrPair, Pair
 from convcli.steps import Convolution, Step, Transposition, preset_filter
+from convcli.strips import Route, Stage, extremes, write_layers, write_samples
 
 MAX_PIXELS = 89_478_485
 """As many pixels as fit 256 MiB at three bytes each: Pillow's limit, here for results."""
@@ -29,17 +29,19 @@ def apply_filters(
     filters: Sequence[Filter],
     *,
     as_float: bool = False,
+    reuse: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> Picture:
     """Return ``picture`` convolved with each filter in turn, of the same sample type.
 
     The last filter's ``range`` says what happens to values outside 0-1. With ``as_float`` the
-    answers stay as they are, float32 and without range. Raises :class:`ShapeError`,
+    answers stay as they are, float32 and without range. With ``reuse`` the picture's memory may
+    be used for the result, and ``picture`` is spent. Raises :class:`ShapeError`,
     :class:`FilterError` or :class:`ImageError`; warns with :class:`ImageWarning` where
     transparency is dropped.
     """
     steps = [Convolution(one) for one in filters]
-    return picture.map(lambda frame: _through(frame, steps, as_float, max_pixels))
+    return picture.map(lambda frame: _through(frame, steps, as_float, reuse, max_pixels))
 
 
 def upsample(
@@ -65,32 +67,70 @@ def upsample(
     elif scale is not None:
         filter = filter.override(stride=scale)
     step = Transposition(filter, output_padding, bool(normalize))
-    return picture.map(lambda frame: _through(frame, [step], as_float, max_pixels))
+    return picture.map(lambda frame: _through(frame, [step], as_float, False, max_pixels))
 
 
-@dataclass(frozen=True)
-class Layers:
-    """The channels of a frame in flight, (C, H, W), with the transparency apart, (1, H, W)."""
+def _through(
+    frame: Frame, steps: Sequence[Step], as_float: bool, reuse: bool, max_pixels: int
+) -> Frame:
+    stages, has_alpha = _plan(frame, steps, max_pixels)
+    if not stages:
+        return frame
+    last = stages[-1]
+    dtype = np.dtype(np.float32) if as_float else frame.raster.dtype
+    channels = last.colours + has_alpha
+    mode = _mode(frame.mode, last.colours, has_alpha)
+    in_place = reuse and _fits(frame.raster, last.size, channels, dtype) and not _wraps(stages)
+    target = frame.raster if in_place else new_raster(last.size, channels, dtype, mode)
+    if _is_direct(frame, stages, dtype):
+        assert isinstance(last.step, Convolution)
+        write_samples(frame, last, last.step, target, in_place)
+    else:
+        change = _identity if as_float else _ranged(frame, stages)
+        write_layers(frame, stages, target, change, in_place)
+    return Frame(target, mode)
 
-    colour: FloatArray
-    alpha: FloatArray | None
 
-
-def _through(frame: Frame, steps: Sequence[Step], as_float: bool, max_pixels: int) -> Frame:
-    size = frame.size
+def _plan(frame: Frame, steps: Sequence[Step], max_pixels: int) -> tuple[list[Stage], bool]:
+    """Return the stages, and whether the result has transparency."""
+    stages: list[Stage] = []
+    size, has_alpha = frame.size, frame.has_alpha
+    colours = frame.raster.channels - has_alpha
     for step in steps:
-        geometry, size = step.plan(size)
-        _check_size(geometry, size, max_pixels)
-    tensor = frame.tensor()
-    layers = Layers(tensor[:-1], tensor[-1:]) if frame.has_alpha else Layers(tensor, None)
-    for step in steps:
-        layers = _stepped(layers, step)
-    colour = layers.colour
-    if not as_float and steps:
-        colour = _ranged(colour, steps[-1].filter.range)
-    tensor = colour if layers.alpha is None else np.concatenate([colour, layers.alpha])
-    dtype = np.dtype(np.float32) if as_float else frame.samples.dtype
-    return Frame.from_tensor(tensor, _mode(layers, frame.mode), dtype)
+        geometry, after = step.plan(size)
+        _check_size(geometry, after, max_pixels)
+        route, colours = _route(step, colours, has_alpha, size == after)
+        stages.append(Stage(step, route, geometry, after, colours))
+        size = after
+        if route is Route.DROPPED:
+            warnings.warn(
+                "transparency is dropped: the filter's result has another size or channel count",
+                ImageWarning,
+                4,
+            )
+        stays = step.answers == step.channels if route is Route.STORED else True
+        has_alpha = has_alpha and stays and route is not Route.DROPPED
+    return stages, has_alpha
+
+
+def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[Route, int]:
+    """Return what a step does about transparency, and how many colour channels it leaves."""
+    if not step.filter.mixes_channels:
+        if not has_alpha:
+            return Route.OPAQUE, colours
+        return (Route.SAMPLED if step.filter.preserve_alpha else Route.WEIGHTED), colours
+    if has_alpha and step.channels == colours + 1:
+        return Route.STORED, colours if step.answers == step.channels else step.answers
+    if step.channels != colours:
+        raise ShapeError(
+            f"filter {step.filter.name or 'given'} reads {step.channels} channels and the picture "
+            f"has {colours}{' and transparency' if has_alpha else ''}: "
+            "--mode converts the picture (L has 1, RGB 3, RGBA and CMYK 4)"
+        )
+    if not has_alpha:
+        return Route.OPAQUE, step.answers
+    keeps = step.answers in (1, 3) and (same_size or step.filter.preserve_alpha)
+    return (Route.SAMPLED if keeps else Route.DROPPED), step.answers
 
 
 def _check_size(geometry: Geometry, size: Pair, max_pixels: int) -> None:
@@ -105,89 +145,53 @@ def _check_size(geometry: Geometry, size: Pair, max_pixels: int) -> None:
             )
 
 
-def _stepped(layers: Layers, step: Step) -> Layers:
-    if step.filter.mixes_channels:
-        return _across_channels(layers, step)
-    if layers.alpha is None:
-        return Layers(_channel_by_channel(layers.colour, step), None)
-    if step.filter.preserve_alpha:
-        return Layers(_channel_by_channel(layers.colour, step), _sampled(layers, step))
-    # Colour weighs as much as it is opaque, so that none leaks out of transparent pixels.
-    alpha = _channel_by_channel(layers.alpha, step, biased=False)
-    reduced = step.filter.reduce is not None
-    colour = _channel_by_channel(layers.colour * layers.alpha, step, biased=reduced)
-    visible = np.abs(alpha) > 1e-6
-    colour = np.divide(colour, alpha, out=np.zeros_like(colour), where=visible)
-    if not reduced:
-        colour += np.float32(step.filter.offsets[0])
-    return Layers(colour, alpha)
+def _is_direct(frame: Frame, stages: Sequence[Stage], dtype: np.dtype[np.generic]) -> bool:
+    """Tell whether samples can be convolved as they lie, without becoming layers in between."""
+    stage = stages[-1]
+    chosen = stage.step.filter
+    return (
+        len(stages) == 1
+        and isinstance(stage.step, Convolution)
+        and stage.route is Route.OPAQUE
+        and not chosen.mixes_channels
+        and chosen.reduce is None
+        and chosen.range == "clip"
+        and stage.geometry.stride[1] == 1
+        and dtype == frame.raster.dtype
+        and dtype.kind == "u"
+    )
 
 
-def _channel_by_channel(planes: FloatArray, step: Step, biased: bool = True) -> FloatArray:
-    """Return the answers for every plane by itself, the answers of a bank made one."""
-    answers = step.run(planes[:, np.newaxis], biased=biased)
-    if step.filter.reduce is None:
-        return answers[:, 0]
-    reduced: FloatArray = _REDUCTIONS[step.filter.reduce](answers)
-    return reduced
+def _fits(raster: Raster, size: Pair, channels: int, dtype: np.dtype[np.generic]) -> bool:
+    return (raster.size, raster.channels, raster.dtype) == (size, channels, dtype)
 
 
-_REDUCTIONS = {
-    "magnitude": lambda answers: np.sqrt(np.square(answers).sum(1)),
-    "max": lambda answers: answers.max(1),
-    "sum": lambda answers: answers.sum(1),
-}
+def _wraps(stages: Sequence[Stage]) -> bool:
+    """Tell whether some rows read others that are far away."""
+    return any(stage.step.filter.pad_mode == "circular" for stage in stages)
 
 
-def _across_channels(layers: Layers, step: Step) -> Layers:
-    colour, alpha = layers.colour, layers.alpha
-    if alpha is not None and step.channels == len(colour) + 1:
-        answers = step.run(np.concatenate([colour, alpha])[np.newaxis], biased=True)[0]
-        if len(answers) == len(colour) + 1:
-            return Layers(answers[:-1], answers[-1:])
-        return Layers(answers, None)
-    if step.channels != len(colour):
-        raise ShapeError(
-            f"filter {step.filter.name or 'given'} reads {step.channels} channels and the picture "
-            f"has {len(colour)}{' and transparency' if alpha is not None else ''}: "
-            "--mode converts the picture (L has 1, RGB 3, RGBA and CMYK 4)"
-        )
-    answers = step.run(colour[np.newaxis], biased=True)[0]
-    if alpha is not None:
-        is_picture = len(answers) in (1, 3)
-        if is_picture and (answers.shape[1:] == colour.shape[1:] or step.filter.preserve_alpha):
-            return Layers(answers, _sampled(layers, step))
-        warnings.warn(
-            "transparency is dropped: the filter's result has another size or channel count",
-            ImageWarning,
-            2,
-        )
-    return Layers(answers, None)
-
-
-def _sampled(layers: Layers, step: Step) -> FloatArray:
-    """Return the alpha that stood under the kernel's centre."""
-    assert layers.alpha is not None
-    geometry, _ = step.plan(layers.alpha.shape[1:])
-    rows, columns = step.centres(geometry, 0), step.centres(geometry, 1)
-    return layers.alpha[:, rows[:, np.newaxis], columns]
-
-
-def _ranged(colour: FloatArray, range: str) -> FloatArray:
-    if range == "abs":
-        return np.abs(colour)
-    if range == "rescale":
-        low, high = colour.min(), colour.max()
-        # A flat picture has no range to stretch.
-        return (colour - low) / (high - low) if high > low else colour
+def _identity(colour: FloatArray) -> FloatArray:
     return colour
 
 
-def _mode(layers: Layers, before: str) -> str:
+def _ranged(frame: Frame, stages: Sequence[Stage]) -> Callable[[FloatArray], FloatArray]:
+    """Return what the last filter's range does to colour."""
+    match stages[-1].step.filter.range:
+        case "abs":
+            return np.abs
+        case "rescale":
+            low, high = extremes(frame, stages)
+            # A flat picture has no range to stretch.
+            scale = np.float32(1 / (high - low)) if high > low else None
+            return lambda colour: colour if scale is None else (colour - np.float32(low)) * scale
+    return _identity
+
+
+def _mode(before: str, colours: int, has_alpha: bool) -> str:
     """Return the mode of a result, or "" where it is no picture's or came from an array."""
-    count = len(layers.colour)
-    if layers.alpha is not None:
-        return {1: "LA", 3: "RGBA"}.get(count, "")
-    if before == "" or count == 4:
+    if has_alpha:
+        return {1: "LA", 3: "RGBA"}.get(colours, "")
+    if before == "" or colours == 4:
         return before if before == "CMYK" else ""
-    return {1: "L", 3: "RGB"}.get(count, "")
+    return {1: "L", 3: "RGB"}.get(colours, "")

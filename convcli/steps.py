@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from convcli.errors import FilterError, ShapeError
 from convcli.filters import MOST_WEIGHTS, Filter
 from convcli.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
-from convcli.kernel import conv2d, conv_transpose2d
 from convcli.kernel.arrays import FloatArray
+from convcli.kernel.correlation import strip_worker
 from convcli.kernel.geometry import (
     Geometry,
     IntOrPair,
@@ -22,6 +23,14 @@ from convcli.kernel.geometry import (
     pair,
     span,
 )
+from convcli.kernel.method import Run as StripRun
+from convcli.kernel.method import Spec
+from convcli.kernel.scan import Scan
+from convcli.kernel.transposition import transpose
+
+Runner = Callable[[FloatArray, int, int, bool], FloatArray]
+"""``runner(stack, start, stop, biased)``: the rows start to stop of the result (N, F, …), from a
+stack (N, C, …) of just the rows that they read."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +44,22 @@ class Step(ABC):
     def channels(self) -> int:
         """How many channels it reads, if it looks across channels."""
 
+    @property
+    @abstractmethod
+    def answers(self) -> int:
+        """How many channels it writes, if it looks across channels."""
+
     @abstractmethod
     def plan(self, size: Pair) -> tuple[Geometry, Pair]:
         """Return where the taps fall on an image of ``size``, and the size of the result."""
 
     @abstractmethod
-    def run(self, stack: FloatArray, *, biased: bool) -> FloatArray:
-        """Return the answers for a stack (N, C, H, W)."""
+    def reads(self, geometry: Geometry, start: int, stop: int) -> tuple[int, int]:
+        """Return the first input row that some output rows read, and the one after the last."""
+
+    @abstractmethod
+    def runner(self, geometry: Geometry) -> Runner:
+        """Return a function for one thread that computes rows of the result."""
 
     @abstractmethod
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
@@ -56,6 +74,10 @@ class Convolution(Step):
     def channels(self) -> int:
         return int(self.filter.kernel.shape[1])
 
+    @property
+    def answers(self) -> int:
+        return int(self.filter.kernel.shape[0])
+
     def plan(self, size: Pair) -> tuple[Geometry, Pair]:
         geometry = conv_geometry(
             size,
@@ -66,16 +88,42 @@ class Convolution(Step):
         )
         return geometry, geometry.output
 
-    def run(self, stack: FloatArray, *, biased: bool) -> FloatArray:
-        return conv2d(
-            stack,
-            self.filter.kernel,
-            self.filter.offsets if biased else None,
-            stride=self.filter.stride or 1,
-            pad=self.filter.pad,
-            pad_mode=self.filter.pad_mode,
-            dilation=self.filter.dilation,
-        )
+    def reads(self, geometry: Geometry, start: int, stop: int) -> tuple[int, int]:
+        first = start * geometry.stride[0] - geometry.pads[0]
+        last = (stop - 1) * geometry.stride[0] - geometry.pads[0]
+        return first, last + span(geometry.kernel[0], geometry.dilation[0])
+
+    def runner(self, geometry: Geometry) -> Runner:
+        kernel = self.filter.kernel.astype(np.float32)
+        offsets = self.filter.offsets.astype(np.float32)
+        run = {biased: self._worker(geometry, kernel, biased * offsets) for biased in (True, False)}
+
+        def rows(stack: FloatArray, start: int, stop: int, biased: bool) -> FloatArray:
+            shape = (len(stack), len(kernel), stop - start, geometry.output[1])
+            answers = np.empty(shape, np.float32)
+            for image, target in zip(stack, answers, strict=True):
+                run[biased](image, target, 0, 0, stop - start)
+            return answers
+
+        return rows
+
+    def in_samples(self, geometry: Geometry, pixel: int, scale: int) -> StripRun:
+        """Return the convolution of rows of samples as they lie in a picture, for one thread.
+
+        ``pixel`` samples of each row make a pixel, each a channel by itself; ``scale`` is 1.
+        """
+        kernel = self.filter.kernel.astype(np.float32)
+        offsets = self.filter.offsets.astype(np.float32) * np.float32(scale)
+        return self._worker(geometry, kernel, offsets, pixel)
+
+    def _worker(
+        self, geometry: Geometry, kernel: FloatArray, offsets: FloatArray, pixel: int = 1
+    ) -> StripRun:
+        scan = Scan.of(geometry, self.filter.pad_mode)
+        # The rows come with their border.
+        scan = replace(scan, origin=(0, scan.origin[1]), pixel=pixel)
+        bias = offsets[np.newaxis] if offsets.any() else None
+        return strip_worker(Spec(kernel[np.newaxis], bias, scan, geometry.image[1]))
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         offset = (geometry.kernel[axis] - 1) // 2 * geometry.dilation[axis] - geometry.pads[axis]
@@ -108,6 +156,10 @@ class Transposition(Step):
     def channels(self) -> int:
         return int(self.filter.kernel.shape[0])
 
+    @property
+    def answers(self) -> int:
+        return int(self.filter.kernel.shape[1])
+
     def plan(self, size: Pair) -> tuple[Geometry, Pair]:
         geometry = conv_transpose_geometry(
             size,
@@ -119,36 +171,61 @@ class Transposition(Step):
         )
         return geometry, geometry.image
 
-    def run(self, stack: FloatArray, *, biased: bool) -> FloatArray:
-        answers = self._transposed(stack)
-        if self.normalize:
-            ones = self._transposed(np.ones((1, *stack.shape[1:]), np.float32))
-            if np.abs(ones).min() <= 1e-6 * np.abs(ones).max():
-                raise FilterError(
-                    f"filter {self.filter.name or 'given'}: the transposed convolution of ones "
-                    "vanishes somewhere, so nothing can be divided by it: use --no-normalize"
-                )
-            answers /= ones
-        if biased:
-            answers += np.float32(self.filter.offsets[0])
-        return answers
+    def reads(self, geometry: Geometry, start: int, stop: int) -> tuple[int, int]:
+        top, stride = geometry.pads[0], geometry.stride[0]
+        reach = span(geometry.kernel[0], geometry.dilation[0]) - 1
+        return -(-(start + top - reach) // stride), (stop - 1 + top) // stride + 1
+
+    def runner(self, geometry: Geometry) -> Runner:
+        kernel = self.filter.kernel.astype(np.float32)
+
+        def transposed(stack: FloatArray, start: int, stop: int) -> FloatArray:
+            first, past = self.reads(geometry, start, stop)
+            _, left, _, right = geometry.pads
+            part = replace(
+                geometry,
+                image=(stop - start, geometry.image[1]),
+                pads=(start + geometry.pads[0] - first * geometry.stride[0], left, 0, right),
+                output=(past - first, geometry.output[1]),
+            )
+            return transpose(stack, kernel, part, 1, self.filter.pad_mode)
+
+        def rows(stack: FloatArray, start: int, stop: int, biased: bool) -> FloatArray:
+            answers = transposed(stack, start, stop)
+            if self.normalize:
+                answers /= self._divisor(transposed, geometry, start, stop)
+            if biased:
+                answers += np.float32(self.filter.offsets[0])
+            return answers
+
+        return rows
+
+    def _divisor(
+        self,
+        transposed: Callable[[FloatArray, int, int], FloatArray],
+        geometry: Geometry,
+        start: int,
+        stop: int,
+    ) -> FloatArray:
+        """Return the rows of the transposed convolution of ones."""
+        first, past = self.reads(geometry, start, stop)
+        ones = np.ones((1, self.channels, past - first, geometry.output[1]), np.float32)
+        if self.filter.pad_mode == "zeros":
+            position = np.arange(first, past)
+            ones[:, :, (position < 0) | (position >= geometry.output[0])] = 0
+        divisor = transposed(ones, start, stop)
+        if np.abs(divisor).min() <= 1e-6 * np.abs(divisor).max():
+            raise FilterError(
+                f"filter {self.filter.name or 'given'}: the transposed convolution of ones "
+                "vanishes somewhere, so nothing can be divided by it: use --no-normalize"
+            )
+        return divisor
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         centre = (span(geometry.kernel[axis], geometry.dilation[axis]) - 1) / 2
         offset = geometry.pads[axis] - centre
         index = (np.arange(geometry.image[axis]) + offset) / geometry.stride[axis]
         return np.clip(np.floor(index + 0.5).astype(np.intp), 0, geometry.output[axis] - 1)
-
-    def _transposed(self, stack: FloatArray) -> FloatArray:
-        return conv_transpose2d(
-            stack,
-            self.filter.kernel,
-            stride=self.filter.stride or 2,
-            pad=self.filter.pad,
-            pad_mode=self.filter.pad_mode,
-            output_padding=self.output_padding,
-            dilation=self.filter.dilation,
-        )
 
 
 def preset_filter(preset: str, scale: IntOrPair) -> Filter:

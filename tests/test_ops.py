@@ -29,7 +29,7 @@ RNG = np.random.default_rng(11)
 
 
 def picture(samples: np.ndarray, mode: str) -> Picture:
-    return Picture((Frame(samples, mode),), "PNG")
+    return Picture((Frame.of(samples, mode),), "PNG")
 
 
 def noise(mode: str, dtype: type = np.uint8) -> Picture:
@@ -68,7 +68,7 @@ def test_opaque_pictures_come_out_as_without_alpha(
     source = noise(mode)
     only(source).samples[..., -1] = 255
     plain = picture(np.ascontiguousarray(only(source).samples[..., :-1]), opaque_mode)
-    sharpen = load_filter("sharpen").override(bias=0.1, preserve_alpha=preserve)
+    sharpen = load_filter("sharpen").override(bias=0.111, preserve_alpha=preserve)
     result, expected = apply_filters(source, [sharpen]), apply_filters(plain, [sharpen])
     np.testing.assert_array_equal(only(result).samples[..., :-1], only(expected).samples)
     assert (only(result).samples[..., -1] == 255).all()

@@ -54,6 +54,6 @@ def apply(images: tuple[str, ...], filters: tuple[str, ...], **given: Any) -> No
     chosen = [load_filter(name).override(**overrides) for name in filters]
 
     def transform(picture: Picture, as_float: bool) -> Picture:
-        return apply_filters(picture, chosen, as_float=as_float)
+        return apply_filters(picture, chosen, as_float=as_float, reuse=True)
 
     run_batch(images, transform, **batch)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import ImageError
+from convcli.images.raster import ArrayRaster, Raster
 
 Samples: TypeAlias = NDArray[Any]
 """(H, W, C) of uint8, uint16 or float32."""
@@ -21,17 +22,27 @@ ALPHA_MODES = ("LA", "RGBA")
 class Frame:
     """One still image.
 
-    ``samples`` is (H, W, C): uint8 or uint16, or float32 taken as it is.
+    ``raster`` has uint8 or uint16 samples, or float32 ones that are taken as they are.
     ``mode`` is L, LA, RGB, RGBA or CMYK, or "" for an array that is no picture.
     """
 
-    samples: Samples
+    raster: Raster
     mode: str
+
+    @classmethod
+    def of(cls, samples: Samples, mode: str) -> Frame:
+        """Return the frame of (H, W, C) samples."""
+        return cls(ArrayRaster(samples), mode)
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
-        return self.samples.shape[0], self.samples.shape[1]
+        return self.raster.size
+
+    @property
+    def samples(self) -> Samples:
+        """All samples, (H, W, C)."""
+        return self.raster.read(0, self.size[0])
 
     @property
     def has_alpha(self) -> bool:
@@ -40,17 +51,7 @@ class Frame:
 
     def tensor(self) -> NDArray[np.float32]:
         """Return (C, H, W) float32; integer samples are brought to the 0-1 scale."""
-        planes = self.samples.transpose(2, 0, 1).astype(np.float32, order="C")
-        scale = full_scale(self.samples.dtype)
-        if scale != 1:
-            planes /= np.float32(scale)
-        return planes
-
-    @classmethod
-    def from_tensor(cls, tensor: NDArray[np.float32], mode: str, dtype: np.dtype[Any]) -> Frame:
-        """Return a frame of (C, H, W) values; for an integer ``dtype`` clipped and rounded."""
-        planes = tensor.transpose(1, 2, 0)
-        return cls(np.ascontiguousarray(quantized(planes, dtype)), mode)
+        return tensor_of(self.samples)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,8 +100,17 @@ class Picture:
                 f"an array of {values.dtype} is no picture: save it as float32, uint8 or uint16"
             )
         stack = values.reshape((1,) * (4 - values.ndim) + values.shape)
-        frames = tuple(Frame(np.ascontiguousarray(one.transpose(1, 2, 0)), "") for one in stack)
+        frames = tuple(Frame.of(one.transpose(1, 2, 0), "") for one in stack)
         return cls(frames, "NPY", is_stack=values.ndim == 4)
+
+
+def tensor_of(samples: Samples) -> NDArray[np.float32]:
+    """Return samples (H, W, C) as (C, H, W) float32, integers on the 0-1 scale."""
+    planes = samples.transpose(2, 0, 1).astype(np.float32, order="C")
+    scale = full_scale(samples.dtype)
+    if scale != 1:
+        planes /= np.float32(scale)
+    return planes
 
 
 def full_scale(dtype: np.dtype[Any]) -> int:
@@ -113,7 +123,9 @@ def quantized(values: NDArray[Any], dtype: np.dtype[Any]) -> Samples:
     if dtype.kind == "f":
         return values.astype(np.float32, copy=False)
     top = full_scale(dtype)
-    scaled = values * np.float32(top)
+    # The cast cuts: 0.5 makes it round to nearest.
+    scaled = values * np.float32(top) + np.float32(0.5)
+    np.clip(scaled, 0, top, out=scaled)
     # A value that is no number has no nearest one: black.
-    np.nan_to_num(scaled, copy=False, nan=0.0, posinf=top, neginf=0.0)
-    return np.rint(np.clip(scaled, 0, top)).astype(dtype)
+    np.copyto(scaled, 0, where=np.isnan(scaled))
+    return scaled.astype(dtype)

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from convcli.errors import ImageError, ImageWarning
 from convcli.images.picture import Frame, Picture
+from convcli.images.raster import PillowRaster
 
 NPY_MAGIC = b"\x93NUMPY"
 
@@ -166,11 +167,11 @@ def _frame(image: Image.Image, format_name: str, mode: str | None) -> Frame:
     if image.mode.startswith("I;16") or (image.mode == "I" and format_name == "PPM"):
         if mode in (None, "L"):
             samples = np.asarray(image).astype(np.uint16)
-            return Frame(samples[:, :, np.newaxis], "L")
+            return Frame.of(samples[:, :, np.newaxis], "L")
         raise ImageError(f"16-bit grey has no {mode} in Pillow: convert to 8 bits first")
     if image.mode in ("I", "F"):
         if mode in (None, "L"):
-            return Frame(np.asarray(image).astype(np.float32)[:, :, np.newaxis], "L")
+            return Frame.of(np.asarray(image).astype(np.float32)[:, :, np.newaxis], "L")
         raise ImageError(f"a picture of unscaled numbers has no {mode}: leave --mode out")
     wanted = _FRAME_MODE.get(image.mode, image.mode)
     if image.mode == "P":
@@ -180,6 +181,4 @@ def _frame(image: Image.Image, format_name: str, mode: str | None) -> Frame:
     wanted = mode or wanted
     if wanted not in _STORED:
         raise ImageError(f"pictures of Pillow's mode {image.mode} are not supported")
-    converted = image if image.mode == wanted else image.convert(wanted)
-    samples = np.asarray(converted)
-    return Frame(samples.reshape(*samples.shape[:2], -1), wanted)
+    return Frame(PillowRaster(image if image.mode == wanted else image.convert(wanted)), wanted)

@@ -6,7 +6,7 @@ import os
 import warnings
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,7 @@ from convcli.errors import ImageError, ImageWarning
 from convcli.files import replacing
 from convcli.images import formats
 from convcli.images.picture import Frame, Picture, quantized
+from convcli.images.raster import ArrayRaster, PillowRaster
 
 JPEG_QUALITY = 90
 
@@ -95,43 +96,48 @@ def _encode(picture: Picture, file: BinaryIO, format_name: str, quality: int | N
 
 def _fitted(frame: Frame, format_name: str) -> Frame:
     """Return ``frame`` as the format can hold it; warns of what that loses."""
-    channels = frame.samples.shape[2]
-    mode = frame.mode or {1: "L", 3: "RGB"}.get(channels, "")
+    raster = frame.raster
+    mode = frame.mode or {1: "L", 3: "RGB"}.get(raster.channels, "")
     if not mode:
         raise ImageError(
-            f"a result of {channels} channels is no picture (1 is grey, 3 are RGB): "
+            f"a result of {raster.channels} channels is no picture (1 is grey, 3 are RGB): "
             "write it to a .npy file"
         )
-    samples: Any = frame.samples
-    if samples.dtype == np.float32 and not (channels == 1 and format_name in formats.FLOAT_FORMATS):
+    is_grey = raster.channels == 1
+    if raster.dtype == np.float32 and not (is_grey and format_name in formats.FLOAT_FORMATS):
+        samples = frame.samples
         if not (np.nanmin(samples) >= 0 and np.nanmax(samples) <= 1):
             _warn(f"values outside 0-1 are clipped: {format_name} holds no floats; .npy does")
-        samples = quantized(samples, np.dtype(np.uint8))
-    if samples.dtype == np.uint16 and not (
-        channels == 1 and format_name in formats.SIXTEEN_BIT_FORMATS
-    ):
+        raster = ArrayRaster(quantized(samples, np.dtype(np.uint8)))
+    if raster.dtype == np.uint16 and not (is_grey and format_name in formats.SIXTEEN_BIT_FORMATS):
         _warn(f"16 bits become 8: {format_name} holds no more")
-        samples = np.rint(samples / np.float32(257)).astype(np.uint8)
+        raster = ArrayRaster(np.rint(frame.samples / np.float32(257)).astype(np.uint8))
     if mode in ("LA", "RGBA") and format_name not in formats.ALPHA_FORMATS:
         _warn(f"{format_name} holds no transparency: the picture is laid on white")
+        samples = raster.read(0, raster.size[0])
         alpha = samples[:, :, -1:].astype(np.float32) / 255
-        samples = np.rint(samples[:, :, :-1] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+        laid = samples[:, :, :-1] * alpha + 255 * (1 - alpha)
+        raster = ArrayRaster(np.rint(laid).astype(np.uint8))
         mode = mode.removesuffix("A")
-    return Frame(samples, mode)
+    return Frame(raster, mode)
 
 
 def _pillow_image(frame: Frame, format_name: str) -> Image.Image:
-    samples = frame.samples[:, :, 0] if frame.samples.shape[2] == 1 else frame.samples
-    image = Image.fromarray(np.ascontiguousarray(samples))
-    if image.mode != frame.mode and frame.samples.dtype == np.uint8:
-        height, width = frame.size
-        image = Image.frombuffer(
-            frame.mode, (width, height), np.ascontiguousarray(samples), "raw", frame.mode, 0, 1
-        )
+    image = _as_it_lies(frame)
     if frame.mode == "CMYK" and format_name not in formats.CMYK_FORMATS:
         _warn(f"{format_name} holds no CMYK: converted to RGB without a profile")
         return image.convert("RGB")
     return image.convert("1") if format_name in formats.BILEVEL_FORMATS else image
+
+
+def _as_it_lies(frame: Frame) -> Image.Image:
+    if isinstance(frame.raster, PillowRaster):
+        return frame.raster.image
+    samples = np.ascontiguousarray(frame.samples)
+    if samples.dtype != np.uint8:
+        return Image.fromarray(samples[:, :, 0])
+    height, width = frame.size
+    return Image.frombuffer(frame.mode, (width, height), samples, "raw", frame.mode, 0, 1)
 
 
 def _warn(text: str) -> None:

@@ -10,6 +10,9 @@ from typing import TypeVar
 Task = TypeVar("Task")
 
 
+_state = threading.local()
+
+
 def processors() -> int:
     """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -25,11 +28,15 @@ def share(
     Each thread makes a worker of its own, with its own buffers. The first exception stops the
     others after their task, and is raised here.
     """
+    if getattr(_state, "is_worker", False):  # a task that has tasks of its own
+        workers = 1
     waiting = iter(tasks)
     lock = threading.Lock()
     failures: list[BaseException] = []
 
     def work() -> None:
+        was_worker = getattr(_state, "is_worker", False)
+        _state.is_worker = was_worker or workers > 1
         try:
             worker = make_worker()
             while not failures:
@@ -40,6 +47,8 @@ def share(
                 worker(task)
         except BaseException as failure:  # carried over to the calling thread
             failures.append(failure)
+        finally:
+            _state.is_worker = was_worker
 
     others = [threading.Thread(target=work, daemon=True) for _ in range(workers - 1)]
     for thread in others:

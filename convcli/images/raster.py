@@ -1,0 +1,83 @@
+"""Where the samples of a frame lie, read and written a few rows at a time."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+class Raster(ABC):
+    """Samples of ``size`` (H, W) with ``channels`` side by side, of ``dtype``."""
+
+    size: tuple[int, int]
+    channels: int
+    dtype: np.dtype[Any]
+
+    @abstractmethod
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Return the rows from ``start`` to ``stop`` as (rows, W, C); not to be written to."""
+
+    @abstractmethod
+    def write(self, start: int, samples: NDArray[Any]) -> None:
+        """Put (rows, W, C) in the place of the rows from ``start`` on."""
+
+
+class ArrayRaster(Raster):
+    """Samples in an array (H, W, C)."""
+
+    def __init__(self, samples: NDArray[Any]) -> None:
+        self.samples = samples
+        self.size = samples.shape[0], samples.shape[1]
+        self.channels, self.dtype = samples.shape[2], samples.dtype
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        return self.samples[start:stop]
+
+    def write(self, start: int, samples: NDArray[Any]) -> None:
+        self.samples[start : start + len(samples)] = samples
+
+
+class PillowRaster(Raster):
+    """The samples of an 8-bit Pillow image, left where Pillow keeps them.
+
+    A copy of all of them as an array would cost more than many a filter. Each thread has a small
+    image of its own to copy rows through.
+    """
+
+    def __init__(self, image: Image.Image) -> None:
+        self.image = image
+        self.size = image.height, image.width
+        self.channels, self.dtype = len(image.getbands()), np.dtype(np.uint8)
+        self._own = threading.local()
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        strip = self._strip(stop - start)
+        strip.paste(self.image, (0, -start))
+        samples = np.frombuffer(strip.tobytes(), np.uint8)
+        return samples.reshape(stop - start, self.size[1], self.channels)
+
+    def write(self, start: int, samples: NDArray[Any]) -> None:
+        strip = self._strip(len(samples))
+        strip.frombytes(np.ascontiguousarray(samples).data)
+        self.image.paste(strip, (0, start))
+
+    def _strip(self, rows: int) -> Image.Image:
+        strips: dict[int, Image.Image] = self._own.__dict__.setdefault("strips", {})
+        # They come in two heights, read and written, and smaller ones at the ends.
+        if rows not in strips:
+            if len(strips) > 4:
+                strips.clear()
+            strips[rows] = Image.new(self.image.mode, (self.size[1], rows))
+        return strips[rows]
+
+
+def new_raster(size: tuple[int, int], channels: int, dtype: np.dtype[Any], mode: str) -> Raster:
+    """Return room for a result: where Pillow keeps it if it is a picture of 8 bits."""
+    if mode and dtype == np.uint8:
+        return PillowRaster(Image.new(mode, (size[1], size[0])))
+    return ArrayRaster(np.empty((*size, channels), dtype))
