@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import BinaryIO
 from convcli.errors import ImageError
 
 TEMPORARY_PREFIX = ".convcli-"
-TEMPORARY_SUFFIX = ".part"
 
 
 def check_target(target: Path, overwrite: bool) -> None:
@@ -41,7 +39,7 @@ def replacing(target: Path, overwrite: bool) -> Iterator[BinaryIO]:
                 yield device
             return
         place = Path(os.path.realpath(target))
-        temporary = place.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
+        temporary = place.with_name(f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}{place.suffix[:16]}")
         try:
             # Created as open() would, so that the umask gives it a new file's permissions.
             with temporary.open("x+b") as file:

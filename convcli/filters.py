@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -163,7 +163,7 @@ def find_filter(name: str | os.PathLike[str]) -> Path:
         return bundled[os.fspath(name)]
     if is_folder:
         raise FilterError(f"{path} is a folder: name a filter file in it")
-    near = get_close_matches(path.stem.lower(), bundled, 3, 0.5)
+    near = _nearest(path.stem.lower(), bundled, 3)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise FilterError(
         f"no filter file and no bundled filter is called {os.fspath(name)!r}: {hint}"
@@ -206,7 +206,7 @@ def parse_filter(text: bytes, path: Path) -> Filter:
         known = [field.name for field in fields(Filter)]
         for key in entries:
             if key not in known:
-                near = get_close_matches(key, known, 1, 0.5)
+                near = _nearest(key, known, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
                 raise FilterError(f"unknown key {_short(key)}: {hint}")
         if "weight" not in entries:
@@ -306,6 +306,12 @@ def _one_of(value: object, key: str, known: tuple[str, ...]) -> None:
 
 def _shape_text(shape: tuple[int, ...]) -> str:
     return "".join(f"[{length}]" for length in shape)
+
+
+def _nearest(name: str, known: Iterable[str], most: int) -> list[str]:
+    from difflib import get_close_matches  # takes longer to import than most filters to run
+
+    return get_close_matches(name, list(known), most, 0.5)
 
 
 def _short(value: object) -> str:

@@ -23,7 +23,7 @@ from convcli.kernel.geometry import Geometry, Pair
 from convcli.kernel.threads import processors, share
 from convcli.steps import Convolution, Step
 
-STRIP_ROWS = 32
+STRIP_ROWS = 48
 """Rows of a strip, where steps do not reach so far that it pays to take more."""
 
 WORTH_A_THREAD = 500_000
@@ -115,12 +115,15 @@ def rows_read(stage: Stage, start: int, stop: int, height: int) -> NDArray[np.in
 
 def runs_of(index: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
     """Give the runs of rows, first and past, that ``index`` names; one row if it names none."""
-    needed = np.unique(index[index >= 0])
+    needed = np.sort(index[index >= 0])
     if not needed.size:
         yield 0, 1
         return
-    for run in np.split(needed, np.flatnonzero(np.diff(needed) > 1) + 1):
-        yield int(run[0]), int(run[-1]) + 1
+    ends = np.flatnonzero(np.diff(needed) > 1)
+    firsts = needed[np.concatenate([[0], ends + 1])]
+    lasts = needed[np.concatenate([ends, [-1]])]
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        yield first, last + 1
 
 
 def _joined(parts: Sequence[Layers]) -> Layers:

@@ -46,7 +46,9 @@ def apply(images: tuple[str, ...], filters: tuple[str, ...], **given: Any) -> No
     Results keep size, mode and depth of the picture unless stride, pad or the filter say
     otherwise. Options beat what the filter file says; the kernel is not rotated (see --flip).
     """
-    from convcli.cli.running import run_batch
+    from convcli.cli.running import begin, run_batch
+
+    begin(images)
     from convcli.filters import load_filter
     from convcli.ops import apply_filters
 

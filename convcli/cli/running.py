@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from convcli.images import Picture
 
 
+def begin(images: Sequence[str]) -> None:
+    """Start to decode the first picture, while the rest of the program is still being loaded."""
+    from convcli.images.opening import decode_ahead
+
+    decode_ahead(images[0])
+
+
 def run_batch(
     images: Sequence[str],
     transform: Callable[[Picture, bool], Picture],

@@ -64,7 +64,9 @@ def upsample(
 
     Each pixel scales the kernel; the scaled kernels are laid STRIDE apart, overlaps are summed.
     """
-    from convcli.cli.running import run_batch
+    from convcli.cli.running import begin, run_batch
+
+    begin(images)
     from convcli.filters import load_filter
     from convcli.ops import upsample as upsample_picture
     from convcli.steps import preset_filter

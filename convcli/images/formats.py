@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cache
 
 from PIL import Image
@@ -20,15 +19,37 @@ ALPHA_FORMATS = frozenset(
 BILEVEL_FORMATS = frozenset({"XBM", "MSP"})
 
 
+_COMMON = {
+    "png": "PNG",
+    "jpg": "JPEG",
+    "jpeg": "JPEG",
+    "tif": "TIFF",
+    "tiff": "TIFF",
+    "webp": "WEBP",
+    "gif": "GIF",
+    "bmp": "BMP",
+    "ppm": "PPM",
+    "npy": ARRAY_FORMAT,
+}
+"""What needs no look at all of Pillow's plugins, which takes a while."""
+
+_HOLLOW = frozenset({"BUFR", "GRIB", "HDF5", "WMF"})
+"""Plugins that only hand on to one that the user would have to install."""
+
+
 def output_format(name: str) -> str:
     """Return the format of an extension (".jpg", "jpg") or name ("JPEG"): Pillow's name, or NPY.
 
     Raises :class:`ImageError` where it is none that can be written.
     """
     wanted = name.lower().removeprefix(".")
+    if wanted in _COMMON:
+        return _COMMON[wanted]
     known = _writable()
     if wanted in known:
         return known[wanted]
+    from difflib import get_close_matches
+
     near = get_close_matches(wanted, known, 3, 0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else "png, jpg, tif, webp and npy can"
     raise ImageError(f"{name!r} is no image format that can be written: {hint}")
@@ -38,14 +59,11 @@ def output_format(name: str) -> str:
 def _writable() -> dict[str, str]:
     """Return every extension (without dot) and name that can be written, in lower case."""
     Image.init()
-    writable = {"npy": ARRAY_FORMAT}
+    writable = dict(_COMMON)
     for extension, name in Image.registered_extensions().items():
-        if name in Image.SAVE:
+        if name in Image.SAVE and name not in _HOLLOW:
             writable[extension.removeprefix(".")] = name
     for name in Image.SAVE:
-        writable.setdefault(name.lower(), name)
-    # Some plugins register a writer that only ever hands on to one the user has to install.
-    for extension, name in list(writable.items()):
-        if name in ("BUFR", "GRIB", "HDF5", "WMF"):
-            del writable[extension]
+        if name not in _HOLLOW:
+            writable.setdefault(name.lower(), name)
     return writable

@@ -7,13 +7,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from convcli.errors import ImageError, ImageWarning
+from convcli.images.opening import Opened, open_image
 from convcli.images.picture import Frame, Picture
 from convcli.images.raster import PillowRaster
 
@@ -30,6 +30,15 @@ _FRAME_MODE = {
     "HSV": "RGB",
 }
 _ORIENTATION = 0x0112  # the EXIF tag
+
+_ABOUT_THE_PICTURE = {
+    *(0x010E, 0x010F, 0x0110),  # description, make, model
+    *(0x011A, 0x011B, 0x0128),  # resolution and its unit
+    *(0x0131, 0x0132, 0x013B, 0x013C),  # software, date, artist, host
+    *(0x8298, 0x8769, 0x8825),  # copyright, the camera's own table, position
+}
+"""EXIF tags to keep. In a TIFF the same table tells how its pixels lie, which is no longer true."""
+
 _STORED = ("L", "LA", "RGB", "RGBA", "CMYK")
 
 
@@ -49,37 +58,52 @@ def read_image(
     Raises :class:`ImageError` where the file cannot be read; warns with :class:`ImageWarning`
     of what is not kept.
     """
-    with _opened(source) as file:
+    with _named(source), _readable(source) as (file, place):
         head = file.read(len(NPY_MAGIC))
         file.seek(0)
         if not head:
             raise ImageError("the file is empty")
         if head == NPY_MAGIC:
             return _read_array(file)
-        return _read_picture(file, mode, max_pixels)
+        return _read_picture(open_image(place, max_pixels), mode)
 
 
 @contextmanager
-def _opened(source: str | os.PathLike[str] | BinaryIO | bytes) -> Iterator[BinaryIO]:
-    """Give the binary file to read; errors of the block name the path, where there is one."""
-    if isinstance(source, bytes):
-        yield BytesIO(source)
-        return
+def _named(source: object) -> Iterator[None]:
+    """Name the path, where there is one, in errors of the block."""
     if not isinstance(source, (str, os.PathLike)):
-        yield source
+        yield
         return
-    path = Path(source)
+    path = os.fspath(source)
     try:
-        if os.path.isdir(path):
-            raise ImageError("it is a folder, not an image")
-        with path.open("rb") as file:
-            yield file if file.seekable() else BytesIO(file.read())
+        yield
     except FileNotFoundError:
         raise ImageError(f"{path}: there is no such file") from None
     except OSError as error:
         raise ImageError(f"{path}: it cannot be read: {error.strerror or error}") from error
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from error.__cause__
+
+
+@contextmanager
+def _readable(
+    source: str | os.PathLike[str] | BinaryIO | bytes,
+) -> Iterator[tuple[BinaryIO, str | BinaryIO]]:
+    """Give a file that seeks, and what Pillow shall open: a path tells it the format."""
+    if isinstance(source, bytes):
+        file: BinaryIO = BytesIO(source)
+        yield file, file
+    elif not isinstance(source, (str, os.PathLike)):
+        yield source, source
+    elif os.path.isdir(source):
+        raise ImageError("it is a folder, not an image")
+    else:
+        with open(source, "rb") as file:
+            if file.seekable():
+                yield file, os.fspath(source)
+            else:
+                buffer = BytesIO(file.read())
+                yield buffer, buffer
 
 
 def _read_array(file: BinaryIO) -> Picture:
@@ -91,72 +115,36 @@ def _read_array(file: BinaryIO) -> Picture:
     return Picture.from_array(array)
 
 
-def _read_picture(file: BinaryIO, mode: str | None, max_pixels: int | None) -> Picture:
-    limit = max_pixels or Image.MAX_IMAGE_PIXELS
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as image:
-                if limit and image.width * image.height > limit:
-                    raise ImageError(_too_large(f"{image.width}×{image.height}", limit))
-                _check_frames(image)
-                is_reduced = _is_reduced(image)
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-                metadata = _metadata(image, upright)
-                format_name = image.format or ""
-                frame = _frame(upright, format_name, mode)
-    except UnidentifiedImageError:
-        raise ImageError("it is not an image, or of a format that Pillow does not know") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise ImageError(_too_large("", limit)) from None
-    except (ImageError, MemoryError):
-        raise
-    # Pillow's decoders raise whatever comes up in a broken file: OSError, SyntaxError,
-    # struct.error, ValueError, EOFError, IndexError, …
-    except Exception as error:
-        raise ImageError(f"the image is broken: {error or type(error).__name__}") from error
-    if is_reduced:
+def _read_picture(opened: Opened, mode: str | None) -> Picture:
+    with opened.decoded() as image:
+        try:
+            upright = _upright(image)
+            metadata = _metadata(image, upright)
+        # Broken metadata raises whatever comes up, as broken pixels do.
+        except Exception as error:
+            raise ImageError(f"its metadata is broken: {error}") from error
+        format_name = image.format or ""
+        frame = _frame(upright, format_name, mode)
+    if opened.is_reduced:
         warnings.warn(
-            "16 bits a channel, of which Pillow reads 8 in colour pictures", ImageWarning, 2
+            "16 bits a channel, of which Pillow reads 8 in colour pictures", ImageWarning, 3
         )
     return Picture((frame,), format_name, metadata)
 
 
-def _too_large(size: str, limit: int | None) -> str:
-    return f"it is too large: {size or 'its size'} is more than the limit of {limit or 0:,} pixels"
-
-
-def _check_frames(image: Image.Image) -> None:
-    count = getattr(image, "n_frames", 1)
-    if count == 1:
-        return
-    if image.format == "MPO":  # a camera's JPEG with a preview or a second view behind it
-        warnings.warn(f"only the first of {count} pictures is used", ImageWarning, 4)
-        return
-    raise ImageError(
-        f"it has {count} frames, and animations and pages are not supported yet: save one alone"
-    )
-
-
-def _is_reduced(image: Image.Image) -> bool:
-    """Tell whether the file has 16 bits a channel and Pillow gives 8."""
-    if image.mode not in ("RGB", "RGBA", "LA", "CMYK"):
-        return False
-    tiles = getattr(image, "tile", ())
-    return any(";16" in part for tile in tiles for part in _texts(tile[3]))
-
-
-def _texts(arguments: Any) -> Iterator[str]:
-    items = arguments if isinstance(arguments, (tuple, list)) else (arguments,)
-    return (item for item in items if isinstance(item, str))
+def _upright(image: Image.Image) -> Image.Image:
+    # exif_transpose() copies a picture that is upright already.
+    if image.getexif().get(_ORIENTATION, 1) == 1:
+        return image
+    return ImageOps.exif_transpose(image)
 
 
 def _metadata(image: Image.Image, upright: Image.Image) -> dict[str, Any]:
-    """Return what an encoder can be handed again; the EXIF without the orientation just applied."""
+    """Return what an encoder can be handed again; without what EXIF says of how pixels lie."""
     kept = {key: image.info[key] for key in ("icc_profile", "dpi") if image.info.get(key)}
     exif = upright.getexif()
-    exif.pop(_ORIENTATION, None)
+    for tag in set(exif) - _ABOUT_THE_PICTURE:
+        del exif[tag]
     if len(exif):
         kept["exif"] = exif.tobytes()
     return kept

@@ -1,0 +1,131 @@
+"""Files to decoded Pillow images. Needs no NumPy, so that both can be had at the same time."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from convcli.errors import ImageError, ImageWarning
+
+
+class Opened:
+    """An image whose header is read; :meth:`decoded` has its pixels."""
+
+    def __init__(self, source: str | BinaryIO, max_pixels: int | None = None) -> None:
+        """Open a file; raises an ImageError for one that is broken, too large or animated."""
+        self._limit = max_pixels or Image.MAX_IMAGE_PIXELS or 0
+        self._thread: threading.Thread | None = None
+        self._failure: Exception | None = None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                self.image = Image.open(source)
+        except Exception as error:
+            raise self._told(error) from error
+        try:
+            self._check()
+        except Exception as error:
+            self.image.close()
+            raise self._told(error) from error
+        self.is_reduced = _is_reduced(self.image)
+
+    def start_decoding(self) -> None:
+        """Decode in a thread, while this one does something else."""
+        if self.image.format == "JPEG":
+            # Read at once: every further read would have to wait for this thread to pause.
+            self.image.decodermaxblock = os.path.getsize(self.image.filename) + 1
+        self._thread = threading.Thread(target=self._load, daemon=True)
+        self._thread.start()
+
+    def decoded(self) -> Image.Image:
+        """Return the image with its pixels; raises an ImageError where they are broken."""
+        if self._thread is not None:
+            self._thread.join()
+        else:
+            self._load()
+        if self._failure is not None:
+            self.image.close()
+            raise self._told(self._failure) from self._failure
+        return self.image
+
+    def _load(self) -> None:
+        try:
+            self.image.load()
+        except Exception as failure:  # told by decoded(), in the thread that asks
+            self._failure = failure
+
+    def _check(self) -> None:
+        width, height = self.image.size
+        if self._limit and width * height > self._limit:
+            raise self._too_large(f"{width}×{height}")
+        count = getattr(self.image, "n_frames", 1)
+        if self.image.format == "MPO" and count > 1:
+            # A camera's JPEG with a preview or a second view behind it.
+            warnings.warn(f"only the first of {count} pictures is used", ImageWarning, 5)
+        elif count > 1:
+            raise ImageError(
+                f"it has {count} frames, and animations and pages are not supported yet: "
+                "save one alone"
+            )
+
+    def _too_large(self, size: str) -> ImageError:
+        return ImageError(
+            f"it is too large: {size} is more than the limit of {self._limit:,} pixels"
+        )
+
+    def _told(self, error: Exception) -> Exception:
+        """Return what is to be raised for an error of Pillow's.
+
+        Its plugins raise whatever comes up in a broken file: OSError, SyntaxError, struct.error,
+        ValueError, EOFError, IndexError, …
+        """
+        if isinstance(error, (ImageError, MemoryError)):
+            return error
+        if isinstance(error, UnidentifiedImageError):
+            return ImageError("it is not an image, or of a format that Pillow does not know")
+        if isinstance(error, (Image.DecompressionBombWarning, Image.DecompressionBombError)):
+            return self._too_large("its size")
+        return ImageError(f"the image is broken: {error or type(error).__name__}")
+
+
+_AHEAD = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+_ahead: dict[str, Opened] = {}
+
+
+def decode_ahead(source: str) -> None:
+    """Start to decode a file that will be read soon; what is wrong with it is told then."""
+    if os.path.isfile(source) and source.lower().endswith(
+        (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+    ):
+        try:
+            opened = Opened(source)
+        except (ImageError, MemoryError):
+            return
+        opened.start_decoding()
+        _ahead[source] = opened
+
+
+def open_image(source: str | bytes | BinaryIO, max_pixels: int | None = None) -> Opened:
+    """Return an image file opened, perhaps decoded already. Raises :class:`ImageError`."""
+    if isinstance(source, str) and source in _ahead and max_pixels is None:
+        return _ahead.pop(source)
+    return Opened(BytesIO(source) if isinstance(source, bytes) else source, max_pixels)
+
+
+def _is_reduced(image: Image.Image) -> bool:
+    """Tell whether the file has 16 bits a channel and Pillow gives 8."""
+    if image.mode not in ("RGB", "RGBA", "LA", "CMYK"):
+        return False
+    tiles = getattr(image, "tile", ())
+    return any(";16" in part for tile in tiles for part in _texts(tile[3]))
+
+
+def _texts(arguments: Any) -> Iterator[str]:
+    items = arguments if isinstance(arguments, (tuple, list)) else (arguments,)
+    return (item for item in items if isinstance(item, str))
