@@ -6,9 +6,8 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from convcli.errors import ConvcliError, ImageError, PlanError
 from convcli.files import check_target
@@ -18,8 +17,7 @@ STREAM = "-"
 """Standard input as an input, standard output as an output."""
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One picture to read, and where the result goes.
 
     ``format`` is None where the result takes the format of the input (on a stream).
@@ -30,8 +28,7 @@ class Job:
     format: str | None
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """How every picture of a batch is read and written."""
 
     mode: str | None = None
@@ -39,8 +36,7 @@ class Options:
     overwrite: bool = False
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What became of a job: ``error`` is None where all went well."""
 
     job: Job

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +121,7 @@ class Convolution(Step):
     ) -> StripRun:
         scan = Scan.of(geometry, self.filter.pad_mode)
         # The rows come with their border.
-        scan = replace(scan, origin=(0, scan.origin[1]), pixel=pixel)
+        scan = scan._replace(origin=(0, scan.origin[1]), pixel=pixel)
         bias = offsets[np.newaxis] if offsets.any() else None
         return strip_worker(Spec(kernel[np.newaxis], bias, scan, geometry.image[1]))
 
@@ -182,8 +182,7 @@ class Transposition(Step):
         def transposed(stack: FloatArray, start: int, stop: int) -> FloatArray:
             first, past = self.reads(geometry, start, stop)
             _, left, _, right = geometry.pads
-            part = replace(
-                geometry,
+            part = geometry._replace(
                 image=(stop - start, geometry.image[1]),
                 pads=(start + geometry.pads[0] - first * geometry.stride[0], left, 0, right),
                 output=(past - first, geometry.output[1]),

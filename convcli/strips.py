@@ -7,9 +7,8 @@ all steps at once with as many rows around it as they reach, and becomes samples
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +39,7 @@ class Route(Enum):
     DROPPED = "colour is filtered alone, and transparency has no place in the result"
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """A step at its place: what it reads, and ``size`` and ``colours`` of what it leaves."""
 
     step: Step
@@ -51,8 +49,7 @@ class Stage:
     colours: int
 
 
-@dataclass(frozen=True)
-class Layers:
+class Layers(NamedTuple):
     """The channels of some rows in flight, (C, rows, W), with transparency apart, (1, rows, W)."""
 
     colour: FloatArray

@@ -19,7 +19,7 @@ ALPHA_FORMATS = frozenset(
 BILEVEL_FORMATS = frozenset({"XBM", "MSP"})
 
 
-_COMMON = {
+COMMON = {
     "png": "PNG",
     "jpg": "JPEG",
     "jpeg": "JPEG",
@@ -43,8 +43,8 @@ def output_format(name: str) -> str:
     Raises :class:`ImageError` where it is none that can be written.
     """
     wanted = name.lower().removeprefix(".")
-    if wanted in _COMMON:
-        return _COMMON[wanted]
+    if wanted in COMMON:
+        return COMMON[wanted]
     known = _writable()
     if wanted in known:
         return known[wanted]
@@ -59,7 +59,7 @@ def output_format(name: str) -> str:
 def _writable() -> dict[str, str]:
     """Return every extension (without dot) and name that can be written, in lower case."""
     Image.init()
-    writable = dict(_COMMON)
+    writable = dict(COMMON)
     for extension, name in Image.registered_extensions().items():
         if name in Image.SAVE and name not in _HOLLOW:
             writable[extension.removeprefix(".")] = name

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from convcli.errors import ImageError, ImageWarning
 from convcli.images.opening import Opened, open_image
@@ -136,6 +136,8 @@ def _upright(image: Image.Image) -> Image.Image:
     # exif_transpose() copies a picture that is upright already.
     if image.getexif().get(_ORIENTATION, 1) == 1:
         return image
+    from PIL import ImageOps  # seldom needed, and not for nothing
+
     return ImageOps.exif_transpose(image)
 
 

@@ -84,7 +84,7 @@ def _encode(picture: Picture, file: BinaryIO, format_name: str, quality: int | N
     if quality is not None:
         options["quality"] = quality
     try:
-        image.save(file, format_name, **options)
+        image.save(file, _format_to_name(file, format_name), **options)
     except MemoryError:
         raise
     # Each encoder has its own way to say that it cannot.
@@ -92,6 +92,14 @@ def _encode(picture: Picture, file: BinaryIO, format_name: str, quality: int | N
         if isinstance(error, OSError) and error.errno is not None:  # the disk, not the encoder
             raise
         raise ImageError(f"cannot be written as {format_name}: {error}") from error
+
+
+def _format_to_name(file: BinaryIO, format_name: str) -> str | None:
+    """Return None where the file's own name tells: Pillow then loads that one plugin, not all."""
+    suffix = Path(str(getattr(file, "name", ""))).suffix
+    return (
+        None if formats.COMMON.get(suffix.lower().removeprefix(".")) == format_name else format_name
+    )
 
 
 def _fitted(frame: Frame, format_name: str) -> Frame:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from convcli.kernel.banded import rows_at_once, slots_for
 from convcli.kernel.geometry import span
@@ -24,8 +24,7 @@ SPECTRUM = 0.4  # multiplying and adding a sample's spectra
 MOST_SPECTRA_BYTES = 64 * 2**20
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """What a choice depends on: everything about a convolution but its numbers."""
 
     filters: int
@@ -60,7 +59,7 @@ def costs(shape: Shape) -> dict[str, float]:
 
 
 def _with_rank(shape: Shape, rank: int) -> Shape:
-    return Shape(shape.filters, shape.depth, shape.groups, shape.scan, rank)
+    return shape._replace(rank=rank)
 
 
 def _seen(shape: Shape) -> tuple[int, int]:

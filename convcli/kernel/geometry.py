@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from convcli.errors import ShapeError
 
@@ -21,8 +20,7 @@ PadMode: TypeAlias = Literal["zeros", "reflect", "replicate", "circular"]
 PAD_MODES: tuple[PadMode, ...] = ("zeros", "reflect", "replicate", "circular")
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(NamedTuple):
     """Where the taps of a convolution fall.
 
     Output row i reads the rows ``i * stride + u * dilation - top`` of the input for each kernel
@@ -42,7 +40,7 @@ class Geometry:
         top, left, bottom, right = self.pads
         height, width = self.image
         extended = height + top + bottom, width + left + right
-        return replace(self, image=extended, pads=(0, 0, 0, 0))
+        return self._replace(image=extended, pads=(0, 0, 0, 0))
 
 
 def span(kernel: int, dilation: int) -> int:

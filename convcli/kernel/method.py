@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,7 @@ BUFFER_BYTES = 4 * 2**20
 """About what a thread's working rows may take: more falls out of its share of the cache."""
 
 
-@dataclass(frozen=True, eq=False)
-class Spec:
+class Spec(NamedTuple):
     """A convolution to be carried out on images of one width.
 
     ``weight`` is (groups, F, C, Hf, Wf) of the dtype to compute in, F and C counted in a group;

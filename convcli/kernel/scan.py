@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,7 @@ from convcli.kernel.borders import source_index
 from convcli.kernel.geometry import Geometry, Pair, span
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(NamedTuple):
     """Which input elements the taps of each output element read.
 
     Output (i, j) reads the rows ``origin[0] + i * stride[0] + u * dilation[0]`` for each kernel
@@ -57,7 +55,7 @@ class Scan:
     def part(self, start: int, stop: int) -> Scan:
         """Return the walk of the output rows from ``start`` to ``stop``."""
         origin = self.origin[0] + start * self.stride[0], self.origin[1]
-        return replace(self, origin=origin, output=(stop - start, self.output[1]))
+        return self._replace(origin=origin, output=(stop - start, self.output[1]))
 
 
 class RowReader:

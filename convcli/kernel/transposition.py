@@ -10,8 +10,8 @@ every channel, they read the same rows; their answers are dealt out to every S-t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import gcd
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,7 @@ SEPARATE_DEPTH = 8
 they would share the reading of rows, but multiply the zeros where other phases have taps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Phases:
+class Phases(NamedTuple):
     """Some phases along one axis: the tap ``kept[k]`` is their ``tap[k]`` in phase ``phase[k]``.
 
     Their kernels have ``length`` taps that are ``dilation`` apart and begin at ``origin``.
