@@ -5,8 +5,9 @@ The names below are loaded when first used, so that importing the package costs 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from convcli.lazy import exports
 
 if TYPE_CHECKING:
     from convcli.errors import (
@@ -53,36 +54,30 @@ __all__ = [
     "write_image",
 ]
 
-_MODULES = {
-    "convcli.errors": (
-        "ConvcliError",
-        "FilterError",
-        "ImageError",
-        "ImageWarning",
-        "PlanError",
-        "ShapeError",
-    ),
-    "convcli.filters": ("Filter", "load_filter"),
-    "convcli.images": ("Picture", "read_image", "write_image"),
-    "convcli.kernel": (
-        "conv2d",
-        "conv2d_backward",
-        "conv_matrix",
-        "conv_output_size",
-        "conv_transpose2d",
-        "conv_transpose_output_size",
-    ),
-    "convcli.ops": ("apply_filters", "upsample"),
-}
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = exports(
+    __name__,
+    {
+        "errors": (
+            "ConvcliError",
+            "FilterError",
+            "ImageError",
+            "ImageWarning",
+            "PlanError",
+            "ShapeError",
+        ),
+        "filters": ("Filter", "load_filter"),
+        "images": ("Picture", "read_image", "write_image"),
+        "kernel": (
+            "conv2d",
+            "conv2d_backward",
+            "conv_matrix",
+            "conv_output_size",
+            "conv_transpose2d",
+            "conv_transpose_output_size",
+        ),
+        "ops": ("apply_filters", "upsample"),
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -15,6 +16,9 @@ from convcli.images import Picture, output_format, read_image, write_image
 
 STREAM = "-"
 """Standard input as an input, standard output as an output."""
+
+
+Transform = Callable[..., Picture]
 
 
 class Job(NamedTuple):
@@ -74,23 +78,37 @@ def plan_jobs(
 
 
 def run_jobs(
-    jobs: Iterable[Job], transform: Callable[[Picture, bool], Picture], options: Options
+    jobs: Sequence[Job], transform: Transform, options: Options, *, workers: int = 1
 ) -> Iterator[Result]:
-    """Do the jobs one after another, and tell of each as it ends.
+    """Do the jobs, and tell of each as it ends.
 
-    ``transform(picture, as_float)`` returns the result; ``as_float`` asks for raw numbers.
-    A job that fails leaves no file and does not stop the others.
+    ``transform(picture, as_float=…)`` returns the result; ``as_float`` asks for raw numbers. With
+    more than one of ``workers`` it has to be picklable, and every worker is a process: decoding
+    and encoding small pictures hold on to the interpreter too much for threads. A job that fails
+    leaves no file and does not stop the others.
     """
-    for job in jobs:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            error = _attempt(job, transform, options)
-        yield Result(job, error, tuple(dict.fromkeys(_texts(caught))))
+    if workers == 1 or len(jobs) == 1:
+        yield from (run_job(job, transform, options) for job in jobs)
+        return
+    from convcli.workers import each_done  # what it imports takes a while
+
+    do = partial(run_job, transform=transform, options=options)
+    yield from each_done(jobs, do, min(workers, len(jobs)), _lost)
 
 
-def _attempt(
-    job: Job, transform: Callable[[Picture, bool], Picture], options: Options
-) -> str | None:
+def run_job(job: Job, transform: Transform, options: Options) -> Result:
+    """Do one job."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        error = _attempt(job, transform, options)
+    return Result(job, error, tuple(dict.fromkeys(_texts(caught))))
+
+
+def _lost(job: Job) -> Result:
+    return Result(job, f"{_name(job.source)}: the process that worked on it was killed", ())
+
+
+def _attempt(job: Job, transform: Transform, options: Options) -> str | None:
     """Do one job; return what went wrong, or None."""
     try:
         _run(job, transform, options)
@@ -101,7 +119,7 @@ def _attempt(
     return None
 
 
-def _run(job: Job, transform: Callable[[Picture, bool], Picture], options: Options) -> None:
+def _run(job: Job, transform: Transform, options: Options) -> None:
     if job.target != STREAM:
         check_target(Path(job.target), options.overwrite)
     if job.source == STREAM:
@@ -114,7 +132,7 @@ def _run(job: Job, transform: Callable[[Picture, bool], Picture], options: Optio
     chosen = job.format or picture.format
     try:
         as_float = output_format(chosen) == "NPY"
-        result = transform(picture, as_float)
+        result = transform(picture, as_float=as_float)
     except ConvcliError as error:
         raise ImageError(f"{_name(job.source)}: {error}") from error
     target = _standard_output() if job.target == STREAM else job.target

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "convcli"
 
 RANKS = {
     "errors": 0,
+    "lazy": 0,
     "files": 1,
     "interpolation": 1,
     "kernel": 1,
@@ -21,6 +22,7 @@ RANKS = {
     "steps": 3,
     "strips": 4,
     "ops": 5,
+    "workers": 2,
     "batch": 6,
     "cli": 7,
 }

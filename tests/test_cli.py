@@ -251,11 +251,18 @@ def test_the_bundled_filters_are_listed_and_shown(run, tmp_path: Path) -> None:
     assert load_filter(tmp_path / "mine.json") == load_filter("sobel")
 
 
-def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    found = [path]
-    for name, command in group.commands.items():
+def commands(
+    group: click.Group, path: tuple[str, ...] = ()
+) -> dict[tuple[str, ...], click.Command]:
+    found: dict[tuple[str, ...], click.Command] = {path: group}
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         deeper = (*path, name)
-        found += commands(command, deeper) if isinstance(command, click.Group) else [deeper]
+        found |= (
+            commands(command, deeper) if isinstance(command, click.Group) else {deeper: command}
+        )
     return found
 
 
@@ -268,14 +275,8 @@ def test_every_command_has_help_with_an_example(run, path: tuple[str, ...]) -> N
 
 
 def examples() -> list[str]:
-    lines = []
-    for path in commands(cli):
-        command: click.Command = cli
-        for name in path:
-            assert isinstance(command, click.Group)
-            command = command.commands[name]
-        lines += [line for line in (command.epilog or "").splitlines() if "convcli" in line]
-    return lines
+    epilogs = [command.epilog or "" for command in commands(cli).values()]
+    return [line for text in epilogs for line in text.splitlines() if "convcli" in line]
 
 
 @pytest.mark.parametrize("line", examples())

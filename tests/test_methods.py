@@ -9,6 +9,7 @@ from cases import GRID, Case
 
 from convcli import conv2d, conv2d_backward, conv_transpose2d
 from convcli.kernel import correlation
+from convcli.kernel import gradient as gradient_module
 from convcli.kernel.choice import choose
 from convcli.kernel.correlation import METHODS, correlate
 from convcli.kernel.geometry import conv_geometry
@@ -190,13 +191,18 @@ def test_a_gaussian_has_rank_one_and_noise_has_full_rank() -> None:
 def test_results_do_not_depend_on_the_number_of_threads(
     workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(correlation, "processors", lambda: workers)
-    monkeypatch.setattr(correlation, "WORTH_A_THREAD", 0)
+    for module in (correlation, gradient_module):
+        monkeypatch.setattr(module, "processors", lambda: workers)
+        monkeypatch.setattr(module, "WORTH_A_THREAD", 0)
     image = np.random.default_rng(0).random((3, 301, 257), np.float32)
     weight = dense(3, 1, 5, 5)
-    found = conv2d(image, weight, pad="same", groups=3)
-    monkeypatch.setattr(correlation, "processors", lambda: 1)
-    np.testing.assert_array_equal(found, conv2d(image, weight, pad="same", groups=3))
+    answers = conv2d(image, weight, pad="same", groups=3)
+    gradient = conv2d_backward(answers, image, weight, pad="same", groups=3)[1]
+    for module in (correlation, gradient_module):
+        monkeypatch.setattr(module, "processors", lambda: 1)
+    np.testing.assert_array_equal(answers, conv2d(image, weight, pad="same", groups=3))
+    again = conv2d_backward(answers, image, weight, pad="same", groups=3)[1]
+    np.testing.assert_array_equal(gradient, again)
 
 
 def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

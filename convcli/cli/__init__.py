@@ -7,19 +7,35 @@ Pillow.
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
 import click
 
 from convcli import __version__
-from convcli.cli.apply import apply
-from convcli.cli.filters import filters
-from convcli.cli.upsample import upsample
 from convcli.errors import ConvcliError
+
+COMMANDS = ("apply", "filters", "upsample")
+"""The commands; each is the name, the module and what it holds."""
 
 
 class Boundary(click.Group):
     """The one place where the library's errors become messages and exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command, and only that one."""
+        if cmd_name not in COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(cmd_name, COMMANDS, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" There are {', '.join(COMMANDS)}."
+            ctx.fail(f"No such command {cmd_name!r}.{hint}")
+        command: click.Command = getattr(import_module(f"convcli.cli.{cmd_name}"), cmd_name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command: 2 for a request that is wrong, 130 for an interrupt."""
@@ -42,11 +58,6 @@ class Boundary(click.Group):
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Filter pictures: convolution and transposed convolution with your own kernels."""
-
-
-cli.add_command(apply)
-cli.add_command(upsample)
-cli.add_command(filters)
 
 
 def main() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import click
 
 from convcli.cli import options
-
-if TYPE_CHECKING:
-    from convcli.images import Picture
 
 EPILOG = """\b
 Examples:
@@ -55,7 +53,4 @@ def apply(images: tuple[str, ...], filters: tuple[str, ...], **given: Any) -> No
     overrides, batch = options.split(given)
     chosen = [load_filter(name).override(**overrides) for name in filters]
 
-    def transform(picture: Picture, as_float: bool) -> Picture:
-        return apply_filters(picture, chosen, as_float=as_float, reuse=True)
-
-    run_batch(images, transform, **batch)
+    run_batch(images, partial(apply_filters, filters=chosen, reuse=True), **batch)

@@ -151,5 +151,12 @@ writing = several(
         help="Quality of JPEG, WebP and AVIF.  [default: 90 for JPEG]",
     ),
     click.option("--overwrite", is_flag=True, help="Replace files that exist.  [default: refuse]"),
+    click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(1, 1000),
+        metavar="N",
+        help="Pictures to work on at the same time.  [default: as many as processors]",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
 )

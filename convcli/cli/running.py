@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 
 def begin(images: Sequence[str]) -> None:
-    """Start to decode the first picture, while the rest of the program is still being loaded."""
-    from convcli.images.opening import decode_ahead
+    """Start to decode a single picture, while the rest of the program is still being loaded."""
+    if len(images) == 1:
+        from convcli.images.opening import decode_ahead
 
-    decode_ahead(images[0])
+        decode_ahead(images[0])
 
 
 def run_batch(
     images: Sequence[str],
-    transform: Callable[[Picture, bool], Picture],
+    transform: Callable[..., Picture],
     *,
     output: str | None,
     output_dir: str | None,
@@ -30,24 +31,27 @@ def run_batch(
     overwrite: bool,
     quiet: bool,
     mode: str | None,
+    jobs: int | None,
 ) -> None:
     """Do what was asked for every image; leave with exit code 1 if one failed."""
     from convcli.batch import STREAM, Options, plan_jobs, run_jobs
+    from convcli.kernel.threads import processors
 
-    jobs = plan_jobs(
+    planned = plan_jobs(
         images, output=output, output_dir=output_dir, format=format, overwrite=overwrite
     )
-    if any(job.target == STREAM for job in jobs) and sys.stdout.isatty():
+    if any(job.target == STREAM for job in planned) and sys.stdout.isatty():
         raise click.UsageError("an image does not go to a terminal: use -o FILE, or a pipe")
     failed = 0
-    for result in run_jobs(jobs, transform, Options(mode, quality, overwrite)):
+    options = Options(mode, quality, overwrite)
+    for result in run_jobs(planned, transform, options, workers=jobs or processors()):
         if not quiet:
             for warning in result.warnings:
                 click.echo(f"Warning: {result.job.source}: {warning}", err=True)
         if result.error is not None:
             failed += 1
             click.echo(f"Error: {result.error}", err=True)
-    if failed and len(jobs) > 1 and not quiet:
-        click.echo(f"{failed} of {len(jobs)} images failed", err=True)
+    if failed and len(planned) > 1 and not quiet:
+        click.echo(f"{failed} of {len(planned)} images failed", err=True)
     if failed:
         raise click.exceptions.Exit(1)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from convcli.cli import options
-
-if TYPE_CHECKING:
-    from convcli.images import Picture
 
 _PRESETS = ("nearest", "bilinear", "bicubic", "lanczos")
 
@@ -81,15 +79,12 @@ def upsample(
         chosen = load_filter(name)
     chosen = chosen.override(**overrides)
 
-    def transform(picture: Picture, as_float: bool) -> Picture:
-        return upsample_picture(
-            picture,
-            chosen,
-            output_padding=output_padding or 0,
-            normalize=normalize,
-            as_float=as_float,
-        )
-
+    transform = partial(
+        upsample_picture,
+        filter=chosen,
+        output_padding=output_padding or 0,
+        normalize=normalize,
+    )
     run_batch(images, transform, **batch)
 
 

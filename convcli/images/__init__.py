@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from convcli.lazy import exports
 
 if TYPE_CHECKING:
     from convcli.images.formats import output_format
@@ -13,19 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Frame", "Picture", "output_format", "read_image", "write_image"]
 
-_HOME = {
-    "Frame": "picture",
-    "Picture": "picture",
-    "output_format": "formats",
-    "read_image": "reading",
-    "write_image": "writing",
-}
-
-
-def __getattr__(name: str) -> object:
-    # Loaded when first used: decoding can begin before NumPy is there.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+# Decoding can begin before NumPy is there.
+__getattr__ = exports(
+    __name__,
+    {
+        "formats": ("output_format",),
+        "picture": ("Frame", "Picture"),
+        "reading": ("read_image",),
+        "writing": ("write_image",),
+    },
+)

@@ -1,8 +1,15 @@
 """Convolution, its transpose and its gradients, on (C, H, W) arrays in pure NumPy."""
 
-from convcli.kernel.convolution import conv2d, conv2d_backward, conv_transpose2d
-from convcli.kernel.geometry import conv_output_size, conv_transpose_output_size
-from convcli.kernel.matrix import conv_matrix
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convcli.lazy import exports
+
+if TYPE_CHECKING:
+    from convcli.kernel.convolution import conv2d, conv2d_backward, conv_transpose2d
+    from convcli.kernel.geometry import conv_output_size, conv_transpose_output_size
+    from convcli.kernel.matrix import conv_matrix
 
 __all__ = [
     "conv2d",
@@ -12,3 +19,12 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose_output_size",
 ]
+
+__getattr__ = exports(
+    __name__,
+    {
+        "convolution": ("conv2d", "conv2d_backward", "conv_transpose2d"),
+        "geometry": ("conv_output_size", "conv_transpose_output_size"),
+        "matrix": ("conv_matrix",),
+    },
+)

@@ -203,7 +203,8 @@ class _BandedWorker:
         )
         self.answers_of_products = self._by_product(self.answers)
         self.ones = np.ones(columns, spec.dtype)
-        self.more = np.empty(self.answers_of_products.shape, spec.dtype)
+        if method.products > 1:
+            self.more = np.empty(self.answers_of_products.shape, spec.dtype)
 
     @np.errstate(over="ignore", invalid="ignore")  # as IEEE 754 has it, without warnings
     def run(

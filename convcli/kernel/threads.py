@@ -20,6 +20,11 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
+def stay_alone() -> None:
+    """Do all tasks of this thread by itself from now on: other processes have the processors."""
+    _state.is_worker = True
+
+
 def share(
     make_worker: Callable[[], Callable[[Task], None]], tasks: Iterable[Task], workers: int
 ) -> None:
