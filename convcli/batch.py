@@ -93,7 +93,16 @@ def run_jobs(
     from convcli.workers import each_done  # what it imports takes a while
 
     do = partial(run_job, transform=transform, options=options)
-    yield from each_done(jobs, do, min(workers, len(jobs)), _lost)
+    # A file that was not there before is a dead worker's own, and not in its successor's way.
+    absent = {job.target for job in jobs if not os.path.exists(job.target)}
+    redo = partial(run_job, transform=transform, options=options._replace(overwrite=True))
+    yield from each_done(
+        jobs,
+        do,
+        min(workers, len(jobs)),
+        again=lambda job: redo if job.target in absent else do,
+        lost=_lost,
+    )
 
 
 def run_job(job: Job, transform: Transform, options: Options) -> Result:

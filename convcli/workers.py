@@ -20,12 +20,18 @@ WAITING_PER_WORKER = 4
 
 
 def each_done(
-    tasks: Iterable[Task], do: Callable[[Task], Done], workers: int, lost: Callable[[Task], Done]
+    tasks: Iterable[Task],
+    do: Callable[[Task], Done],
+    workers: int,
+    *,
+    again: Callable[[Task], Callable[[Task], Done]],
+    lost: Callable[[Task], Done],
 ) -> Iterator[Done]:
     """Give ``do(task)`` of each task as it ends; ``do``, tasks and answers have to be picklable.
 
-    A worker that dies takes the tasks along that were handed out. Each of these is then tried
-    once more, alone, and only for the one that kills its worker is ``lost(task)`` the answer.
+    A worker that dies takes the tasks along that were handed out, some of them done. Each is
+    then tried once more, alone, with ``again(task)`` in the place of ``do``, and only for the one
+    that kills its worker again is ``lost(task)`` the answer.
     """
     waiting = iter(tasks)
     suspects: list[Task] = []
@@ -43,7 +49,7 @@ def each_done(
     for task in suspects:
         with _pool(1) as alone:
             try:
-                answer = alone.submit(do, task).result()
+                answer = alone.submit(again(task), task).result()
             except BrokenProcessPool:
                 answer = lost(task)
         yield answer

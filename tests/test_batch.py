@@ -84,7 +84,7 @@ def test_tasks_are_handed_out_a_few_at_a_time() -> None:
             taken.append(number)
             yield number
 
-    answers = each_done(tasks(), double, 2, double)
+    answers = each_done(tasks(), double, 2, again=lambda _: double, lost=double)
     next(answers)
     assert len(taken) < 20
     answers.close()
