@@ -14,6 +14,16 @@ from convcli.errors import ImageError
 TEMPORARY_PREFIX = ".convcli-"
 
 
+_unfinished: set[Path] = set()
+
+
+def discard_unfinished() -> None:
+    """Remove the temporaries of this process, which is about to end without notice."""
+    for temporary in list(_unfinished):
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
 def check_target(target: Path, overwrite: bool) -> None:
     """Raise an ImageError if ``target`` could not be written; the disk may still say so later."""
     if os.path.isdir(target):
@@ -40,6 +50,7 @@ def replacing(target: Path, overwrite: bool) -> Iterator[BinaryIO]:
             return
         place = Path(os.path.realpath(target))
         temporary = place.with_name(f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}{place.suffix[:16]}")
+        _unfinished.add(temporary)
         try:
             # Created as open() would, so that the umask gives it a new file's permissions.
             with temporary.open("x+b") as file:
@@ -48,8 +59,8 @@ def replacing(target: Path, overwrite: bool) -> Iterator[BinaryIO]:
                 os.fsync(file.fileno())
             _put(temporary, place, overwrite)
         finally:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
+            temporary.unlink(missing_ok=True)
+            _unfinished.discard(temporary)
     except OSError as error:
         raise ImageError(f"{target} cannot be written: {error.strerror or error}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
+from convcli.files import discard_unfinished
 from convcli.kernel.threads import stay_alone
 
 Task = TypeVar("Task")
@@ -88,9 +90,13 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 def _prepare() -> None:
     stay_alone()
-    # An interrupt reaches the parent too, which then stops handing out work.
-    signal.signal(signal.SIGINT, _interrupted)
+    # An interrupt reaches the parent too, which then stops handing out work; a broken pool
+    # terminates the workers that are left.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
 
 
-def _interrupted(number: int, frame: Any) -> None:
-    sys.exit(130)
+def _end(number: int, frame: Any) -> None:
+    # Not sys.exit(): the pool would take that for the task's answer, and go on.
+    discard_unfinished()
+    os._exit(128 + number)
