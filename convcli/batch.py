@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -37,6 +37,7 @@ class Options(NamedTuple):
 
     mode: str | None = None
     quality: int | None = None
+    save: Mapping[str, Any] | None = None
     overwrite: bool = False
 
 
@@ -145,7 +146,14 @@ def _run(job: Job, transform: Transform, options: Options) -> None:
     except ConvcliError as error:
         raise ImageError(f"{_name(job.source)}: {error}") from error
     target = _standard_output() if job.target == STREAM else job.target
-    write_image(result, target, format=chosen, quality=options.quality, overwrite=options.overwrite)
+    write_image(
+        result,
+        target,
+        format=chosen,
+        quality=options.quality,
+        save=options.save,
+        overwrite=options.overwrite,
+    )
 
 
 def _standard_output() -> BinaryIO:

@@ -161,7 +161,22 @@ def test_an_input_can_be_overwritten_in_place(run, photo: Path, pixels: np.ndarr
     np.testing.assert_array_equal(opened(photo), pixels[..., ::-1])
 
 
+def test_save_options_go_to_the_encoder(run, samples: Path, tmp_path: Path) -> None:
+    sizes = []
+    for level in (0, 9):
+        target = tmp_path / f"{level}.png"
+        flags = ["--save", f"compress_level={level}", "-o", target]
+        assert run("apply", "-f", "identity", samples / "lineart.png", *flags).exit_code == 0
+        sizes.append(target.stat().st_size)
+    assert sizes[0] > 10 * sizes[1]
+    progressive = ["--save", "progressive=true", "-o", tmp_path / "out.jpg"]
+    assert run("apply", "-f", "identity", samples / "landscape.jpg", *progressive).exit_code == 0
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert image.info["progressive"]
+
+
 USAGE_ERRORS = [
+    (["apply", "-f", "sharpen", "PHOTO", "-o", "out.png", "--save", "level"], "KEY=VALUE"),
     (["apply", "PHOTO", "-o", "out.png"], "'-f' / '--filter'"),
     (["apply", "-f", "sharpen", "-o", "out.png"], "IMAGE"),
     (["apply", "-f", "sharpen", "PHOTO"], "-o FILE"),

@@ -19,10 +19,14 @@ from convcli import (
     conv2d,
     conv_transpose2d,
     load_filter,
+    ops,
+    read_image,
+    strips,
     upsample,
 )
 from convcli.filters import bundled_filters
 from convcli.images import Frame
+from convcli.strips import write_samples
 
 MEAN = Filter(np.full((3, 3), 1 / 9), pad_mode="replicate", name="mean")
 RNG = np.random.default_rng(11)
@@ -312,3 +316,65 @@ def test_preserved_alpha_is_enlarged_by_the_nearest_pixel(preset: str) -> None:
     result = only(upsample(noise("LA"), filter)).samples[..., 1]
     expected = only(noise("LA")).samples[..., 1].repeat(3, 0).repeat(3, 1)
     np.testing.assert_array_equal(result, expected)
+
+
+def test_plain_pictures_are_filtered_as_they_lie_and_in_their_own_memory(
+    samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shortest = []
+    monkeypatch.setattr(ops, "write_samples", lambda *a: shortest.append(a) or write_samples(*a))
+    for name, expected in (("landscape.jpg", True), ("zone_plate.png", True), ("badge.png", False)):
+        shortest.clear()
+        source = read_image(samples / name)
+        fresh = apply_filters(source, [MEAN])
+        assert only(fresh).raster is not only(source).raster
+        reused = apply_filters(source, [MEAN], reuse=True)
+        assert only(reused).raster is only(source).raster
+        np.testing.assert_array_equal(only(reused).samples, only(fresh).samples)
+        assert bool(shortest) == expected
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("chain", [["tall"], ["tall", "wide"], ["shift", "tall", "half"]])
+def test_strips_are_the_whole_picture(
+    mode: str, chain: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(2)
+    kernels = {
+        "tall": Filter(rng.random((9, 2)), divisor="sum"),
+        "wide": Filter(rng.random((2, 9)), divisor="sum", dilation=(3, 1)),
+        "shift": Filter([[0, 0, 1]], pad=(4, 3, 1, 0)),
+        "half": Filter(rng.random((4, 4)), divisor="sum", stride=2),
+    }
+    filters = [kernels[name].override(pad_mode=mode) for name in chain]
+    for picture_mode in ("L", "RGB", "RGBA"):
+        channels = {"L": 1, "RGB": 3, "RGBA": 4}[picture_mode]
+        samples = rng.integers(0, 256, (61, 40, channels), np.uint8)
+        results = []
+        for rows in (7, 1000):
+            monkeypatch.setattr(strips, "STRIP_ROWS", rows)
+            monkeypatch.setattr(strips, "_reach", lambda stages: 0)
+            results.append(only(apply_filters(picture(samples, picture_mode), filters)).samples)
+        np.testing.assert_allclose(*(result.astype(int) for result in results), atol=1)
+        # The last word have the verbs of the kernel, on all of the picture at once.
+        if picture_mode == "RGB":
+            tensor = picture(samples, "RGB").tensor[:, None]
+            for one in filters:
+                options = {"stride": one.stride or 1, "pad": one.pad, "dilation": one.dilation}
+                tensor = conv2d(tensor, one.kernel, pad_mode=mode, **options)
+            expected = np.clip(tensor[:, 0].transpose(1, 2, 0) * 255, 0, 255)
+            np.testing.assert_allclose(results[0], expected, atol=0.51)
+
+
+@pytest.mark.parametrize("preset", ["bilinear", "lanczos"])
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "circular"])
+def test_enlarged_strips_are_the_whole_picture(
+    preset: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = []
+    enlarging = ops.preset_filter(preset, 3).override(pad_mode=mode)
+    for rows in (5, 1000):
+        monkeypatch.setattr(strips, "STRIP_ROWS", rows)
+        monkeypatch.setattr(strips, "_reach", lambda stages: 0)
+        results.append(only(upsample(noise("RGBA"), enlarging, normalize=True)).samples.astype(int))
+    np.testing.assert_allclose(*results, atol=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
@@ -47,6 +48,26 @@ class Pad(click.ParamType[str | int | tuple[int, ...]]):
         if numbers is None or len(numbers) not in (1, 2, 4) or min(numbers) < 0:
             self.fail(f"{value!r} is not same, valid, N, Y,X or T,L,B,R", param, ctx)
         return numbers[0] if len(numbers) == 1 else numbers
+
+
+class SaveOption(click.ParamType[tuple[str, Any]]):
+    """``KEY=VALUE`` for an encoder; the value a number, true, false, or text."""
+
+    name = "KEY=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Any]:
+        """Return (key, value); a usage error where there is no ``=``."""
+        key, equals, text = str(value).partition("=")
+        if not key.isidentifier() or not equals:
+            self.fail(f"{value!r} is not KEY=VALUE", param, ctx)
+        if text.lower() in ("true", "false"):
+            return key, text.lower() == "true"
+        for number in (int, float):
+            with suppress(ValueError):
+                return key, number(text)
+        return key, text
 
 
 def _numbers(value: str) -> tuple[int, ...] | None:
@@ -149,6 +170,13 @@ writing = several(
         "--quality",
         type=click.IntRange(1, 100),
         help="Quality of JPEG, WebP and AVIF.  [default: 90 for JPEG]",
+    ),
+    click.option(
+        "--save",
+        type=SaveOption(),
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An option of Pillow's encoder, such as compress_level=9 or lossless=true.",
     ),
     click.option("--overwrite", is_flag=True, help="Replace files that exist.  [default: refuse]"),
     click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,6 +28,7 @@ def run_batch(
     output_dir: str | None,
     format: str | None,
     quality: int | None,
+    save: Sequence[tuple[str, Any]],
     overwrite: bool,
     quiet: bool,
     mode: str | None,
@@ -43,7 +44,7 @@ def run_batch(
     if any(job.target == STREAM for job in planned) and sys.stdout.isatty():
         raise click.UsageError("an image does not go to a terminal: use -o FILE, or a pipe")
     failed = 0
-    options = Options(mode, quality, overwrite)
+    options = Options(mode, quality, dict(save), overwrite)
     for result in run_jobs(planned, transform, options, workers=jobs or processors()):
         if not quiet:
             for warning in result.warnings:

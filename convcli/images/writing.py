@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,24 +28,27 @@ def write_image(
     *,
     format: str | None = None,
     quality: int | None = None,
+    save: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a picture, or an array of (C, H, W) values on the 0-1 scale, to a file.
 
     The format is that of the extension of ``target``, or ``format``; a binary file as ``target``
     needs it. ``quality`` (1-100) is for the formats that lose: JPEG (90 by default), WebP, AVIF.
+    ``save`` goes to Pillow's encoder as it is: ``{"compress_level": 9}``, ``{"lossless": True}``.
     The file appears whole or not at all, and replaces another only with ``overwrite``.
 
     Raises :class:`ImageError`; warns with :class:`ImageWarning` of what the format cannot hold.
     """
     if not isinstance(picture, Picture):
         picture = Picture.from_array(picture)
+    wishes = dict(save or {}) if quality is None else {"quality": quality, **(save or {})}
     if isinstance(target, (str, os.PathLike)):
         path = Path(target)
         chosen = formats.output_format(format or path.suffix)
         try:
             with replacing(path, overwrite) as file:
-                _encode(picture, file, chosen, quality)
+                _encode(picture, file, chosen, wishes)
         except ImageError as error:
             message = str(error)
             if not message.startswith(str(path)):
@@ -55,7 +59,7 @@ def write_image(
             raise ImageError("a stream has no extension: name the format")
         # Encoders seek; a pipe cannot.
         buffer = BytesIO()
-        _encode(picture, buffer, formats.output_format(format), quality)
+        _encode(picture, buffer, formats.output_format(format), wishes)
         _send(buffer.getbuffer(), target)
 
 
@@ -71,7 +75,7 @@ def _send(data: memoryview, stream: BinaryIO) -> None:
         raise ImageError(f"the result cannot be written: {error.strerror or error}") from error
 
 
-def _encode(picture: Picture, file: BinaryIO, format_name: str, quality: int | None) -> None:
+def _encode(picture: Picture, file: BinaryIO, format_name: str, wishes: Mapping[str, Any]) -> None:
     if format_name == formats.ARRAY_FORMAT:
         np.save(file, picture.tensor, allow_pickle=False)
         return
@@ -81,8 +85,7 @@ def _encode(picture: Picture, file: BinaryIO, format_name: str, quality: int | N
     options = dict(picture.metadata)
     if format_name == "JPEG":
         options["quality"] = JPEG_QUALITY
-    if quality is not None:
-        options["quality"] = quality
+    options |= wishes
     try:
         image.save(file, _format_to_name(file, format_name), **options)
     except MemoryError:
