@@ -120,11 +120,13 @@ def _read_picture(opened: Opened, mode: str | None) -> Picture:
         try:
             upright = _upright(image)
             metadata = _metadata(image, upright)
-        # Broken metadata raises whatever comes up, as broken pixels do.
+            format_name = image.format or ""
+            frame = _frame(upright, format_name, mode)
+        except (ImageError, MemoryError):
+            raise
+        # Broken metadata and palettes raise whatever comes up, as broken pixels do.
         except Exception as error:
-            raise ImageError(f"its metadata is broken: {error}") from error
-        format_name = image.format or ""
-        frame = _frame(upright, format_name, mode)
+            raise ImageError(f"the image is broken: {error or type(error).__name__}") from error
     if opened.is_reduced:
         warnings.warn(
             "16 bits a channel, of which Pillow reads 8 in colour pictures", ImageWarning, 3
@@ -166,7 +168,9 @@ def _frame(image: Image.Image, format_name: str, mode: str | None) -> Frame:
     wanted = _FRAME_MODE.get(image.mode, image.mode)
     if image.mode == "P":
         wanted = "RGB"
-    if image.has_transparency_data:
+    # A palette image from an ICNS file comes without its palette, which Pillow then asks for.
+    has_palette = image.mode != "P" or image.palette is not None
+    if has_palette and image.has_transparency_data:
         wanted = "LA" if wanted in ("L", "LA") else "RGBA"
     wanted = mode or wanted
     if wanted not in _STORED:
