@@ -36,6 +36,7 @@ class Options(NamedTuple):
     """How every picture of a batch is read and written."""
 
     mode: str | None = None
+    frames: str = "all"
     quality: int | None = None
     save: Mapping[str, Any] | None = None
     overwrite: bool = False
@@ -134,11 +135,11 @@ def _run(job: Job, transform: Transform, options: Options) -> None:
         check_target(Path(job.target), options.overwrite)
     if job.source == STREAM:
         try:
-            picture = read_image(sys.stdin.buffer.read(), mode=options.mode)
+            picture = read_image(sys.stdin.buffer.read(), mode=options.mode, frames=options.frames)
         except ImageError as error:
             raise ImageError(f"{_name(STREAM)}: {error}") from error
     else:
-        picture = read_image(job.source, mode=options.mode)
+        picture = read_image(job.source, mode=options.mode, frames=options.frames)
     chosen = job.format or picture.format
     try:
         as_float = output_format(chosen) == "NPY"

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from convcli import ImageError, ImageWarning, Picture, read_image, write_image
-from convcli.images import output_format
+from convcli.images import opening, output_format
 
 SHAPE = (5, 7)
 
@@ -255,9 +255,74 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
             read_image(path)
 
 
-def test_an_animation_is_refused_rather_than_cut_to_one_frame(samples: Path) -> None:
-    with pytest.raises(ImageError, match="10 frames"):
-        read_image(samples / "pulse.gif")
+def frames_of(path: Path) -> tuple[list[np.ndarray], list[float], object]:
+    with Image.open(path) as image:
+        pictures, durations = [], []
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            pictures.append(np.asarray(image.convert("RGBA")).astype(int))
+            durations.append(image.info.get("duration", 0))
+        return pictures, durations, image.info.get("loop")
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp"])
+def test_an_animation_keeps_its_frames_timing_and_loop(
+    tmp_path: Path, samples: Path, suffix: str
+) -> None:
+    target = tmp_path / f"out{suffix}"
+    options = {"lossless": True} if suffix == ".webp" else {}
+    write_image(read_image(samples / "pulse.gif"), target, save=options)
+    before, durations, loop = frames_of(samples / "pulse.gif")
+    after, kept_durations, kept_loop = frames_of(target)
+    assert (kept_durations, kept_loop) == (durations, loop)
+    for one, other in zip(before, after, strict=True):
+        # GIF has 256 colours a frame to choose anew.
+        assert np.abs(one - other).mean() < (6 if suffix == ".gif" else 0.01)
+
+
+@pytest.mark.parametrize(("suffix", "opacity"), [(".gif", 255), (".png", 128), (".webp", 128)])
+def test_transparent_frames_do_not_shine_through(tmp_path: Path, suffix: str, opacity: int) -> None:
+    frames = []
+    for place in (0, 8):
+        frame = Image.new("RGBA", (16, 8))
+        frame.paste((255, 0, 0, opacity), (place, 0, place + 8, 8))
+        frames.append(frame)
+    path, target = tmp_path / "in.png", tmp_path / f"out{suffix}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=100, blend=0)
+    write_image(read_image(path), target, save={"lossless": True})
+    for one, frame in zip(frames_of(target)[0], frames, strict=True):
+        np.testing.assert_array_equal(one[..., 3], np.asarray(frame)[..., 3])
+
+
+def test_pages_keep_their_own_size_and_mode(tmp_path: Path) -> None:
+    pages = [drawn("RGB"), drawn("L").resize((20, 10)), drawn("I;16")]
+    pages[0].save(tmp_path / "in.tif", save_all=True, append_images=pages[1:])
+    picture = read_image(tmp_path / "in.tif")
+    assert [frame.size for frame in picture.frames] == [SHAPE, (10, 20), SHAPE]
+    write_image(picture, tmp_path / "out.tif")
+    with Image.open(tmp_path / "out.tif") as written:
+        for number, page in enumerate(pages):
+            written.seek(number)
+            np.testing.assert_array_equal(np.asarray(written), np.asarray(page))
+
+
+def test_frames_go_only_where_there_is_room(tmp_path: Path, samples: Path) -> None:
+    animation = read_image(samples / "pulse.gif")
+    with pytest.raises(ImageError, match=r"JPEG holds one image, and this has 10.*--frames first"):
+        write_image(animation, tmp_path / "out.jpg")
+    assert list(tmp_path.iterdir()) == []
+    write_image(read_image(samples / "pulse.gif", frames="first"), tmp_path / "out.jpg")
+    assert animation.tensor.shape == (10, 3, 120, 160)
+
+
+def test_an_animation_of_too_many_pixels_is_refused(
+    samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ImageError, match="160×120 is more than the limit of 19,199"):
+        read_image(samples / "pulse.gif", max_pixels=19_199)
+    monkeypatch.setattr(opening, "MOST_FRAMES", 9)
+    with pytest.raises(ImageError, match="10 frames of 160×120 is more than the limit of 19,200"):
+        read_image(samples / "pulse.gif", max_pixels=19_200)
 
 
 def test_16_bit_colour_is_read_with_a_warning(tmp_path: Path) -> None:
@@ -333,8 +398,8 @@ def test_channels_that_make_no_picture_are_told(tmp_path: Path) -> None:
     for channels in (2, 4, 5):
         with pytest.raises(ImageError, match=rf"{channels} channels is no picture.*\.npy"):
             write_image(np.zeros((channels, 2, 2), np.float32), tmp_path / "out.png")
-    with pytest.raises(ImageError, match="2 images do not go into one file"):
-        write_image(np.zeros((2, 3, 2, 2), np.float32), tmp_path / "out.png")
+    with pytest.raises(ImageError, match="BMP holds one image"):
+        write_image(np.zeros((2, 3, 2, 2), np.float32), tmp_path / "out.bmp")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -134,6 +134,13 @@ pixels = several(
         help="Convert the picture before filtering.  [default: as it is]",
     ),
     click.option(
+        "--frames",
+        type=click.Choice(["all", "first"]),
+        default="all",
+        show_default=True,
+        help="Of animations and multi-page files, take every frame or only the first.",
+    ),
+    click.option(
         "--range",
         type=click.Choice(_RANGES),
         help="What becomes of values outside 0-1: cut off, absolute value, or stretched to fit.  "

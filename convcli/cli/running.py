@@ -32,6 +32,7 @@ def run_batch(
     overwrite: bool,
     quiet: bool,
     mode: str | None,
+    frames: str,
     jobs: int | None,
 ) -> None:
     """Do what was asked for every image; leave with exit code 1 if one failed."""
@@ -44,7 +45,7 @@ def run_batch(
     if any(job.target == STREAM for job in planned) and sys.stdout.isatty():
         raise click.UsageError("an image does not go to a terminal: use -o FILE, or a pipe")
     failed = 0
-    options = Options(mode, quality, dict(save), overwrite)
+    options = Options(mode, frames, quality, dict(save), overwrite)
     for result in run_jobs(planned, transform, options, workers=jobs or processors()):
         if not quiet:
             for warning in result.warnings:

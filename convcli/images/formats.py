@@ -16,6 +16,7 @@ CMYK_FORMATS = frozenset({"JPEG", "TIFF"})
 ALPHA_FORMATS = frozenset(
     {"PNG", "TIFF", "WEBP", "AVIF", "GIF", "TGA", "ICO", "ICNS", "JPEG2000", "SGI", "QOI", "DDS"}
 )
+FRAME_FORMATS = frozenset({"GIF", "PNG", "WEBP", "TIFF", "AVIF"})
 BILEVEL_FORMATS = frozenset({"XBM", "MSP"})
 
 

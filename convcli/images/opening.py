@@ -18,7 +18,7 @@ class Opened:
     """An image whose header is read; :meth:`decoded` has its pixels."""
 
     def __init__(self, source: str | BinaryIO, max_pixels: int | None = None) -> None:
-        """Open a file; raises an ImageError for one that is broken, too large or animated."""
+        """Open a file; raises an ImageError for one that is broken or too large."""
         self._limit = max_pixels or Image.MAX_IMAGE_PIXELS or 0
         self._thread: threading.Thread | None = None
         self._failure: Exception | None = None
@@ -54,6 +54,19 @@ class Opened:
             raise self._told(self._failure) from self._failure
         return self.image
 
+    def frames(self) -> Iterator[Image.Image]:
+        """Give every frame or page, decoded; one is gone when the next is asked for."""
+        yield self.decoded()
+        for number in range(1, self.count):
+            try:
+                self.image.seek(number)
+                self._check_size()
+                self.image.load()
+            except Exception as error:
+                self.image.close()
+                raise self._told(error) from error
+            yield self.image
+
     def _load(self) -> None:
         try:
             self.image.load()
@@ -61,18 +74,20 @@ class Opened:
             self._failure = failure
 
     def _check(self) -> None:
+        self._check_size()
+        width, height = self.image.size
+        self.count = getattr(self.image, "n_frames", 1)
+        if self.image.format == "MPO" and self.count > 1:
+            # A camera's JPEG with a preview or a second view behind it.
+            warnings.warn(f"only the first of {self.count} pictures is used", ImageWarning, 5)
+            self.count = 1
+        if self._limit and width * height * self.count > MOST_FRAMES * self._limit:
+            raise self._too_large(f"{self.count} frames of {width}×{height}")
+
+    def _check_size(self) -> None:
         width, height = self.image.size
         if self._limit and width * height > self._limit:
             raise self._too_large(f"{width}×{height}")
-        count = getattr(self.image, "n_frames", 1)
-        if self.image.format == "MPO" and count > 1:
-            # A camera's JPEG with a preview or a second view behind it.
-            warnings.warn(f"only the first of {count} pictures is used", ImageWarning, 5)
-        elif count > 1:
-            raise ImageError(
-                f"it has {count} frames, and animations and pages are not supported yet: "
-                "save one alone"
-            )
 
     def _too_large(self, size: str) -> ImageError:
         return ImageError(
@@ -93,6 +108,9 @@ class Opened:
             return self._too_large("its size")
         return ImageError(f"the image is broken: {error or type(error).__name__}")
 
+
+MOST_FRAMES = 10
+"""How many times the pixels of one image may an animation have in all."""
 
 _AHEAD = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 _ahead: dict[str, Opened] = {}

@@ -70,6 +70,8 @@ class Picture:
     @property
     def tensor(self) -> NDArray[np.float32]:
         """The pixels as (C, H, W) float32, or (N, C, H, W) where there are several frames."""
+        if len({frame.size for frame in self.frames}) > 1:
+            raise ImageError("frames of different sizes do not go into one array")
         if self.is_stack or len(self.frames) > 1:
             return np.stack([frame.tensor() for frame in self.frames])
         return self.frames[0].tensor()

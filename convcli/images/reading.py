@@ -46,14 +46,15 @@ def read_image(
     source: str | os.PathLike[str] | BinaryIO | bytes,
     *,
     mode: str | None = None,
+    frames: str = "all",
     max_pixels: int | None = None,
 ) -> Picture:
     """Read an image file, or a ``.npy`` array.
 
     ``source`` is a path, a binary file or the bytes themselves; ``mode`` (L, RGB, RGBA, CMYK)
-    converts. The picture comes upright (an EXIF orientation is applied), palettes expanded,
-    16-bit grey with all its bits. A file of more than ``max_pixels`` pixels (by default Pillow's
-    limit against decompression bombs) is refused.
+    converts; ``frames`` is "all" or "first". The picture comes upright (an EXIF orientation is
+    applied), palettes expanded, 16-bit grey with all its bits. A file of more than ``max_pixels``
+    pixels (by default Pillow's limit against decompression bombs) is refused.
 
     Raises :class:`ImageError` where the file cannot be read; warns with :class:`ImageWarning`
     of what is not kept.
@@ -65,7 +66,7 @@ def read_image(
             raise ImageError("the file is empty")
         if head == NPY_MAGIC:
             return _read_array(file)
-        return _read_picture(open_image(place, max_pixels), mode)
+        return _read_picture(open_image(place, max_pixels), mode, frames == "first")
 
 
 @contextmanager
@@ -115,23 +116,36 @@ def _read_array(file: BinaryIO) -> Picture:
     return Picture.from_array(array)
 
 
-def _read_picture(opened: Opened, mode: str | None) -> Picture:
-    with opened.decoded() as image:
-        try:
-            upright = _upright(image)
-            metadata = _metadata(image, upright)
-            format_name = image.format or ""
-            frame = _frame(upright, format_name, mode)
-        except (ImageError, MemoryError):
-            raise
-        # Broken metadata and palettes raise whatever comes up, as broken pixels do.
-        except Exception as error:
-            raise ImageError(f"the image is broken: {error or type(error).__name__}") from error
+def _read_picture(opened: Opened, mode: str | None, only_first: bool) -> Picture:
+    frames: list[Frame] = []
+    metadata: dict[str, Any] = {}
+    durations: list[float] = []
+    format_name = opened.image.format or ""
+    try:
+        with opened.image:  # closes the file and leaves the pixels
+            for image in opened.frames():
+                upright = _upright(image)
+                # A frame shares its memory with the next one, unless it is the only one.
+                own = upright if opened.count == 1 or only_first else upright.copy()
+                frames.append(_frame(own, format_name, mode))
+                durations.append(image.info.get("duration", 0))
+                if len(frames) == 1:
+                    metadata = _metadata(image, upright)
+                if only_first:
+                    break
+    except (ImageError, MemoryError):
+        raise
+    # Broken metadata and palettes raise whatever comes up, as broken pixels do.
+    except Exception as error:
+        raise ImageError(f"the image is broken: {error or type(error).__name__}") from error
+    if len(frames) > 1:
+        metadata |= {"duration": durations} if any(durations) else {}
+        metadata |= {"loop": opened.image.info["loop"]} if "loop" in opened.image.info else {}
     if opened.is_reduced:
         warnings.warn(
             "16 bits a channel, of which Pillow reads 8 in colour pictures", ImageWarning, 3
         )
-    return Picture((frame,), format_name, metadata)
+    return Picture(tuple(frames), format_name, metadata)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -79,10 +79,17 @@ def _encode(picture: Picture, file: BinaryIO, format_name: str, wishes: Mapping[
     if format_name == formats.ARRAY_FORMAT:
         np.save(file, picture.tensor, allow_pickle=False)
         return
-    if len(picture.frames) > 1:
-        raise ImageError(f"{len(picture.frames)} images do not go into one file: write a .npy")
-    image = _pillow_image(_fitted(picture.frames[0], format_name), format_name)
+    if len(picture.frames) > 1 and format_name not in formats.FRAME_FORMATS:
+        raise ImageError(
+            f"{format_name} holds one image, and this has {len(picture.frames)}: "
+            "take the first (--frames first), or write gif, png, webp, tif or npy"
+        )
+    image, *others = (_pillow_image(_fitted(f, format_name), format_name) for f in picture.frames)
     options = dict(picture.metadata)
+    if others:
+        options |= {"save_all": True, "append_images": others}
+        # Each frame is whole: what stood before it must not shine through.
+        options |= {"GIF": {"disposal": 2}, "PNG": {"blend": 0}}.get(format_name, {})
     if format_name == "JPEG":
         options["quality"] = JPEG_QUALITY
     options |= wishes
