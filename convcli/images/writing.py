@@ -18,6 +18,7 @@ from convcli.files import replacing
 from convcli.images import formats
 from convcli.images.picture import Frame, Picture, quantized
 from convcli.images.raster import ArrayRaster, PillowRaster
+from convcli.kernel.threads import processors
 
 JPEG_QUALITY = 90
 
@@ -94,6 +95,12 @@ def _encode(picture: Picture, file: BinaryIO, format_name: str, wishes: Mapping[
         options["quality"] = JPEG_QUALITY
     options |= wishes
     try:
+        if format_name == "PNG":
+            from convcli.images import png  # what it needs is for large pictures of this format
+
+            if png.can_write(image, options):
+                png.write_png(image, file, options, processors())
+                return
         image.save(file, _format_to_name(file, format_name), **options)
     except MemoryError:
         raise
