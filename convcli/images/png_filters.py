@@ -1,4 +1,4 @@
-"""The filters of PNG (W3C specification, 9): what is left of a row once its neighbours are known."""
+"""The filters of PNG (W3C specification, 9): what is left of rows once neighbours are known."""
 
 from __future__ import annotations
 
