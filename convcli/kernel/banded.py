@@ -116,18 +116,20 @@ class Banded(Method):
 
     def _matrices(self) -> FloatArray:
         """Return (groups, products, T·F, R·C·g), rows of one output row's filters together."""
-        weight = self.spec.weight
-        groups, filters, depth, taps_y, taps_x = weight.shape
-        matrices = np.zeros(
-            (groups, self.products, self.t, filters, self.seen, depth, self.slots),
-            weight.dtype,
+        groups, filters, depth, taps_y, taps_x = self.spec.weight.shape
+        stride, dilation = self.spec.scan.stride[0], self.dilation_y
+        whole = np.zeros(
+            (groups, filters, depth, taps_y, self.products * self.slots), self.spec.dtype
         )
+        whole[..., :taps_x] = self.spec.weight
+        # (groups, products, F, Hf, C, slots)
+        kernel = whole.reshape(groups, filters, depth, taps_y, self.products, self.slots)
+        kernel = kernel.transpose(0, 4, 1, 3, 2, 5)
+        shape = groups, self.products, self.t, filters, self.seen, depth, self.slots
+        matrices = np.zeros(shape, self.spec.dtype)
         for t in range(self.t):
-            for u in range(taps_y):
-                row = t * self.spec.scan.stride[0] + u * self.dilation_y
-                for v in range(taps_x):
-                    product, slot = divmod(v, self.slots)
-                    matrices[:, product, t, :, row, :, slot] = weight[..., u, v]
+            rows = slice(t * stride, t * stride + span(taps_y, dilation), dilation)
+            matrices[:, :, t, :, rows] = kernel
         return matrices.reshape(groups, self.products, self.t * filters, -1)
 
 

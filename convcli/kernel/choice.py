@@ -14,12 +14,13 @@ from convcli.kernel.spectral import tile_length
 
 # Nanoseconds on one core. Measured 2026-11-21 with tests/benchmarks/methods.py on an AMD EPYC
 # (Zen 4, AVX-512), NumPy 2.4.6, OpenBLAS 0.3.31.
-PRODUCT = 0.0105  # a multiplication and addition in a large banded product: 95 Gflop/s
-RIGHT_PRODUCT = 0.0115  # the same in the narrow product along rows
-ADDITION = 0.12  # adding one product's answers to another's
-SAMPLE = 0.5  # reading, shifting and finishing a sample
-TRANSFORM = 6.0  # both transforms of a sample of a tile
-SPECTRUM = 0.4  # multiplying and adding a sample's spectra
+PRODUCT = 0.024  # a multiplication and addition in a banded product: 85 Gflop/s
+RIGHT_PRODUCT = 0.0145  # the same in the narrow product along rows
+ADDITION = 0.053  # adding one product's answers to another's
+SAMPLE = 0.78  # reading, shifting and finishing a sample
+TRANSFORM = 7.2  # both transforms of a sample of a tile
+SPECTRUM = 3.6  # multiplying and adding a sample's spectra
+RANK = 0.2  # starting on one more rank
 
 MOST_SPECTRA_BYTES = 64 * 2**20
 
@@ -82,7 +83,7 @@ def _separable(shape: Shape) -> float:
     _, seen = _seen(shape)
     scan = shape.scan
     read = (Q - 1) * scan.stride[1] + (scan.kernel[1] - 1) * scan.dilation[1] * scan.pixel + 1
-    per_rank = RIGHT_PRODUCT * read * scan.stride[0] + PRODUCT * seen + 0.2
+    per_rank = RIGHT_PRODUCT * read * scan.stride[0] + PRODUCT * seen + RANK
     return shape.rank * per_rank + SAMPLE
 
 

@@ -1,0 +1,178 @@
+"""The cells that methods.py measures: images and kernels, each by every method that can."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.kernel.choice import Shape, choose, costs
+from convcli.kernel.correlation import correlate
+from convcli.kernel.method import Spec
+from convcli.kernel.scan import Scan
+
+METHOD_NAMES = ("banded", "separable", "spectral")
+SECONDS_A_TIMING = 0.05
+"""Small images are convolved as often as that takes."""
+FULL_RANK_MOST = 9
+"""Largest dense kernel that is also tried as separable, rank by rank."""
+HOPELESS = 8
+"""A method estimated to take so many times the cheapest's nanoseconds is not tried."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An image (depth, height, width) and a kernel to be timed."""
+
+    size: tuple[int, int]
+    taps: int
+    filters: int = 1
+    depth: int = 1
+    rank: int = 0  # of a dense kernel: as high as it gets
+    stride: int = 1
+    pixel: int = 1
+
+    @property
+    def image(self) -> str:
+        channels = f"{self.depth}×" if self.depth > 1 else ""
+        last = f"×{self.pixel}" if self.pixel > 1 else ""
+        return f"{channels}{self.size[0]}×{self.size[1]}{last}"
+
+    @property
+    def kernel(self) -> str:
+        many = f"{self.filters}×{self.depth}×" if self.filters * self.depth > 1 else ""
+        rank = f" rank {self.rank}" if self.rank else ""
+        stride = f" stride {self.stride}" if self.stride > 1 else ""
+        return f"{many}{self.taps}×{self.taps}{rank}{stride}"
+
+    @property
+    def scan(self) -> Scan:
+        """Return the walk, with the pad that keeps the size."""
+        pad = self.taps // 2
+        output = tuple((n + 2 * pad - self.taps) // self.stride + 1 for n in self.size)
+        return Scan(
+            (-pad, -pad),
+            (output[0], output[1]),
+            (self.taps, self.taps),
+            (self.stride, self.stride),
+            (1, 1),
+            "zeros",
+            self.pixel,
+        )
+
+    @property
+    def shape(self) -> Shape:
+        """Return what the cost formulas take."""
+        rank = self.rank or self.taps
+        return Shape(self.filters, self.depth, 1, self.scan, rank)
+
+    def images(self) -> NDArray[np.float32]:
+        height, width = self.size
+        shape = (1, self.depth, height, width * self.pixel)
+        return np.random.default_rng(1).random(shape, np.float32)
+
+    def weight(self) -> NDArray[np.float32]:
+        """Return random kernels (F, C, taps, taps) of the rank wanted."""
+        rng = np.random.default_rng(2)
+        shape = (self.filters, self.depth, self.taps)
+        if not self.rank:
+            return rng.random((*shape, self.taps), np.float32) - np.float32(0.5)
+        columns, rows = rng.random((*shape, self.rank)), rng.random((*shape, self.rank))
+        return (columns @ rows.swapaxes(-1, -2)).astype(np.float32)
+
+
+@dataclass
+class Timing:
+    """Nanoseconds for a sample of a cell's output, by method."""
+
+    cell: Cell
+    chosen: str
+    ns: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        """Return how many samples the output has."""
+        rows, columns = self.cell.scan.output
+        return self.cell.filters * rows * columns * self.cell.pixel
+
+    @property
+    def best(self) -> str:
+        return min(self.ns, key=lambda method: self.ns[method])
+
+    @property
+    def lost(self) -> float:
+        """Return how many times the best's nanoseconds the choice takes."""
+        return self.ns[self.chosen] / self.ns[self.best]
+
+
+def cells(*, quick: bool) -> Iterator[Cell]:
+    """Give the cells: dense and separable kernels, banks of filters, strides."""
+    sizes = [(1536, 2048), (384, 512)] if quick else [(1536, 2048), (768, 1024), (192, 256)]
+    dense = (3, 9, 31, 63) if quick else (3, 5, 7, 9, 11, 15, 19, 23, 31, 41, 51, 63, 95)
+    low = (3, 9, 31) if quick else (3, 5, 7, 9, 15, 23, 31, 51, 63)
+    for size in sizes:
+        for taps in dense:
+            yield Cell(size, taps)
+        for taps in low:
+            yield Cell(size, taps, rank=1)
+    for rank in (2, 3):
+        for taps in low[1:]:
+            yield Cell((768, 1024), taps, rank=rank)
+    for taps in (3, 9, 31):
+        yield Cell((768, 1024), taps, pixel=3)
+        yield Cell((768, 1024), taps, rank=1, pixel=3)
+    for taps in (5, 9, 31):
+        yield Cell((768, 1024), taps, stride=2)
+        yield Cell((768, 1024), taps, rank=1, stride=2)
+    banks = ((3, 3), (8, 3), (16, 16)) if quick else ((3, 3), (8, 3), (64, 3), (3, 16), (16, 16))
+    for filters, depth in banks:
+        for taps in (3, 9) if quick else (3, 5, 9, 15, 23):
+            yield Cell((384, 512), taps, filters, depth)
+
+
+def measure(cell: Cell, rounds: int) -> Timing:
+    """Time every method that can do a cell, in turn; check that they agree."""
+    images, weight, scan = cell.images(), cell.weight(), cell.scan
+    spec = Spec(weight[np.newaxis], None, scan, cell.size[1])
+    timing = Timing(cell, choose(spec))
+    methods = _methods(cell, timing.chosen)
+    out = np.empty((1, cell.filters, scan.output[0], scan.output[1] * cell.pixel), np.float32)
+    correlate(images, weight, scan, out=out, method=timing.chosen)
+    expected = out.copy()
+    largest = float(np.abs(expected).max())
+    repeats: dict[str, int] = {}
+    seconds: dict[str, list[float]] = {}
+    for method in methods:
+        start = time.perf_counter()
+        correlate(images, weight, scan, out=out, method=method)
+        taken = time.perf_counter() - start
+        repeats[method] = max(1, round(SECONDS_A_TIMING / taken))
+        seconds[method] = []
+        far = float(np.abs(out - expected).max()) / largest
+        if not far < 1e-4:
+            print(f"{cell.image}, {cell.kernel}: {method} is {far:.1g} from {timing.chosen}")
+    for _ in range(rounds):
+        for method in methods:
+            start = time.perf_counter()
+            for _ in range(repeats[method]):
+                correlate(images, weight, scan, out=out, method=method)
+            seconds[method].append((time.perf_counter() - start) / repeats[method])
+    timing.ns = {method: 1e9 * min(seconds[method]) / out.size for method in methods}
+    return timing
+
+
+def _methods(cell: Cell, chosen: str) -> list[str]:
+    estimates = costs(cell.shape)
+    cheapest = min(estimates.values())
+    return [
+        method
+        for method in METHOD_NAMES
+        if method == chosen
+        or (
+            estimates.get(method, np.inf) < HOPELESS * cheapest
+            and (method != "separable" or cell.rank or cell.taps <= FULL_RANK_MOST)
+        )
+    ]
