@@ -6,9 +6,11 @@ Pillow.
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -60,9 +62,22 @@ def cli() -> None:
     """Filter pictures: convolution and transposed convolution with your own kernels."""
 
 
-def main() -> None:
-    """Run the command line of this process."""
+def main() -> NoReturn:
+    """Run the command line of this process, and end it."""
+    # Importing makes objects by the ten thousand and no garbage: look for that when work begins.
+    gc.disable()
     # The kernel's own threads share the processors; BLAS must not start more under each of them.
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    cli(prog_name="convcli")
+    code: object = 0
+    try:
+        cli(prog_name="convcli")
+    except SystemExit as end:
+        code = end.code
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or 1
+    # Everything is written and closed: taking the interpreter apart would only take time.
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,9 @@ def run_batch(
     from convcli.batch import STREAM, Options, plan_jobs, run_jobs
     from convcli.kernel.threads import processors
 
+    # What has been imported stays; from here on there can be garbage.
+    gc.freeze()
+    gc.enable()
     planned = plan_jobs(
         images, output=output, output_dir=output_dir, format=format, overwrite=overwrite
     )
