@@ -25,6 +25,9 @@ from convcli.steps import Convolution, Step
 STRIP_ROWS = 96
 """Rows of a strip, where steps do not reach so far that it pays to take more."""
 
+STRIP_SAMPLES = 1 << 20
+"""Samples of a strip of a narrow picture, which has more rows: each strip costs some calls."""
+
 WORTH_A_THREAD = 500_000
 """Samples of a result below which a second thread costs more than it saves."""
 
@@ -203,14 +206,13 @@ Strip = tuple[int, int, Source]
 
 
 def each_strip(
-    source: Raster, stages: Sequence[Stage], height: int, in_place: bool
+    source: Raster, stages: Sequence[Stage], height: int, rows: int, in_place: bool
 ) -> Iterator[Strip]:
-    """Give the strips of a result, each with where to read its rows.
+    """Give the strips of a result, of so many ``rows``, each with where to read what it needs.
 
     ``in_place``: the result replaces the source, so a strip comes with all rows that it reads,
     taken before any later strip can be written over them.
     """
-    rows = max(STRIP_ROWS, 2 * _reach(stages))
     held, first, past = np.empty(0), 0, 0
     for start in range(0, height, rows):
         stop = min(start + rows, height)
@@ -249,9 +251,11 @@ def for_each_strip(
     in_place: bool = False,
 ) -> None:
     """Do every strip of a result ``height`` rows high, on as many threads as are worth it."""
-    samples = height * stages[-1].size[1] * stages[-1].colours if stages else 0
-    workers = processors() if samples > WORTH_A_THREAD else 1
-    share(make_worker, each_strip(source, stages, height, in_place), workers)
+    row = stages[-1].size[1] * stages[-1].colours
+    workers = processors() if height * row > WORTH_A_THREAD else 1
+    most = height if workers == 1 else height // (4 * workers)
+    rows = max(STRIP_ROWS, 2 * _reach(stages), min(STRIP_SAMPLES // row, most))
+    share(make_worker, each_strip(source, stages, height, rows, in_place), workers)
 
 
 def write_samples(

@@ -94,9 +94,7 @@ def one_per_channel(size: tuple[int, int], taps: int) -> Cell:
         "convcli": lambda: convcli.conv2d(x, weight, pad=pad, groups=3),
     }
     if cv2 is not None:
-        answers["opencv"] = lambda: np.stack(
-            [_by_opencv(*pair) for pair in zip(x, weight, strict=True)]
-        )
+        answers["opencv"] = lambda: _by_opencv(x, weight)
     if torch is not None:
         images, kernels = torch.from_numpy(x[np.newaxis]), torch.from_numpy(weight)
         answers["torch"] = lambda: torch.conv2d(images, kernels, padding=pad, groups=3)[0]
@@ -104,8 +102,11 @@ def one_per_channel(size: tuple[int, int], taps: int) -> Cell:
     return Cell(f"conv2d, {shape} by channel, {taps}×{taps}", answers)
 
 
-def _by_opencv(plane: Array, kernel: Array) -> Any:
-    return cv2.filter2D(plane, -1, kernel[0], borderType=cv2.BORDER_CONSTANT)
+def _by_opencv(planes: Array, kernels: Array) -> Any:
+    answers = np.empty_like(planes)
+    for plane, kernel, answer in zip(planes, kernels, answers, strict=True):
+        cv2.filter2D(plane, -1, kernel[0], dst=answer, borderType=cv2.BORDER_CONSTANT)
+    return answers
 
 
 def across_channels(size: tuple[int, int], filters: int, depth: int, taps: int) -> Cell:
