@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
 
+if TYPE_CHECKING:
+    Converter = click.ParamType[Any]
+else:  # generic only since Click 8.4
+    Converter = click.ParamType
+
 _PAD_MODES = ("zeros", "reflect", "replicate", "circular")
 _MODES = ("L", "RGB", "RGBA", "CMYK")
 _RANGES = ("clip", "abs", "rescale")
 
 
-class WholeNumbers(click.ParamType[int | tuple[int, ...]]):
+class WholeNumbers(Converter):
     """One whole number or two, ``N`` or ``Y,X``, each of at least ``least``."""
 
     def __init__(self, least: int) -> None:
@@ -33,7 +38,7 @@ class WholeNumbers(click.ParamType[int | tuple[int, ...]]):
         return numbers[0] if len(numbers) == 1 else numbers
 
 
-class Pad(click.ParamType[str | int | tuple[int, ...]]):
+class Pad(Converter):
     """``same``, ``valid``, ``N``, ``Y,X`` or ``T,L,B,R``."""
 
     name = "PAD"
@@ -50,7 +55,7 @@ class Pad(click.ParamType[str | int | tuple[int, ...]]):
         return numbers[0] if len(numbers) == 1 else numbers
 
 
-class SaveOption(click.ParamType[tuple[str, Any]]):
+class SaveOption(Converter):
     """``KEY=VALUE`` for an encoder; the value a number, true, false, or text."""
 
     name = "KEY=VALUE"
