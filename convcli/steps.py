@@ -110,7 +110,8 @@ class Convolution(Step):
     def in_samples(self, geometry: Geometry, pixel: int, scale: int) -> StripRun:
         """Return the convolution of rows of samples as they lie in a picture, for one thread.
 
-        ``pixel`` samples of each row make a pixel, each a channel by itself; ``scale`` is 1.
+        ``pixel`` samples of each row make a pixel, each a channel by itself; the sample
+        ``scale`` stands for 1.
         """
         kernel = self.filter.kernel.astype(np.float32)
         offsets = self.filter.offsets.astype(np.float32) * np.float32(scale)
@@ -174,7 +175,9 @@ class Transposition(Step):
     def reads(self, geometry: Geometry, start: int, stop: int) -> tuple[int, int]:
         top, stride = geometry.pads[0], geometry.stride[0]
         reach = span(geometry.kernel[0], geometry.dilation[0]) - 1
-        return -(-(start + top - reach) // stride), (stop - 1 + top) // stride + 1
+        first = -(-(start + top - reach) // stride)
+        # Between kernels that lie far apart rows may read nothing: then one that adds nothing.
+        return first, max((stop - 1 + top) // stride, first) + 1
 
     def runner(self, geometry: Geometry) -> Runner:
         kernel = self.filter.kernel.astype(np.float32)

@@ -380,3 +380,16 @@ def test_enlarged_strips_are_the_whole_picture(
         monkeypatch.setattr(strips, "_reach", lambda stages: 0)
         results.append(only(upsample(noise("RGBA"), enlarging, normalize=True)).samples.astype(int))
     np.testing.assert_allclose(*results, atol=1)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_a_strip_in_a_gap_between_kernels_is_empty(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strips, "STRIP_ROWS", 3)
+    monkeypatch.setattr(strips, "STRIP_SAMPLES", 0)
+    samples = np.random.default_rng(4).integers(1, 256, (58, 5, 1), np.uint8)
+    sparse = Filter([[1.0]], stride=5, pad_mode=mode)
+    result = only(upsample(picture(samples, "L"), sparse)).samples
+    np.testing.assert_array_equal(result[::5, ::5], samples)
+    assert np.count_nonzero(result) == samples.size

@@ -1,4 +1,4 @@
-"""What lies beyond the edge of an image: extending it, and the adjoint of that.
+"""What lies beyond the edge of an image: what shows there, and where its gradient goes.
 
 The four modes carry PyTorch's names. Where PyTorch refuses a pad wider than the image, the
 pattern simply goes on: ``reflect`` has the period 2(n-1), ``circular`` the period n.
@@ -37,31 +37,8 @@ def source_index(start: int, stop: int, size: int, mode: str) -> NDArray[np.intp
     return np.minimum(folded, 2 * (size - 1) - folded)
 
 
-def extend(images: FloatArray, pads: Pads, mode: str) -> FloatArray:
-    """Return ``images`` (…, H, W) with ``pads`` rows and columns around them."""
-    check_pad_mode(mode)
-    if not any(pads):
-        return images
-    top, left, bottom, right = pads
-    height, width = images.shape[-2:]
-    shape = (*images.shape[:-2], top + height + bottom, left + width + right)
-    if mode == "zeros":
-        extended = np.zeros(shape, images.dtype)
-        extended[..., top : top + height, left : left + width] = images
-        return extended
-    extended = np.empty(shape, images.dtype)
-    body = extended[..., top : top + height, :]
-    body[..., left : left + width] = images
-    body[..., :left] = images[..., source_index(-left, 0, width, mode)]
-    body[..., left + width :] = images[..., source_index(width, width + right, width, mode)]
-    extended[..., :top, :] = body[..., source_index(-top, 0, height, mode), :]
-    below = source_index(height, height + bottom, height, mode)
-    extended[..., top + height :, :] = body[..., below, :]
-    return extended
-
-
 def fold(extended: FloatArray, pads: Pads, mode: str) -> FloatArray:
-    """Return the adjoint of :func:`extend`: every border element is added to its source."""
+    """Return images whose border elements are added to their sources: extending, transposed."""
     check_pad_mode(mode)
     top, left, bottom, right = pads
     rows_first = np.moveaxis(extended, -2, 0)
