@@ -40,6 +40,7 @@ class Options(NamedTuple):
     quality: int | None = None
     save: Mapping[str, Any] | None = None
     overwrite: bool = False
+    strip: bool = False
 
 
 class Result(NamedTuple):
@@ -153,6 +154,7 @@ def _run(job: Job, transform: Transform, options: Options) -> None:
         format=chosen,
         quality=options.quality,
         save=options.save,
+        strip=options.strip,
         overwrite=options.overwrite,
     )
 

@@ -190,6 +190,11 @@ writing = several(
         metavar="KEY=VALUE",
         help="An option of Pillow's encoder, such as compress_level=9 or lossless=true.",
     ),
+    click.option(
+        "--strip",
+        is_flag=True,
+        help="Leave out ICC profile, EXIF, XMP, resolution and text.  [default: keep them]",
+    ),
     click.option("--overwrite", is_flag=True, help="Replace files that exist.  [default: refuse]"),
     click.option(
         "-j",

@@ -30,6 +30,7 @@ def run_batch(
     format: str | None,
     quality: int | None,
     save: Sequence[tuple[str, Any]],
+    strip: bool,
     overwrite: bool,
     quiet: bool,
     mode: str | None,
@@ -49,7 +50,7 @@ def run_batch(
     if any(job.target == STREAM for job in planned) and sys.stdout.isatty():
         raise click.UsageError("an image does not go to a terminal: use -o FILE, or a pipe")
     failed = 0
-    options = Options(mode, frames, quality, dict(save), overwrite)
+    options = Options(mode, frames, quality, dict(save), overwrite, strip)
     for result in run_jobs(planned, transform, options, workers=jobs or processors()):
         if not quiet:
             for warning in result.warnings:

@@ -10,15 +10,61 @@ from convcli.errors import ImageError
 
 ARRAY_FORMAT = "NPY"
 
-SIXTEEN_BIT_FORMATS = frozenset({"PNG", "TIFF", "JPEG2000", "PPM"})
-FLOAT_FORMATS = frozenset({"TIFF"})
-CMYK_FORMATS = frozenset({"JPEG", "TIFF"})
-ALPHA_FORMATS = frozenset(
-    {"PNG", "TIFF", "WEBP", "AVIF", "GIF", "TGA", "ICO", "ICNS", "JPEG2000", "SGI", "QOI", "DDS"}
-)
-FRAME_FORMATS = frozenset({"GIF", "PNG", "WEBP", "TIFF", "AVIF"})
-BILEVEL_FORMATS = frozenset({"XBM", "MSP"})
+_HELD = {
+    "AVIF": "L RGB RGBA",
+    "BLP": "P",
+    "BMP": "L RGB",
+    "DDS": "L LA RGB RGBA",
+    "DIB": "L RGB",
+    "EPS": "L RGB CMYK",
+    "GIF": "L P PA",
+    "ICNS": "RGBA",
+    "ICO": "RGBA",
+    "IM": "L LA RGB RGBA CMYK I;16 F",
+    "JPEG": "L RGB CMYK",
+    "JPEG2000": "L LA RGB RGBA CMYK I;16",
+    "MPO": "L RGB CMYK",
+    "MSP": "1",
+    "PCX": "L RGB",
+    "PDF": "L LA RGB RGBA CMYK",
+    "PNG": "L LA RGB RGBA I;16",
+    "PPM": "L RGB I;16",
+    "PGM": "L I;16",
+    "PBM": "1",
+    "PFM": "F",
+    "QOI": "RGB RGBA",
+    "SGI": "L RGB RGBA",
+    "SPIDER": "F",
+    "TGA": "L LA RGB RGBA",
+    "TIFF": "L LA RGB RGBA CMYK I;16 F",
+    "WEBP": "RGB RGBA",
+    "XBM": "1",
+}
+"""Modes of Pillow's that come back from a format as they went in, where it loses nothing at all.
 
+PA stands for a palette with one colour that is transparent. All of this was tried with every
+format (see the tests), for an encoder may take a mode and keep only a part of it.
+"""
+
+PROFILE_FORMATS = frozenset({"AVIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
+"""Those whose encoders write an ICC profile."""
+
+FRAME_FORMATS = frozenset({"AVIF", "GIF", "PDF", "PNG", "TIFF", "WEBP"})
+PAGE_FORMATS = frozenset({"PDF", "TIFF"})
+"""Those of them whose frames are pages, each of its own size and mode."""
+
+MOST_PIXELS_A_SIDE = {
+    "GIF": 65535,
+    "ICNS": 1024,
+    "ICO": 256,
+    "JPEG": 65500,
+    "MPO": 65500,
+    "PCX": 65535,
+    "SGI": 65535,
+    "TGA": 65535,
+    "WEBP": 16383,
+}
+"""How wide and high a picture can be, where it is not in the thousand millions."""
 
 COMMON = {
     "png": "PNG",
@@ -34,14 +80,29 @@ COMMON = {
 }
 """What needs no look at all of Pillow's plugins, which takes a while."""
 
-_HOLLOW = frozenset({"BUFR", "GRIB", "HDF5", "WMF"})
-"""Plugins that only hand on to one that the user would have to install."""
+_NETPBM = {"pgm": "PGM", "pbm": "PBM", "pfm": "PFM"}
+"""What Pillow takes for one format with many names, though each promises a kind of picture."""
+
+_HOLLOW = frozenset({"BUFR", "GRIB", "HDF5", "WMF", "PALM"})
+"""Plugins that only hand on to one that the user would have to install; and Palm's, which takes
+for granted that a picture has the colours of Palm's own palette."""
+
+
+def held_modes(format_name: str) -> frozenset[str]:
+    """Return the modes that a format holds; what is said of PNG, for one that is not known."""
+    return frozenset(_HELD.get(format_name, _HELD["PNG"]).split())
+
+
+def encoder_name(format_name: str) -> str:
+    """Return what Pillow calls a format."""
+    return "PPM" if format_name in _NETPBM.values() else format_name
 
 
 def output_format(name: str) -> str:
     """Return the format of an extension (".jpg", "jpg") or name ("JPEG"): Pillow's name, or NPY.
 
-    Raises :class:`ImageError` where it is none that can be written.
+    PGM, PBM and PFM are told from PPM. Raises :class:`ImageError` where it is none that can be
+    written.
     """
     wanted = name.lower().removeprefix(".")
     if wanted in COMMON:
@@ -60,10 +121,10 @@ def output_format(name: str) -> str:
 def _writable() -> dict[str, str]:
     """Return every extension (without dot) and name that can be written, in lower case."""
     Image.init()
-    writable = dict(COMMON)
+    writable = COMMON | _NETPBM
     for extension, name in Image.registered_extensions().items():
         if name in Image.SAVE and name not in _HOLLOW:
-            writable[extension.removeprefix(".")] = name
+            writable.setdefault(extension.removeprefix("."), name)
     for name in Image.SAVE:
         if name not in _HOLLOW:
             writable.setdefault(name.lower(), name)

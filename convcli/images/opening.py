@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -81,6 +81,14 @@ class Opened:
             # A camera's JPEG with a preview or a second view behind it.
             warnings.warn(f"only the first of {self.count} pictures is used", ImageWarning, 5)
             self.count = 1
+        elif self.image.format == "PSD":
+            if self.count > 1:
+                warnings.warn("only what all layers show together is used", ImageWarning, 5)
+            self.count = 1
+        elif self.image.format in ("ICO", "ICNS", "CUR"):
+            sizes = len(self.image.info.get("sizes", ()))
+            if sizes > 1:
+                warnings.warn(f"only the largest of {sizes} pictures is used", ImageWarning, 5)
         if self._limit and width * height * self.count > MOST_FRAMES * self._limit:
             raise self._too_large(f"{self.count} frames of {width}×{height}")
 
@@ -138,12 +146,13 @@ def open_image(source: str | bytes | BinaryIO, max_pixels: int | None = None) ->
 
 def _is_reduced(image: Image.Image) -> bool:
     """Tell whether the file has 16 bits a channel and Pillow gives 8."""
-    if image.mode not in ("RGB", "RGBA", "LA", "CMYK"):
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
         return False
-    tiles = getattr(image, "tile", ())
-    return any(";16" in part for tile in tiles for part in _texts(tile[3]))
-
-
-def _texts(arguments: Any) -> Iterator[str]:
-    items = arguments if isinstance(arguments, (tuple, list)) else (arguments,)
-    return (item for item in items if isinstance(item, str))
+    for tile in getattr(image, "tile", ()):
+        arguments = tile[3] if isinstance(tile[3], (tuple, list)) else (tile[3],)
+        if tile[0] == "SGI16" or any(";16" in part for part in arguments if isinstance(part, str)):
+            return True
+        # The greatest value of a PPM, of which 8 bits would have 255.
+        if tile[0].startswith("ppm") and isinstance(arguments[-1], int) and arguments[-1] > 255:
+            return True
+    return False

@@ -13,33 +13,26 @@ import numpy as np
 from PIL import Image
 
 from convcli.errors import ImageError, ImageWarning
+from convcli.images.metadata import collected
+from convcli.images.modes import frame_of
 from convcli.images.opening import Opened, open_image
 from convcli.images.picture import Frame, Picture
-from convcli.images.raster import PillowRaster
+from convcli.images.profiles import suits
+from convcli.images.webp import is_lossless
 
 NPY_MAGIC = b"\x93NUMPY"
 
-# Pillow's modes, and the ones a frame can have: the same colours without a detour.
-_FRAME_MODE = {
-    "1": "L",
-    "La": "LA",
-    "PA": "RGBA",
-    "RGBa": "RGBA",
-    "RGBX": "RGB",
-    "YCbCr": "RGB",
-    "HSV": "RGB",
-}
 _ORIENTATION = 0x0112  # the EXIF tag
-
-_ABOUT_THE_PICTURE = {
-    *(0x010E, 0x010F, 0x0110),  # description, make, model
-    *(0x011A, 0x011B, 0x0128),  # resolution and its unit
-    *(0x0131, 0x0132, 0x013B, 0x013C),  # software, date, artist, host
-    *(0x8298, 0x8769, 0x8825),  # copyright, the camera's own table, position
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
 }
-"""EXIF tags to keep. In a TIFF the same table tells how its pixels lie, which is no longer true."""
-
-_STORED = ("L", "LA", "RGB", "RGBA", "CMYK")
+_ANIMATED = frozenset({"AVIF", "FLI", "GIF", "PNG", "WEBP"})
 
 
 def read_image(
@@ -66,7 +59,7 @@ def read_image(
             raise ImageError("the file is empty")
         if head == NPY_MAGIC:
             return _read_array(file)
-        return _read_picture(open_image(place, max_pixels), mode, frames == "first")
+        return _read_picture(open_image(place, max_pixels), file, mode, frames == "first")
 
 
 @contextmanager
@@ -116,7 +109,7 @@ def _read_array(file: BinaryIO) -> Picture:
     return Picture.from_array(array)
 
 
-def _read_picture(opened: Opened, mode: str | None, only_first: bool) -> Picture:
+def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: bool) -> Picture:
     frames: list[Frame] = []
     metadata: dict[str, Any] = {}
     durations: list[float] = []
@@ -124,23 +117,29 @@ def _read_picture(opened: Opened, mode: str | None, only_first: bool) -> Picture
     try:
         with opened.image:  # closes the file and leaves the pixels
             for image in opened.frames():
-                upright = _upright(image)
-                # A frame shares its memory with the next one, unless it is the only one.
-                own = upright if opened.count == 1 or only_first else upright.copy()
-                frames.append(_frame(own, format_name, mode))
+                if not frames or format_name == "TIFF":  # whose pages differ in everything
+                    turn = _turn(image)
+                if not frames:
+                    metadata = collected(image)
                 durations.append(image.info.get("duration", 0))
-                if len(frames) == 1:
-                    metadata = _metadata(image, upright)
+                upright = image if turn is None else image.transpose(turn)
+                # A frame shares its memory with the next one, unless it is the only one.
+                own = upright is not image or opened.count == 1
+                profile = metadata.get("icc_profile")
+                frames.append(frame_of(upright, format_name, mode, profile, own=own))
                 if only_first:
                     break
+            if len(frames) > 1:
+                metadata |= _timing(opened.image, durations)
     except (ImageError, MemoryError):
         raise
     # Broken metadata and palettes raise whatever comes up, as broken pixels do.
     except Exception as error:
         raise ImageError(f"the image is broken: {error or type(error).__name__}") from error
-    if len(frames) > 1:
-        metadata |= {"duration": durations} if any(durations) else {}
-        metadata |= {"loop": opened.image.info["loop"]} if "loop" in opened.image.info else {}
+    if "icc_profile" in metadata and not suits(metadata["icc_profile"], frames[0].mode):
+        del metadata["icc_profile"]
+    if format_name == "WEBP" and is_lossless(file):
+        metadata["lossless"] = True
     if opened.is_reduced:
         warnings.warn(
             "16 bits a channel, of which Pillow reads 8 in colour pictures", ImageWarning, 3
@@ -148,45 +147,25 @@ def _read_picture(opened: Opened, mode: str | None, only_first: bool) -> Picture
     return Picture(tuple(frames), format_name, metadata)
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    # exif_transpose() copies a picture that is upright already.
-    if image.getexif().get(_ORIENTATION, 1) == 1:
-        return image
-    from PIL import ImageOps  # seldom needed, and not for nothing
-
-    return ImageOps.exif_transpose(image)
-
-
-def _metadata(image: Image.Image, upright: Image.Image) -> dict[str, Any]:
-    """Return what an encoder can be handed again; without what EXIF says of how pixels lie."""
-    kept = {key: image.info[key] for key in ("icc_profile", "dpi") if image.info.get(key)}
-    exif = upright.getexif()
-    for tag in set(exif) - _ABOUT_THE_PICTURE:
-        del exif[tag]
-    if len(exif):
-        kept["exif"] = exif.tobytes()
-    return kept
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Return what puts an image upright, by its EXIF or XMP; broken ones are told elsewhere."""
+    try:
+        return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:
+        return None
 
 
-def _frame(image: Image.Image, format_name: str, mode: str | None) -> Frame:
-    # Pillow gives a 16-bit PGM as wide integers, scaled to 0-65535.
-    if image.mode.startswith("I;16") or (image.mode == "I" and format_name == "PPM"):
-        if mode in (None, "L"):
-            samples = np.asarray(image).astype(np.uint16)
-            return Frame.of(samples[:, :, np.newaxis], "L")
-        raise ImageError(f"16-bit grey has no {mode} in Pillow: convert to 8 bits first")
-    if image.mode in ("I", "F"):
-        if mode in (None, "L"):
-            return Frame.of(np.asarray(image).astype(np.float32)[:, :, np.newaxis], "L")
-        raise ImageError(f"a picture of unscaled numbers has no {mode}: leave --mode out")
-    wanted = _FRAME_MODE.get(image.mode, image.mode)
-    if image.mode == "P":
-        wanted = "RGB"
-    # A palette image from an ICNS file comes without its palette, which Pillow then asks for.
-    has_palette = image.mode != "P" or image.palette is not None
-    if has_palette and image.has_transparency_data:
-        wanted = "LA" if wanted in ("L", "LA") else "RGBA"
-    wanted = mode or wanted
-    if wanted not in _STORED:
-        raise ImageError(f"pictures of Pillow's mode {image.mode} are not supported")
-    return Frame(PillowRaster(image if image.mode == wanted else image.convert(wanted)), wanted)
+def _timing(image: Image.Image, durations: list[float]) -> dict[str, Any]:
+    """Return the durations of an animation, and how often it plays."""
+    if image.format not in _ANIMATED:
+        return {}
+    timing: dict[str, Any] = {"durations": durations}
+    loop = image.info.get("loop")
+    if image.format == "GIF":
+        # GIF counts repetitions; without a count it plays once.
+        timing["plays"] = 1 if loop is None else loop and loop + 1
+    elif loop is not None:
+        timing["plays"] = loop
+    if getattr(image, "default_image", False):
+        timing["has_poster"] = True
+    return timing

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,8 +17,10 @@ from PIL import Image
 from convcli.errors import ImageError, ImageWarning
 from convcli.files import replacing
 from convcli.images import formats
-from convcli.images.picture import Frame, Picture, quantized
-from convcli.images.raster import ArrayRaster, PillowRaster
+from convcli.images.fitting import fitted, unified
+from convcli.images.metadata import encoder_options, stripped
+from convcli.images.picture import Frame, Picture
+from convcli.images.profiles import is_srgb, suits
 from convcli.kernel.threads import processors
 
 JPEG_QUALITY = 90
@@ -30,6 +33,7 @@ def write_image(
     format: str | None = None,
     quality: int | None = None,
     save: Mapping[str, Any] | None = None,
+    strip: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Write a picture, or an array of (C, H, W) values on the 0-1 scale, to a file.
@@ -37,6 +41,7 @@ def write_image(
     The format is that of the extension of ``target``, or ``format``; a binary file as ``target``
     needs it. ``quality`` (1-100) is for the formats that lose: JPEG (90 by default), WebP, AVIF.
     ``save`` goes to Pillow's encoder as it is: ``{"compress_level": 9}``, ``{"lossless": True}``.
+    ``strip`` leaves out what is not pixels: profile, EXIF, text; timing of an animation stays.
     The file appears whole or not at all, and replaces another only with ``overwrite``.
 
     Raises :class:`ImageError`; warns with :class:`ImageWarning` of what the format cannot hold.
@@ -49,7 +54,7 @@ def write_image(
         chosen = formats.output_format(format or path.suffix)
         try:
             with replacing(path, overwrite) as file:
-                _encode(picture, file, chosen, wishes)
+                _encode(picture, file, chosen, wishes, strip)
         except ImageError as error:
             message = str(error)
             if not message.startswith(str(path)):
@@ -60,7 +65,7 @@ def write_image(
             raise ImageError("a stream has no extension: name the format")
         # Encoders seek; a pipe cannot.
         buffer = BytesIO()
-        _encode(picture, buffer, formats.output_format(format), wishes)
+        _encode(picture, buffer, formats.output_format(format), wishes, strip)
         _send(buffer.getbuffer(), target)
 
 
@@ -76,33 +81,39 @@ def _send(data: memoryview, stream: BinaryIO) -> None:
         raise ImageError(f"the result cannot be written: {error.strerror or error}") from error
 
 
-def _encode(picture: Picture, file: BinaryIO, format_name: str, wishes: Mapping[str, Any]) -> None:
+def _encode(
+    picture: Picture, file: BinaryIO, format_name: str, wishes: Mapping[str, Any], strip: bool
+) -> None:
     if format_name == formats.ARRAY_FORMAT:
         np.save(file, picture.tensor, allow_pickle=False)
         return
-    if len(picture.frames) > 1 and format_name not in formats.FRAME_FORMATS:
-        raise ImageError(
-            f"{format_name} holds one image, and this has {len(picture.frames)}: "
-            "take the first (--frames first), or write gif, png, webp, tif or npy"
-        )
-    image, *others = (_pillow_image(_fitted(f, format_name), format_name) for f in picture.frames)
-    options = dict(picture.metadata)
-    if others:
-        options |= {"save_all": True, "append_images": others}
-        # Each frame is whole: what stood before it must not shine through.
-        options |= {"GIF": {"disposal": 2}, "PNG": {"blend": 0}}.get(format_name, {})
-    if format_name == "JPEG":
+    frames, metadata = _frames_for(picture, format_name)
+    profile = metadata.get("icc_profile")
+    if profile and not suits(profile, frames[0].mode):
+        if not is_srgb(profile):
+            _warn("its ICC profile is for other colours than the result has, and left out")
+        profile = None
+    dither = len(frames) == 1
+    images = [fitted(frame, format_name, profile, dither=dither) for frame in frames]
+    if len(images) > 1 and format_name not in formats.PAGE_FORMATS:
+        images = unified(images)
+    if strip:
+        metadata = stripped(metadata)
+    elif profile is None or not suits(profile, images[0].mode):
+        metadata.pop("icc_profile", None)
+    options = encoder_options(metadata, format_name, frames[0].size)
+    if format_name in ("JPEG", "MPO", "PDF"):
         options["quality"] = JPEG_QUALITY
+    if format_name == "WEBP" and metadata.get("lossless") and "quality" not in wishes:
+        options["lossless"] = True
+    if len(images) > 1:
+        options |= _animation(images, format_name, metadata)
     options |= wishes
+    if format_name == "TIFF" and options.get("compression") != "jpeg":
+        options.pop("quality", None)  # of which Pillow's encoder would complain
     try:
-        if format_name == "PNG":
-            from convcli.images import png  # what it needs is for large pictures of this format
-
-            if png.can_write(image, options):
-                png.write_png(image, file, options, processors())
-                return
-        image.save(file, _format_to_name(file, format_name), **options)
-    except MemoryError:
+        _save(images, file, format_name, options, metadata, only=wishes.keys() <= {"quality"})
+    except (ImageError, MemoryError):
         raise
     # Each encoder has its own way to say that it cannot.
     except Exception as error:
@@ -111,58 +122,109 @@ def _encode(picture: Picture, file: BinaryIO, format_name: str, wishes: Mapping[
         raise ImageError(f"cannot be written as {format_name}: {error}") from error
 
 
+def _frames_for(picture: Picture, format_name: str) -> tuple[Sequence[Frame], dict[str, Any]]:
+    """Return the frames that go into a file, and metadata of as many; refuses what cannot be."""
+    frames, metadata = picture.frames, dict(picture.metadata)
+    if metadata.get("has_poster") and format_name != "PNG":
+        _warn("the picture that stands in for the animation, and is no part of it, is left out")
+        frames = frames[1:]
+        metadata["durations"] = metadata["durations"][1:]
+    if len(frames) > 1 and format_name not in formats.FRAME_FORMATS:
+        raise ImageError(
+            f"{format_name} holds one image, and this has {len(frames)}: "
+            "take the first (--frames first), or write gif, png, webp, tif or npy"
+        )
+    sizes = {frame.size for frame in frames}
+    if len(sizes) > 1 and format_name not in formats.PAGE_FORMATS:
+        raise ImageError(
+            f"frames in {format_name} have one size, and these have {len(sizes)}: write tif, "
+            "or take the first (--frames first)"
+        )
+    most = formats.MOST_PIXELS_A_SIDE.get(format_name)
+    for height, width in sizes:
+        if most and max(height, width) > most:
+            raise ImageError(
+                f"cannot be written as {format_name}: that holds {most}×{most} pixels at most, "
+                f"and this has {width}×{height}: write png or tif"
+            )
+    return frames, metadata
+
+
+def _animation(
+    images: Sequence[Image.Image], format_name: str, metadata: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the encoder's options for several frames."""
+    options: dict[str, Any] = {"save_all": True, "append_images": images[1:]}
+    if format_name in formats.PAGE_FORMATS:
+        return options
+    if any(metadata.get("durations", ())):
+        options["duration"] = list(metadata["durations"])
+    if format_name in ("PNG", "WEBP"):
+        options["loop"] = metadata.get("plays", 0)
+    if format_name == "PNG":
+        has_poster = bool(metadata.get("has_poster"))
+        # Pillow counts these without the poster.
+        if "duration" in options:
+            options["duration"] = options["duration"][has_poster:]
+        # Each frame is whole: what stood before it must not shine through.
+        options |= {"default_image": has_poster, "blend": 0}
+        options["disposal"] = _disposals(images[has_poster:])
+    elif format_name == "GIF":
+        # For those who want Pillow's encoder: with --save, or from Python.
+        options["disposal"] = 2
+        plays = metadata.get("plays", 0)
+        options |= {} if plays == 1 else {"loop": max(plays - 1, 0)}
+    return options
+
+
+def _disposals(images: Sequence[Image.Image]) -> list[int]:
+    """Return what APNG does with each frame after it was shown: leave it, or bring back the last.
+
+    Which of them makes no difference where two frames are alike; but two of one kind would be
+    made one by Pillow.
+    """
+    disposals = [0]
+    for before, image in pairwise(images):
+        is_alike = before.tobytes() == image.tobytes()
+        disposals.append(2 if is_alike and disposals[-1] == 0 else 0)
+    return disposals
+
+
+def _save(
+    images: Sequence[Image.Image],
+    file: BinaryIO,
+    format_name: str,
+    options: dict[str, Any],
+    metadata: Mapping[str, Any],
+    only: bool,
+) -> None:
+    """Write by Pillow, or by what does it better; ``only``: no one asked for Pillow's options."""
+    image = images[0]
+    if format_name == "PNG":
+        from convcli.images import png  # what it needs is for large pictures of this format
+
+        if png.can_write(image, options):
+            png.write_png(image, file, options, processors())
+            return
+    elif format_name == "GIF" and len(images) > 1 and only:
+        from convcli.images.gif import write_animation
+
+        write_animation(images, file, metadata)
+        return
+    elif format_name in ("ICO", "ICNS"):
+        from convcli.images.icons import write_icon
+
+        write_icon(image, file, format_name, options)
+        return
+    image.save(file, _format_to_name(file, format_name), **options)
+
+
 def _format_to_name(file: BinaryIO, format_name: str) -> str | None:
     """Return None where the file's own name tells: Pillow then loads that one plugin, not all."""
     suffix = Path(str(getattr(file, "name", ""))).suffix
-    return (
-        None if formats.COMMON.get(suffix.lower().removeprefix(".")) == format_name else format_name
-    )
-
-
-def _fitted(frame: Frame, format_name: str) -> Frame:
-    """Return ``frame`` as the format can hold it; warns of what that loses."""
-    raster = frame.raster
-    mode = frame.mode or {1: "L", 3: "RGB"}.get(raster.channels, "")
-    if not mode:
-        raise ImageError(
-            f"a result of {raster.channels} channels is no picture (1 is grey, 3 are RGB): "
-            "write it to a .npy file"
-        )
-    is_grey = raster.channels == 1
-    if raster.dtype == np.float32 and not (is_grey and format_name in formats.FLOAT_FORMATS):
-        samples = frame.samples
-        if not (np.nanmin(samples) >= 0 and np.nanmax(samples) <= 1):
-            _warn(f"values outside 0-1 are clipped: {format_name} holds no floats; .npy does")
-        raster = ArrayRaster(quantized(samples, np.dtype(np.uint8)))
-    if raster.dtype == np.uint16 and not (is_grey and format_name in formats.SIXTEEN_BIT_FORMATS):
-        _warn(f"16 bits become 8: {format_name} holds no more")
-        raster = ArrayRaster(np.rint(frame.samples / np.float32(257)).astype(np.uint8))
-    if mode in ("LA", "RGBA") and format_name not in formats.ALPHA_FORMATS:
-        _warn(f"{format_name} holds no transparency: the picture is laid on white")
-        samples = raster.read(0, raster.size[0])
-        alpha = samples[:, :, -1:].astype(np.float32) / 255
-        laid = samples[:, :, :-1] * alpha + 255 * (1 - alpha)
-        raster = ArrayRaster(np.rint(laid).astype(np.uint8))
-        mode = mode.removesuffix("A")
-    return Frame(raster, mode)
-
-
-def _pillow_image(frame: Frame, format_name: str) -> Image.Image:
-    image = _as_it_lies(frame)
-    if frame.mode == "CMYK" and format_name not in formats.CMYK_FORMATS:
-        _warn(f"{format_name} holds no CMYK: converted to RGB without a profile")
-        return image.convert("RGB")
-    return image.convert("1") if format_name in formats.BILEVEL_FORMATS else image
-
-
-def _as_it_lies(frame: Frame) -> Image.Image:
-    if isinstance(frame.raster, PillowRaster):
-        return frame.raster.image
-    samples = np.ascontiguousarray(frame.samples)
-    if samples.dtype != np.uint8:
-        return Image.fromarray(samples[:, :, 0])
-    height, width = frame.size
-    return Image.frombuffer(frame.mode, (width, height), samples, "raw", frame.mode, 0, 1)
+    if formats.COMMON.get(suffix.lower().removeprefix(".")) == format_name:
+        return None
+    return formats.encoder_name(format_name)
 
 
 def _warn(text: str) -> None:

@@ -1,0 +1,43 @@
+"""Icon files with one picture, of the size it has; Pillow would write it in every usual size."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+from convcli.errors import ImageError
+
+_ICNS_TYPES = {
+    16: b"icp4",
+    32: b"icp5",
+    64: b"icp6",
+    128: b"ic07",
+    256: b"ic08",
+    512: b"ic09",
+    1024: b"ic10",
+}
+
+
+def write_icon(
+    image: Image.Image, file: BinaryIO, format_name: str, options: Mapping[str, Any]
+) -> None:
+    """Write an image as ICO or ICNS. Raises :class:`ImageError` for a size that it cannot have."""
+    if format_name == "ICO":
+        image.save(file, "ICO", **{"sizes": [image.size], **options})
+        return
+    kind = _ICNS_TYPES.get(image.width)
+    if kind is None or image.width != image.height:
+        sizes = ", ".join(map(str, _ICNS_TYPES))
+        raise ImageError(
+            f"ICNS holds squares of {sizes} pixels a side, and this is "
+            f"{image.width}×{image.height}: write png or tif"
+        )
+    picture = BytesIO()
+    image.save(picture, "PNG", **options)
+    size = 8 + len(picture.getvalue())
+    file.write(b"icns" + struct.pack(">I", 8 + size) + kind + struct.pack(">I", size))
+    file.write(picture.getvalue())

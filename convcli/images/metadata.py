@@ -1,0 +1,234 @@
+"""What a file says beside its pixels: taken from one format, and handed to another as it wants it.
+
+Between the two it is a mapping with these keys, each only where the file has it:
+
+- ``icc_profile``, ``exif``, ``xmp``: bytes; ``exif`` without orientation and preview;
+- ``dpi``: (x, y); ``comment``: text, of GIF, JPEG, JPEG 2000 and PNG;
+- ``text``: {keyword: text} of PNG, ``chunks``: what PNG says of colour, ready to be written;
+- ``durations``: milliseconds of each frame; ``plays``: how often an animation runs, 0 for ever;
+- ``has_poster``: the first frame stands in for an animation that it is not part of (APNG);
+- ``compression``: of TIFF; ``lossless``: of WebP. These two tell how, not what.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import Image
+
+from convcli.errors import ImageWarning
+from convcli.images.formats import PROFILE_FORMATS
+
+_ABOUT_THE_PICTURE = {
+    *(0x010D, 0x010E, 0x010F, 0x0110, 0x011D),  # document, description, make, model, page
+    *(0x011A, 0x011B, 0x0128),  # resolution and its unit
+    *(0x0131, 0x0132, 0x013B, 0x013C),  # software, date, artist, host
+    *(0x4746, 0x4749),  # ratings
+    *(0x8298, 0x8769, 0x8825),  # copyright, the camera's own table, position
+    *range(0x9C9B, 0x9CA0),  # title, comment, author, keywords and subject as Windows has them
+}
+"""EXIF tags to keep. In a TIFF the same table tells how its pixels lie, which is no longer true.
+Orientation is not among them: it has been applied."""
+
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
+_CAMERA_TABLE, _XMP = 0x8769, 0x02BC
+_WIDTH_AND_HEIGHT = (0xA002, 0xA003)  # in the camera's table
+
+_COMMENT_FORMATS = frozenset({"GIF", "JPEG", "JPEG2000", "MPO"})
+_DPI_FORMATS = frozenset({"BMP", "DIB", "JPEG", "MPO", "PDF", "PNG", "TIFF"})
+_EXIF_FORMATS = frozenset({"AVIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
+_XMP_FORMATS = frozenset({"AVIF", "JPEG", "MPO", "WEBP"})  # and PNG and TIFF, in their own ways
+
+_LOSSLESS_COMPRESSION = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma")
+_SEGMENT = 65_000  # bytes that a JPEG takes of one kind, nearly
+
+_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)\d")
+_XMP_PREVIEWS = re.compile(rb"<(xmp|xap):Thumbnails>.*?</\1:Thumbnails>", re.DOTALL)
+_XMP_SIDES = (
+    re.compile(rb"((?:tiff:ImageWidth|exif:PixelXDimension)\s*(?:=\s*[\"']|>)\s*)\d+"),
+    re.compile(rb"((?:tiff:ImageLength|exif:PixelYDimension)\s*(?:=\s*[\"']|>)\s*)\d+"),
+)
+
+
+def collected(image: Image.Image) -> dict[str, Any]:
+    """Return what a decoded image file says beside its pixels; its first frame is at hand.
+
+    Warns with :class:`ImageWarning` of what is broken.
+    """
+    info = image.info
+    kept: dict[str, Any] = {}
+    if info.get("icc_profile"):
+        kept["icc_profile"] = bytes(info["icc_profile"])
+    try:
+        exif = image.getexif()
+        _collect_exif(exif, kept)
+    # A table of tags is read as it comes up, and raises what comes up.
+    except Exception as error:
+        warnings.warn(f"its EXIF is broken and left out: {error}", ImageWarning, 3)
+    if _is_resolution(info.get("dpi")):
+        kept["dpi"] = tuple(map(float, info["dpi"]))
+    if info.get("xmp"):
+        kept["xmp"] = _bytes(info["xmp"])
+    if info.get("comment"):
+        kept["comment"] = _text(info["comment"])
+    if image.format == "PNG":
+        _collect_png(info, kept)
+    if image.format == "TIFF":
+        named = str(info.get("compression", "raw")).replace("tiff_deflate", "tiff_adobe_deflate")
+        if named != "raw":
+            # What loses, or is for black and white, becomes what suits any picture.
+            kept["compression"] = named if named in _LOSSLESS_COMPRESSION else "tiff_adobe_deflate"
+    return kept
+
+
+def _collect_exif(exif: Image.Exif, kept: dict[str, Any]) -> None:
+    for tag in set(exif) - _ABOUT_THE_PICTURE:
+        del exif[tag]
+    if not len(exif):
+        return
+    kept["exif"] = exif.tobytes()
+    unit = {2: 1, 3: 2.54}.get(exif.get(_RESOLUTION_UNIT, 2))
+    sides = exif.get(_X_RESOLUTION), exif.get(_Y_RESOLUTION)
+    if unit and _is_resolution(sides):
+        kept["dpi"] = tuple(float(side or 0) * unit for side in sides)
+
+
+def _is_resolution(sides: Any) -> bool:
+    try:
+        return len(sides) == 2 and all(0 < float(side) < 65536 for side in sides)
+    except (TypeError, ValueError, ArithmeticError):
+        return False
+
+
+def _collect_png(info: Mapping[Any, Any], kept: dict[str, Any]) -> None:
+    text = {
+        key: value
+        for key, value in info.items()
+        # Raw profiles are EXIF, XMP and ICC profiles by another name.
+        if isinstance(value, str) and not key.startswith(("Raw profile type ", "XML:com.adobe."))
+    }
+    comment = text.pop("Comment", None)
+    if comment:
+        kept["comment"] = comment
+    if text:
+        kept["text"] = text
+    chunks: list[tuple[bytes, bytes]] = []
+    if "gamma" in info:
+        chunks.append((b"gAMA", struct.pack(">I", round(info["gamma"] * 100_000))))
+    if len(info.get("chromaticity", ())) == 8:
+        points = [round(value * 100_000) for value in info["chromaticity"]]
+        chunks.append((b"cHRM", struct.pack(">8I", *points)))
+    if "srgb" in info:
+        chunks.append((b"sRGB", bytes([info["srgb"]])))
+    if chunks:
+        kept["chunks"] = chunks
+
+
+def stripped(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is left of metadata where none is wanted: timing, and how to encode."""
+    stays = ("durations", "plays", "has_poster", "compression", "lossless")
+    return {key: metadata[key] for key in stays if key in metadata}
+
+
+def encoder_options(
+    metadata: Mapping[str, Any], format_name: str, size: tuple[int, int]
+) -> dict[str, Any]:
+    """Return metadata as options of Pillow's encoder of a format, as far as that holds it.
+
+    ``size`` is the height and width of the result. Warns with :class:`ImageWarning` of what is
+    too large for the format. Timing is not among it.
+    """
+    options: dict[str, Any] = {}
+    if format_name in PROFILE_FORMATS and "icc_profile" in metadata:
+        options["icc_profile"] = metadata["icc_profile"]
+    if format_name in _DPI_FORMATS and "dpi" in metadata:
+        options["dpi"] = metadata["dpi"]
+    if format_name in _COMMENT_FORMATS and "comment" in metadata:
+        options["comment"] = metadata["comment"].encode("utf-8")
+    xmp = _resized_xmp(metadata["xmp"], size) if "xmp" in metadata else b""
+    if format_name in _EXIF_FORMATS:
+        exif = _exif(metadata, format_name, size, xmp)
+        if exif:
+            options["exif"] = exif
+    if format_name in _XMP_FORMATS and xmp:
+        options["xmp"] = xmp
+    if format_name == "PNG":
+        _add_png(metadata, xmp, options)
+    if format_name == "TIFF" and "compression" in metadata:
+        options["compression"] = metadata["compression"]
+    if format_name in ("JPEG", "MPO"):
+        for key in ("exif", "xmp", "comment"):
+            if len(options.get(key, b"")) > _SEGMENT:
+                warnings.warn(f"{key} of more than 64 KB does not go into a JPEG", ImageWarning, 3)
+                del options[key]
+    return options
+
+
+def _exif(
+    metadata: Mapping[str, Any], format_name: str, size: tuple[int, int], xmp: bytes
+) -> bytes | Image.Exif | None:
+    """Return EXIF that tells the size of the result; of a TIFF, as the table it is part of."""
+    has_dpi = "dpi" in metadata and format_name not in _DPI_FORMATS
+    into_tiff = format_name == "TIFF"
+    if "exif" not in metadata and not has_dpi and not (into_tiff and xmp):
+        return None
+    exif = Image.Exif()
+    if "exif" in metadata:
+        exif.load(metadata["exif"])
+        camera = exif.get_ifd(_CAMERA_TABLE)
+        for tag, side in zip(_WIDTH_AND_HEIGHT, reversed(size), strict=True):
+            if tag in camera:
+                camera[tag] = side
+    if has_dpi:
+        exif[_X_RESOLUTION], exif[_Y_RESOLUTION] = metadata["dpi"]
+        exif[_RESOLUTION_UNIT] = 2  # inches
+    if into_tiff:
+        if xmp:
+            exif[_XMP] = xmp
+        return exif
+    return exif.tobytes()
+
+
+def _resized_xmp(xmp: bytes, size: tuple[int, int]) -> bytes:
+    """Return XMP of an upright picture of a size (H, W), without previews of what it was."""
+    xmp = _XMP_PREVIEWS.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", xmp))
+    for pattern, side in zip(_XMP_SIDES, reversed(size), strict=True):
+        xmp = pattern.sub(rb"\g<1>%d" % side, xmp)
+    return xmp
+
+
+def _add_png(metadata: Mapping[str, Any], xmp: bytes, options: dict[str, Any]) -> None:
+    texts = dict(metadata.get("text", {}))
+    if "comment" in metadata:
+        texts["Comment"] = metadata["comment"]
+    chunks = metadata.get("chunks", ())
+    if not (texts or chunks or xmp):
+        return
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    for kind, data in chunks:
+        info.add(kind, data)
+    for key, text in texts.items():
+        # An iTXt knows its language, and add_text() keeps it.
+        info.add_text(key, text, zip=len(text) > 1000)
+    if xmp:
+        info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+    options["pnginfo"] = info
+
+
+def _bytes(value: Any) -> bytes:
+    return value.encode("utf-8") if isinstance(value, str) else bytes(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return bytes(value).decode("utf-8")
+    except UnicodeDecodeError:
+        return bytes(value).decode("latin-1")

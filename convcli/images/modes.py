@@ -1,0 +1,94 @@
+"""Decoded Pillow images of any mode to frames."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from PIL import Image
+
+from convcli.errors import ImageError, ImageWarning
+from convcli.images.picture import Frame
+from convcli.images.profiles import converted
+from convcli.images.raster import PillowRaster
+
+# Pillow's modes, and the ones a frame can have: the same colours without a detour.
+_FRAME_MODE = {
+    "1": "L",
+    "La": "LA",
+    "P": "RGB",
+    "PA": "RGBA",
+    "RGBa": "RGBA",
+    "RGBX": "RGB",
+    "YCbCr": "RGB",
+    "HSV": "RGB",
+    "LAB": "RGB",
+}
+_STORED = ("L", "LA", "RGB", "RGBA", "CMYK")
+
+
+def frame_of(
+    image: Image.Image, format_name: str, mode: str | None, profile: bytes | None, *, own: bool
+) -> Frame:
+    """Return an image that comes from a file of ``format_name`` as a frame.
+
+    ``mode`` (L, RGB, RGBA, CMYK) converts, by way of the ICC ``profile``. An image that is the
+    caller's ``own`` may become part of the frame; it then loses what it has beside its pixels,
+    for an encoder would take that for said of the result. Raises :class:`ImageError`, warns with
+    :class:`ImageWarning`.
+    """
+    # Pillow gives a 16-bit PGM as wide integers, scaled to 0-65535.
+    if image.mode.startswith("I;16") or (image.mode == "I" and format_name == "PPM"):
+        if "transparency" in image.info:
+            warnings.warn(
+                "one grey is transparent: lost, for Pillow holds no 16-bit grey with transparency",
+                ImageWarning,
+                3,
+            )
+        samples = np.asarray(image).astype(np.uint16)
+        if mode in (None, "L"):
+            return Frame.of(samples[:, :, np.newaxis], "L")
+        warnings.warn(f"16 bits become 8: {mode} has no more in Pillow", ImageWarning, 3)
+        image = Image.fromarray(np.rint(samples / np.float32(257)).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        if mode in (None, "L"):
+            return Frame.of(np.asarray(image).astype(np.float32)[:, :, np.newaxis], "L")
+        raise ImageError(f"a picture of unscaled numbers has no {mode}: leave --mode out")
+    natural = _natural_mode(image)
+    stored = image if image.mode == natural else _colours(image, natural)
+    if mode:
+        stored = converted(stored, mode, profile)
+    if stored is image and not own:
+        stored = image.copy()
+    _forget(stored)
+    return Frame(PillowRaster(stored), mode or natural)
+
+
+def _natural_mode(image: Image.Image) -> str:
+    """Return the mode of frames that holds all of an 8-bit image."""
+    natural = _FRAME_MODE.get(image.mode, image.mode)
+    if natural not in _STORED:
+        raise ImageError(f"pictures of Pillow's mode {image.mode} are not supported")
+    # A palette image from an ICNS file comes without its palette, which Pillow then asks for.
+    has_palette = image.mode != "P" or image.palette is not None
+    if has_palette and image.has_transparency_data and natural != "CMYK":
+        return "LA" if natural in ("L", "LA") else "RGBA"
+    return natural
+
+
+def _colours(image: Image.Image, natural: str) -> Image.Image:
+    """Return an image of any mode in that of frames with the same colours."""
+    if image.mode != "LAB":
+        return image.convert(natural)
+    try:
+        return image.convert("RGB")
+    except Exception as error:  # a Pillow that was built without Little CMS
+        raise ImageError(f"Lab colours cannot be converted: {error}") from error
+
+
+def _forget(image: Image.Image) -> None:
+    """Take from an image what its file said beside the pixels."""
+    image.info = {}
+    for name in ("tag", "tag_v2"):  # of TIFF
+        if hasattr(image, name):
+            delattr(image, name)

@@ -1,0 +1,84 @@
+"""Pictures in as few colours as a palette has."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from PIL import Image
+
+from convcli.errors import ImageWarning
+
+_OPAQUE = 128  # from half opacity on, a pixel is there
+_SAMPLE = 1 << 19  # pixels to choose the colours by; the search takes about a second for so many
+_CLOSE = 1.5  # root mean square error, of 255, below which no banding can be seen
+
+
+def with_palette(image: Image.Image, format_name: str, dither: bool) -> Image.Image:
+    """Return an image of mode L, RGB or RGBA as P.
+
+    256 colours or fewer stay exactly what they are. More become the best 256 found by median cut
+    and k-means, mixed by error diffusion where ``dither`` allows (in an animation it flickers) and
+    the error is to be seen. Pixels less than half opaque become one transparent colour, its index
+    in ``info["transparency"]``. Warns with :class:`ImageWarning` of what is lost.
+    """
+    if image.mode != "RGBA":
+        return _reduced(image.convert("RGB"), 256, format_name, dither)
+    alpha = np.asarray(image.getchannel("A"))
+    hidden = alpha < _OPAQUE
+    if ((alpha > 0) & (alpha < 255)).any():
+        warnings.warn(
+            f"partly transparent pixels become opaque or transparent: {format_name} holds no "
+            "degrees",
+            ImageWarning,
+            3,
+        )
+    colours = image.convert("RGB")
+    if not hidden.any():
+        return _reduced(colours, 256, format_name, dither)
+    mask = Image.fromarray(hidden)
+    # What is hidden must not use up a colour: it takes one that is there.
+    row, column = divmod(int(np.argmin(hidden)), image.width)
+    there = colours.crop((column, row, column + 1, row + 1))
+    colours.paste(there.resize(colours.size), mask=mask)
+    reduced = _reduced(colours, 255, format_name, dither)
+    index = len(reduced.getpalette() or []) // 3
+    reduced.putpalette([*(reduced.getpalette() or []), 0, 0, 0])
+    reduced.paste(index, mask=mask)
+    reduced.info["transparency"] = index
+    return reduced
+
+
+def _reduced(image: Image.Image, count: int, format_name: str, dither: bool) -> Image.Image:
+    known = image.getcolors(count)
+    if known is not None:
+        return _indexed(image, [colour for _, colour in known if isinstance(colour, tuple)])
+    warnings.warn(f"colours become {count} at most: {format_name} holds no more", ImageWarning, 4)
+    sample = image
+    if image.width * image.height > _SAMPLE:
+        shrink = (_SAMPLE / (image.width * image.height)) ** 0.5
+        size = max(1, int(image.width * shrink)), max(1, int(image.height * shrink))
+        sample = image.resize(size, Image.Resampling.NEAREST)
+    chosen = sample.quantize(count, Image.Quantize.MEDIANCUT, kmeans=1)
+    if sample is image and (not dither or _error(image, chosen) < _CLOSE):
+        return chosen
+    method = Image.Dither.FLOYDSTEINBERG if dither else Image.Dither.NONE
+    return image.quantize(palette=chosen, dither=method)
+
+
+def _indexed(image: Image.Image, known: list[tuple[int, ...]]) -> Image.Image:
+    """Return an RGB image with exactly these colours as its palette."""
+    # Pillow looks a colour up by its upper bits.
+    numbers = np.sort([red << 16 | green << 8 | blue for red, green, blue in known])
+    samples = np.asarray(image).astype(np.uint32)
+    packed = samples[..., 0] << 16 | samples[..., 1] << 8 | samples[..., 2]
+    indexed = Image.fromarray(np.searchsorted(numbers, packed).astype(np.uint8))
+    indexed.putpalette(
+        np.stack([numbers >> 16, numbers >> 8, numbers], 1).astype(np.uint8).tobytes()
+    )
+    return indexed
+
+
+def _error(image: Image.Image, reduced: Image.Image) -> float:
+    difference = np.asarray(image, np.float32) - np.asarray(reduced.convert("RGB"), np.float32)
+    return float(np.sqrt(np.square(difference).mean()))
