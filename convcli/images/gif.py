@@ -95,15 +95,23 @@ def _opaque_boxes(images: Sequence[Image.Image]) -> Iterator[Box]:
     """Give the part of each frame, all of it of the first, in which there is something to see."""
     yield 0, 0, *images[0].size
     for image in images[1:]:
-        alpha = image.convert("RGBA").getchannel("A")
-        yield alpha.getbbox() or (0, 0, 1, 1)
+        hidden = image.info.get("transparency")
+        if hidden is None:
+            yield 0, 0, *image.size
+        else:
+            is_seen = Image.frombytes("L", image.size, image.tobytes())
+            is_seen = is_seen.point([index != hidden for index in range(256)])
+            yield is_seen.getbbox() or (0, 0, 1, 1)
 
 
 def _packed(image: Image.Image) -> _Packed:
     stub = BytesIO()
     stub.name = "stub.gif"  # Pillow loads the one plugin then, not all
-    image.info = {}
-    image.save(stub, optimize=False, interlace=0)
+    # A new image: one that had a transparent colour has a palette of its own kind.
+    plain = Image.frombytes(image.mode, image.size, image.tobytes())
+    if image.mode == "P":
+        plain.putpalette(image.getpalette("RGB") or [])
+    plain.save(stub, optimize=False, interlace=0)
     data = stub.getvalue()
     colours = 13 + (3 << (data[10] & 7) + 1)  # past the screen's descriptor and its table
     # Without anything to say of timing or transparency, the frame follows at once.

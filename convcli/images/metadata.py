@@ -69,8 +69,10 @@ def collected(image: Image.Image) -> dict[str, Any]:
     # A table of tags is read as it comes up, and raises what comes up.
     except Exception as error:
         warnings.warn(f"its EXIF is broken and left out: {error}", ImageWarning, 3)
-    if _is_resolution(info.get("dpi")):
-        kept["dpi"] = tuple(map(float, info["dpi"]))
+    dpi: Any = info.get("dpi")
+    # Of a TIFF that tells no resolution, Pillow says 1.
+    if _is_resolution(dpi) and not (image.format == "TIFF" and tuple(dpi) == (1, 1)):
+        kept["dpi"] = tuple(map(float, dpi))
     if info.get("xmp"):
         kept["xmp"] = _bytes(info["xmp"])
     if info.get("comment"):

@@ -108,7 +108,7 @@ class Opened:
         Its plugins raise whatever comes up in a broken file: OSError, SyntaxError, struct.error,
         ValueError, EOFError, IndexError, …
         """
-        if isinstance(error, (ImageError, MemoryError)):
+        if isinstance(error, (ImageError, ImageWarning, MemoryError)):
             return error
         if isinstance(error, UnidentifiedImageError):
             return ImageError("it is not an image, or of a format that Pillow does not know")
