@@ -163,6 +163,14 @@ def test_half_transparent_frames_lose_degrees_in_a_gif_with_a_warning(tmp_path: 
     np.testing.assert_array_equal(second[5, 8], (200, 60, 0, 255))
 
 
+def test_an_opaque_frame_between_transparent_ones_does_not_stay(tmp_path: Path) -> None:
+    clear = (0, 0, 0, 0)
+    opaque = Image.new("RGBA", (24, 16), (0, 90, 0, 255))
+    source = animation(".png", [frame(0, clear), opaque, frame(1, clear), frame(2, clear)])
+    write_image(read_image(source), tmp_path / "out.gif")
+    same((*shown(source)[:2], 0), (*shown(tmp_path / "out.gif")[:2], 0))
+
+
 def test_frames_of_different_modes_become_alike_where_they_must(tmp_path: Path) -> None:
     grey = Image.fromarray(np.arange(384, dtype=np.uint8).reshape(16, 24))
     deep = Image.fromarray(np.arange(384, dtype=np.uint16).reshape(16, 24) * 170)

@@ -183,6 +183,27 @@ def test_a_tiff_stays_compressed(tmp_path: Path, compression: str) -> None:
     write_image(read_image(tmp_path / "in.tif"), tmp_path / "two.tif", quality=80)
 
 
+@pytest.mark.parametrize("wish", [{}, {"compression": "tiff_lzw"}])
+def test_what_a_compressed_tiff_cannot_hold_is_said(tmp_path: Path, wish: dict[str, str]) -> None:
+    picture().save(tmp_path / "in.tif", exif=exif().tobytes())
+    read = read_image(tmp_path / "in.tif")
+    if not wish:
+        read.metadata["compression"] = "tiff_adobe_deflate"
+    with pytest.warns(ImageWarning, match="does not go into a compressed TIFF"):
+        write_image(read, tmp_path / "out.tif", save=wish)
+    with Image.open(tmp_path / "out.tif") as image:
+        assert image.getexif()[MAKE] == "Camera"
+    write_image(read, tmp_path / "raw.tif", save={"compression": "raw"})
+    with Image.open(tmp_path / "raw.tif") as image:
+        assert float(image.getexif().get_ifd(CAMERA)[0x829A]) == pytest.approx(0.01)
+
+
+def test_exif_of_a_large_kind_of_tiff_goes_into_any_file(tmp_path: Path) -> None:
+    save = {"big_tiff": True, "description": "A lake", "dpi": (300, 300)}
+    assert through(tmp_path, "in.tif", "out.tif", **save).tag_v2[270] == "A lake"
+    assert through(tmp_path, "in.tif", "out.jpg", **save).getexif()[270] == "A lake"
+
+
 def test_a_description_and_the_resolution_of_a_tiff_stay(tmp_path: Path) -> None:
     save = {"description": "A lake", "resolution_unit": 3, "x_resolution": 100, "y_resolution": 50}
     image = through(tmp_path, "in.tif", "out.tif", **save)

@@ -13,6 +13,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from PIL import Image, ImageChops
 
+from convcli.images.palettes import with_palette
+
 _KEEP, _CLEAR = 1, 2  # what becomes of a frame before the next one comes: its place is made empty
 _LONGEST = 65535  # hundredths of a second
 
@@ -35,6 +37,8 @@ def write_animation(
     """
     width, height = images[0].size
     clears = any("transparency" in image.info for image in images)
+    if clears:
+        images = [_with_room(image) for image in images]
     times = _hundredths(metadata.get("durations", [0] * len(images)))
     boxes = _opaque_boxes(images) if clears else _changed_boxes(images)
     shared = b""
@@ -77,6 +81,20 @@ def _hundredths(durations: Sequence[float]) -> Iterator[int]:
         time = min(max(round(passed) - shown, 0), _LONGEST)
         shown = round(passed)
         yield time
+
+
+def _with_room(image: Image.Image) -> Image.Image:
+    """Return a frame with a transparent colour, if it has room for one.
+
+    What is cleared after it looks to some readers like that, or else like the background.
+    """
+    if image.mode == "L":
+        image = with_palette(image, "GIF", False)
+    colours = image.getpalette("RGB") or []
+    if "transparency" not in image.info and len(colours) < 768:
+        image.putpalette([*colours, 0, 0, 0])
+        image.info["transparency"] = len(colours) // 3
+    return image
 
 
 def _changed_boxes(images: Sequence[Image.Image]) -> Iterator[Box]:

@@ -35,7 +35,8 @@ _ABOUT_THE_PICTURE = {
 Orientation is not among them: it has been applied."""
 
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
-_CAMERA_TABLE, _XMP = 0x8769, 0x02BC
+_CAMERA_TABLE, _POSITION, _XMP = 0x8769, 0x8825, 0x02BC
+_TRIVIAL = {0x9000, 0xA000, 0xA001, 0xA002, 0xA003}  # versions, colour space, width and height
 _WIDTH_AND_HEIGHT = (0xA002, 0xA003)  # in the camera's table
 
 _COMMENT_FORMATS = frozenset({"GIF", "JPEG", "JPEG2000", "MPO"})
@@ -92,6 +93,7 @@ def _collect_exif(exif: Image.Exif, kept: dict[str, Any]) -> None:
         del exif[tag]
     if not len(exif):
         return
+    exif.bigtiff = False  # its own head is that of the file it came from
     kept["exif"] = exif.tobytes()
     unit = {2: 1, 3: 2.54}.get(exif.get(_RESOLUTION_UNIT, 2))
     sides = exif.get(_X_RESOLUTION), exif.get(_Y_RESOLUTION)
@@ -137,12 +139,12 @@ def stripped(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def encoder_options(
-    metadata: Mapping[str, Any], format_name: str, size: tuple[int, int]
+    metadata: Mapping[str, Any], format_name: str, size: tuple[int, int], compression: str | None
 ) -> dict[str, Any]:
     """Return metadata as options of Pillow's encoder of a format, as far as that holds it.
 
-    ``size`` is the height and width of the result. Warns with :class:`ImageWarning` of what is
-    too large for the format. Timing is not among it.
+    ``size`` is the height and width of the result, ``compression`` that of TIFF. Timing is not
+    among it. Warns with :class:`ImageWarning` of what does not go in.
     """
     options: dict[str, Any] = {}
     if format_name in PROFILE_FORMATS and "icc_profile" in metadata:
@@ -153,15 +155,15 @@ def encoder_options(
         options["comment"] = metadata["comment"].encode("utf-8")
     xmp = _resized_xmp(metadata["xmp"], size) if "xmp" in metadata else b""
     if format_name in _EXIF_FORMATS:
-        exif = _exif(metadata, format_name, size, xmp)
+        exif = _exif(metadata, format_name, size, xmp, bool(compression))
         if exif:
             options["exif"] = exif
     if format_name in _XMP_FORMATS and xmp:
         options["xmp"] = xmp
     if format_name == "PNG":
         _add_png(metadata, xmp, options)
-    if format_name == "TIFF" and "compression" in metadata:
-        options["compression"] = metadata["compression"]
+    if format_name == "TIFF" and compression:
+        options["compression"] = compression
     if format_name in ("JPEG", "MPO"):
         for key in ("exif", "xmp", "comment"):
             if len(options.get(key, b"")) > _SEGMENT:
@@ -171,7 +173,11 @@ def encoder_options(
 
 
 def _exif(
-    metadata: Mapping[str, Any], format_name: str, size: tuple[int, int], xmp: bytes
+    metadata: Mapping[str, Any],
+    format_name: str,
+    size: tuple[int, int],
+    xmp: bytes,
+    is_compressed: bool,
 ) -> bytes | Image.Exif | None:
     """Return EXIF that tells the size of the result; of a TIFF, as the table it is part of."""
     has_dpi = "dpi" in metadata and format_name not in _DPI_FORMATS
@@ -189,10 +195,26 @@ def _exif(
         exif[_X_RESOLUTION], exif[_Y_RESOLUTION] = metadata["dpi"]
         exif[_RESOLUTION_UNIT] = 2  # inches
     if into_tiff:
+        if is_compressed:
+            _leave_out_tables(exif)
         if xmp:
             exif[_XMP] = xmp
         return exif
     return exif.tobytes()
+
+
+def _leave_out_tables(exif: Image.Exif) -> None:
+    """Take out tables within the table, which Pillow cannot hand to libtiff, that compresses."""
+    lost = set(exif.get_ifd(_CAMERA_TABLE)) - _TRIVIAL | set(exif.get_ifd(_POSITION))
+    for table in (_CAMERA_TABLE, _POSITION):
+        if table in exif:
+            del exif[table]
+    if lost:
+        warnings.warn(
+            "what the camera said does not go into a compressed TIFF: --save compression=raw",
+            ImageWarning,
+            4,
+        )
 
 
 def _resized_xmp(xmp: bytes, size: tuple[int, int]) -> bytes:

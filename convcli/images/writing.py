@@ -101,7 +101,9 @@ def _encode(
         metadata = stripped(metadata)
     elif profile is None or not suits(profile, images[0].mode):
         metadata.pop("icc_profile", None)
-    options = encoder_options(metadata, format_name, frames[0].size)
+    compression = wishes.get("compression", metadata.get("compression"))
+    compression = None if compression == "raw" else compression
+    options = encoder_options(metadata, format_name, frames[0].size, compression)
     if format_name in ("JPEG", "MPO", "PDF"):
         options["quality"] = JPEG_QUALITY
     if format_name == "WEBP" and metadata.get("lossless") and "quality" not in wishes:
@@ -125,7 +127,7 @@ def _encode(
 def _frames_for(picture: Picture, format_name: str) -> tuple[Sequence[Frame], dict[str, Any]]:
     """Return the frames that go into a file, and metadata of as many; refuses what cannot be."""
     frames, metadata = picture.frames, dict(picture.metadata)
-    if metadata.get("has_poster") and format_name != "PNG":
+    if metadata.get("has_poster") and format_name in ("AVIF", "GIF", "WEBP"):
         _warn("the picture that stands in for the animation, and is no part of it, is left out")
         frames = frames[1:]
         metadata["durations"] = metadata["durations"][1:]
