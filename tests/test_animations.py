@@ -163,6 +163,22 @@ def test_half_transparent_frames_lose_degrees_in_a_gif_with_a_warning(tmp_path: 
     np.testing.assert_array_equal(second[5, 8], (200, 60, 0, 255))
 
 
+def test_a_gif_of_many_palettes_comes_back_exactly(tmp_path: Path) -> None:
+    """Frames that each bring 200 colours leave more than 256 on the screen."""
+    rng = np.random.default_rng(0)
+    samples = np.zeros((40, 40, 3), np.uint8)
+    frames = []
+    for number in range(6):
+        palette = rng.integers(0, 256, (200, 3), np.uint8)
+        part = palette[rng.integers(0, 200, (40, 20))]
+        samples[:, number % 3 * 10 :][:, :20] = part[:, : min(20, 40 - number % 3 * 10)]
+        frames.append(Image.fromarray(samples))
+    source = animation(".png", frames)
+    write_image(read_image(source), tmp_path / "out.gif")
+    for before, after in zip(shown(source)[0][1:], shown(tmp_path / "out.gif")[0][1:], strict=True):
+        np.testing.assert_array_equal(after, before)
+
+
 def test_an_opaque_frame_between_transparent_ones_does_not_stay(tmp_path: Path) -> None:
     clear = (0, 0, 0, 0)
     opaque = Image.new("RGBA", (24, 16), (0, 90, 0, 255))

@@ -25,12 +25,13 @@ _NEXT_BEST = {
 
 
 def fitted(
-    frame: Frame, format_name: str, profile: bytes | None, *, dither: bool = True
+    frame: Frame, format_name: str, profile: bytes | None, *, palette: bool = True
 ) -> Image.Image:
     """Return a frame as an image that a format holds; ``profile`` tells its colours.
 
     The result has a mode of :func:`held_modes`, or is of mode P, where one index may be
-    transparent, ``info["transparency"]``. ``dither`` allows to mix colours of a palette. Raises
+    transparent, ``info["transparency"]``. Without
+    ``palette`` it keeps all its colours instead, for one that is chosen later. Raises
     :class:`ImageError` for what is no picture; warns with :class:`ImageWarning` of what is lost.
     """
     held = held_modes(format_name)
@@ -51,7 +52,8 @@ def fitted(
     if target in ("P", "PA"):
         from convcli.images.palettes import with_palette
 
-        return with_palette(image.convert("RGBA") if target == "PA" else image, format_name, dither)
+        colours = image.convert("RGBA") if target == "PA" else image
+        return with_palette(colours, format_name) if palette else colours
     if target in ("L", "1", "F") and image.mode != "L":
         _warn(f"{format_name} holds no colours: the picture becomes grey")
         image = image.convert("L")

@@ -9,16 +9,25 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
+from itertools import pairwise
 from typing import Any, BinaryIO, NamedTuple
 
 from PIL import Image, ImageChops
 
 from convcli.images.palettes import with_palette
+from convcli.images.profiles import is_opaque
 
 _KEEP, _CLEAR = 1, 2  # what becomes of a frame before the next one comes: its place is made empty
 _LONGEST = 65535  # hundredths of a second
 
 Box = tuple[int, int, int, int]
+
+
+class _Part(NamedTuple):
+    """What a frame changes: its place, and an image of mode L or P for it."""
+
+    box: Box
+    image: Image.Image
 
 
 class _Packed(NamedTuple):
@@ -31,33 +40,65 @@ class _Packed(NamedTuple):
 def write_animation(
     images: Sequence[Image.Image], file: BinaryIO, metadata: Mapping[str, Any]
 ) -> None:
-    """Write frames of mode L or P, and of one size, one of whose colours may be transparent.
+    """Write frames of one size, and of one mode: L, RGB or RGBA.
 
-    ``metadata`` is that of :mod:`convcli.images.metadata`, with its comment and timing.
+    ``metadata`` is that of :mod:`convcli.images.metadata`, with its comment and timing. Warns with
+    :class:`ImageWarning` of colours and transparency that a GIF does not hold.
     """
     width, height = images[0].size
-    clears = any("transparency" in image.info for image in images)
-    if clears:
-        images = [_with_room(image) for image in images]
+    clears = images[0].mode == "RGBA" and not all(map(is_opaque, images))
     times = _hundredths(metadata.get("durations", [0] * len(images)))
-    boxes = _opaque_boxes(images) if clears else _changed_boxes(images)
+    parts = _seen(images) if clears else _changed([image.convert("RGB") for image in images])
     shared = b""
-    for number, (image, box, time) in enumerate(zip(images, boxes, times, strict=True)):
-        packed = _packed(image.crop(box))
+    for number, (part, time) in enumerate(zip(parts, times, strict=True)):
+        packed = _packed(part.image)
         if number == 0:
             shared = packed.colours
             screen = struct.pack("<HHBBB", width, height, 0x80 | _bits(shared), 0, 0)
             file.write(b"GIF89a" + screen + shared)
             _write_extensions(file, metadata)
-        transparent = image.info.get("transparency")
-        flags = (_CLEAR if clears else _KEEP) << 2 | (transparent is not None)
-        file.write(b"!\xf9\x04" + struct.pack("<BHBB", flags, time, transparent or 0, 0))
+        hidden = part.image.info.get("transparency")
+        flags = (_CLEAR if clears else _KEEP) << 2 | (hidden is not None)
+        file.write(b"!\xf9\x04" + struct.pack("<BHBB", flags, time, hidden or 0, 0))
         own = packed.colours if packed.colours != shared else b""
-        left, top, right, bottom = box
+        left, top, right, bottom = part.box
         table = 0x80 | _bits(own) if own else 0
         file.write(b"," + struct.pack("<4HB", left, top, right - left, bottom - top, table))
         file.write(own + packed.pixels)
     file.write(b";")
+
+
+def _changed(images: Sequence[Image.Image]) -> Iterator[_Part]:
+    """Give of each opaque frame what differs from the one before.
+
+    What does not, and lies between, is not needed either: it is left out where the rest then has
+    its exact colours.
+    """
+    whole = 0, 0, *images[0].size
+    yield _Part(whole, with_palette(images[0], "GIF", moves=True))
+    for before, image in pairwise(images):
+        difference = ImageChops.difference(before, image)
+        box = difference.getbbox() or (0, 0, 1, 1)
+        part = image.crop(box)
+        if part.getcolors(256) is None:
+            bands = difference.crop(box).split()
+            most = ImageChops.lighter(ImageChops.lighter(bands[0], bands[1]), bands[2])
+            part.putalpha(most.point([0] + [255] * 255))
+        yield _Part(box, with_palette(part, "GIF", moves=True))
+
+
+def _seen(images: Sequence[Image.Image]) -> Iterator[_Part]:
+    """Give of each frame, all of it of the first, that in which there is something to see."""
+    for number, image in enumerate(images):
+        box = (number > 0 and image.getchannel("A").getbbox()) or (0, 0, 1, 1)
+        box = box if number else (0, 0, *image.size)
+        part = with_palette(image.crop(box), "GIF", moves=True)
+        colours = part.getpalette("RGB") or []
+        # What is cleared after it looks to some readers as this has it, or else like a background.
+        if "transparency" not in part.info and len(colours) < 768:
+            part.putpalette([*colours, 0, 0, 0])
+            part.info["transparency"] = len(colours) // 3
+        yield _Part(box, part)
 
 
 def _write_extensions(file: BinaryIO, metadata: Mapping[str, Any]) -> None:
@@ -81,45 +122,6 @@ def _hundredths(durations: Sequence[float]) -> Iterator[int]:
         time = min(max(round(passed) - shown, 0), _LONGEST)
         shown = round(passed)
         yield time
-
-
-def _with_room(image: Image.Image) -> Image.Image:
-    """Return a frame with a transparent colour, if it has room for one.
-
-    What is cleared after it looks to some readers like that, or else like the background.
-    """
-    if image.mode == "L":
-        image = with_palette(image, "GIF", False)
-    colours = image.getpalette("RGB") or []
-    if "transparency" not in image.info and len(colours) < 768:
-        image.putpalette([*colours, 0, 0, 0])
-        image.info["transparency"] = len(colours) // 3
-    return image
-
-
-def _changed_boxes(images: Sequence[Image.Image]) -> Iterator[Box]:
-    """Give the part of each opaque frame in which it differs from the one before."""
-    before = None
-    for image in images:
-        colours = image.convert("RGB")
-        if before is None:
-            yield 0, 0, *image.size
-        else:
-            yield ImageChops.difference(before, colours).getbbox() or (0, 0, 1, 1)
-        before = colours
-
-
-def _opaque_boxes(images: Sequence[Image.Image]) -> Iterator[Box]:
-    """Give the part of each frame, all of it of the first, in which there is something to see."""
-    yield 0, 0, *images[0].size
-    for image in images[1:]:
-        hidden = image.info.get("transparency")
-        if hidden is None:
-            yield 0, 0, *image.size
-        else:
-            is_seen = Image.frombytes("L", image.size, image.tobytes())
-            is_seen = is_seen.point([index != hidden for index in range(256)])
-            yield is_seen.getbbox() or (0, 0, 1, 1)
 
 
 def _packed(image: Image.Image) -> _Packed:

@@ -14,16 +14,17 @@ _SAMPLE = 1 << 17  # pixels to choose the colours by; the search takes 0.2 s for
 _CLOSE = 1.5  # root mean square error, of 255, below which no banding can be seen
 
 
-def with_palette(image: Image.Image, format_name: str, dither: bool) -> Image.Image:
+def with_palette(image: Image.Image, format_name: str, moves: bool = False) -> Image.Image:
     """Return an image of mode L, RGB or RGBA as P.
 
     256 colours or fewer stay exactly what they are. More become the best 256 found by median cut
-    and k-means, mixed by error diffusion where ``dither`` allows (in an animation it flickers) and
-    the error is to be seen. Pixels less than half opaque become one transparent colour, its index
-    in ``info["transparency"]``. Warns with :class:`ImageWarning` of what is lost.
+    and k-means, mixed by error diffusion where the error is to be seen. In a picture that ``moves``
+    that would flicker, and k-means take too long for every frame. Pixels less than half opaque
+    become one transparent colour, its index in ``info["transparency"]``. Warns with
+    :class:`ImageWarning` of what is lost.
     """
     if image.mode != "RGBA":
-        return _reduced(image.convert("RGB"), 256, format_name, dither)
+        return _reduced(image.convert("RGB"), 256, format_name, moves)
     alpha = np.asarray(image.getchannel("A"))
     hidden = alpha < _OPAQUE
     if ((alpha > 0) & (alpha < 255)).any():
@@ -35,13 +36,13 @@ def with_palette(image: Image.Image, format_name: str, dither: bool) -> Image.Im
         )
     colours = image.convert("RGB")
     if not hidden.any():
-        return _reduced(colours, 256, format_name, dither)
+        return _reduced(colours, 256, format_name, moves)
     mask = Image.fromarray(hidden)
     # What is hidden must not use up a colour: it takes one that is there.
     row, column = divmod(int(np.argmin(hidden)), image.width)
     there = colours.crop((column, row, column + 1, row + 1))
     colours.paste(there.resize(colours.size), mask=mask)
-    reduced = _reduced(colours, 255, format_name, dither)
+    reduced = _reduced(colours, 255, format_name, moves)
     index = len(reduced.getpalette() or []) // 3
     reduced.putpalette([*(reduced.getpalette() or []), 0, 0, 0])
     reduced.paste(index, mask=mask)
@@ -49,21 +50,22 @@ def with_palette(image: Image.Image, format_name: str, dither: bool) -> Image.Im
     return reduced
 
 
-def _reduced(image: Image.Image, count: int, format_name: str, dither: bool) -> Image.Image:
+def _reduced(image: Image.Image, count: int, format_name: str, moves: bool) -> Image.Image:
     known = image.getcolors(count)
     if known is not None:
         return _indexed(image, [colour for _, colour in known if isinstance(colour, tuple)])
-    warnings.warn(f"colours become {count} at most: {format_name} holds no more", ImageWarning, 4)
+    warnings.warn(f"colours become 256 at most: {format_name} holds no more", ImageWarning, 4)
+    if moves:
+        return image.quantize(count, Image.Quantize.MEDIANCUT)
     sample = image
     if image.width * image.height > _SAMPLE:
         shrink = (_SAMPLE / (image.width * image.height)) ** 0.5
         size = max(1, int(image.width * shrink)), max(1, int(image.height * shrink))
         sample = image.resize(size, Image.Resampling.NEAREST)
     chosen = sample.quantize(count, Image.Quantize.MEDIANCUT, kmeans=1)
-    if sample is image and (not dither or _error(image, chosen) < _CLOSE):
+    if sample is image and _error(image, chosen) < _CLOSE:
         return chosen
-    method = Image.Dither.FLOYDSTEINBERG if dither else Image.Dither.NONE
-    return image.quantize(palette=chosen, dither=method)
+    return image.quantize(palette=chosen, dither=Image.Dither.FLOYDSTEINBERG)
 
 
 def _indexed(image: Image.Image, known: list[tuple[int, ...]]) -> Image.Image:

@@ -105,6 +105,7 @@ def _through(image: Image.Image, profile: bytes) -> Image.Image | None:
         )
         return None
     assert result is not None
+    result.info = {}  # no profile means sRGB, and Little CMS's bears the time of day
     if alpha is not None:
         result.putalpha(alpha)
     return result

@@ -93,8 +93,8 @@ def _encode(
         if not is_srgb(profile):
             _warn("its ICC profile is for other colours than the result has, and left out")
         profile = None
-    dither = len(frames) == 1
-    images = [fitted(frame, format_name, profile, dither=dither) for frame in frames]
+    is_still = len(frames) == 1
+    images = [fitted(frame, format_name, profile, palette=is_still) for frame in frames]
     if len(images) > 1 and format_name not in formats.PAGE_FORMATS:
         images = unified(images)
     if strip:
