@@ -58,8 +58,8 @@ class Frame:
 class Picture:
     """What an image file holds: one frame or several, and what is kept beside the pixels.
 
-    ``format`` is Pillow's name of the file format, or "NPY". ``metadata`` holds what an encoder
-    can be handed again: ICC profile, EXIF, resolution. ``is_stack`` tells an array of rank 4.
+    ``format`` is Pillow's name of the file format, or "NPY". ``metadata`` holds the rest: profile,
+    EXIF, timing (see :mod:`convcli.images.metadata`). ``is_stack`` tells an array of rank 4.
     """
 
     frames: tuple[Frame, ...]
@@ -70,8 +70,11 @@ class Picture:
     @property
     def tensor(self) -> NDArray[np.float32]:
         """The pixels as (C, H, W) float32, or (N, C, H, W) where there are several frames."""
-        if len({frame.size for frame in self.frames}) > 1:
-            raise ImageError("frames of different sizes do not go into one array")
+        if len({(frame.size, frame.raster.channels) for frame in self.frames}) > 1:
+            raise ImageError(
+                "frames of different sizes or channel counts do not go into one array: "
+                "--mode makes channels alike, --frames first takes one"
+            )
         if self.is_stack or len(self.frames) > 1:
             return np.stack([frame.tensor() for frame in self.frames])
         return self.frames[0].tensor()
