@@ -115,16 +115,22 @@ class Convolution(Step):
         """
         kernel = self.filter.kernel.astype(np.float32)
         offsets = self.filter.offsets.astype(np.float32) * np.float32(scale)
-        return self._worker(geometry, kernel, offsets, pixel)
+        return self._worker(geometry, kernel, offsets, pixel, of_bytes=scale == 255)
 
     def _worker(
-        self, geometry: Geometry, kernel: FloatArray, offsets: FloatArray, pixel: int = 1
+        self,
+        geometry: Geometry,
+        kernel: FloatArray,
+        offsets: FloatArray,
+        pixel: int = 1,
+        of_bytes: bool = False,
     ) -> StripRun:
         scan = Scan.of(geometry, self.filter.pad_mode)
         # The rows come with their border.
         scan = scan._replace(origin=(0, scan.origin[1]), pixel=pixel)
         bias = offsets[np.newaxis] if offsets.any() else None
-        return strip_worker(Spec(kernel[np.newaxis], bias, scan, geometry.image[1]))
+        spec = Spec(kernel[np.newaxis], bias, scan, geometry.image[1])
+        return strip_worker(spec, of_bytes=of_bytes)
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         offset = (geometry.kernel[axis] - 1) // 2 * geometry.dilation[axis] - geometry.pads[axis]

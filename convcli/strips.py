@@ -22,7 +22,7 @@ from convcli.kernel.geometry import Geometry, Pair
 from convcli.kernel.threads import processors, share
 from convcli.steps import Convolution, Step
 
-STRIP_ROWS = 96
+STRIP_ROWS = 192
 """Rows of a strip, where steps do not reach so far that it pays to take more."""
 
 STRIP_SAMPLES = 1 << 20

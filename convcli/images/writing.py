@@ -101,6 +101,12 @@ def _encode(picture: Picture, file: BinaryIO, format_name: str, wishes: Mapping[
             if png.can_write(image, options):
                 png.write_png(image, file, options, processors())
                 return
+        if format_name == "JPEG":
+            from convcli.images import jpeg  # as above
+
+            if jpeg.can_write(image, options, processors()):
+                jpeg.write_jpeg(image, file, options, processors())
+                return
         image.save(file, _format_to_name(file, format_name), **options)
     except MemoryError:
         raise
