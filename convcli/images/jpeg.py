@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from tempfile import TemporaryFile
-from typing import IO, Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from PIL import Image
 
@@ -57,7 +56,8 @@ def write_jpeg(
         def encode(top: int) -> None:
             band = image.crop((0, top, image.width, min(top + rows, image.height)))
             with _memory_file() as memory:
-                band.save(memory, "JPEG", **(coding if top else options))
+                memory.name = "band.jpg"  # Pillow loads the one plugin then, not all
+                band.save(memory, **(coding if top else options))
                 memory.seek(0)
                 parts[top] = memory.read()
 
@@ -120,8 +120,10 @@ def _band_rows(width: int) -> int:
     return min(_BAND, most // 16 * 16)
 
 
-def _memory_file() -> IO[bytes]:
+def _memory_file() -> Any:
     """Return an empty file: only into a real one does Pillow encode without holding up Python."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("band"), "w+b", 0)
+    from tempfile import TemporaryFile  # which imports a good deal
+
     return TemporaryFile(buffering=0)

@@ -216,6 +216,9 @@ def _lines(job: Job, tools: Tools, work: Path) -> Iterator[tuple[str, list[str]]
         script = [tools.python, str(HERE / "opencv_filter.py")]
         sources = names or [source]
         yield "opencv", [*script, matrix["txt"], "TARGET", "filter2D", *sources]
+        if job.extension == ".tif":
+            plain = [*script, matrix["txt"], "TARGET", "filter2D raw", *sources]
+            yield "opencv, uncompressed", plain
         if kernel.vector:
             yield (
                 "opencv separable",
