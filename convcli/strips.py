@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.images import Frame
-from convcli.images.picture import full_scale, quantized, tensor_of
+from convcli.images.picture import full_scale, tensor_of
 from convcli.images.raster import Raster
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.borders import source_index
 from convcli.kernel.geometry import Geometry, Pair
 from convcli.kernel.threads import processors, share
+from convcli.light import linear_planes
 from convcli.steps import Convolution, Step
 
 STRIP_ROWS = 96
@@ -73,11 +74,11 @@ def _taken(planes: FloatArray, index: NDArray[np.intp]) -> FloatArray:
 
 
 class Pipeline:
-    """The stages of a frame, for one thread."""
+    """The stages of a frame, for one thread; ``linear`` takes its samples to linear light."""
 
-    def __init__(self, frame: Frame, stages: Sequence[Stage]) -> None:
+    def __init__(self, frame: Frame, stages: Sequence[Stage], linear: bool) -> None:
         self._stages = stages
-        self._has_alpha = frame.has_alpha
+        self._has_alpha, self._linear = frame.has_alpha, linear
         self._runners = [stage.step.runner(stage.geometry) for stage in stages]
 
     def rows(self, source: Source, start: int, stop: int) -> Layers:
@@ -87,8 +88,7 @@ class Pipeline:
     def _rows(self, source: Source, stages: int, start: int, stop: int) -> Layers:
         """Return some rows of what the first ``stages`` stages leave."""
         if not stages:
-            planes = tensor_of(source(start, stop))
-            return Layers(planes[:-1], planes[-1:]) if self._has_alpha else Layers(planes, None)
+            return self._layers(source(start, stop))
         stage, runner = self._stages[stages - 1], self._runners[stages - 1]
         index = rows_read(stage, start, stop, _height_read(stage))
         runs = list(runs_of(index))
@@ -98,6 +98,11 @@ class Pipeline:
         known = np.concatenate([np.arange(first, past) for first, past in runs])
         place = np.where(index < 0, -1, np.searchsorted(known, index))
         return _through(stage, runner, below.take(place), below, known, start, stop)
+
+    def _layers(self, samples: NDArray[Any]) -> Layers:
+        colours = samples.shape[2] - self._has_alpha
+        planes = linear_planes(samples, colours) if self._linear else tensor_of(samples)
+        return Layers(planes[:colours], planes[colours:] if self._has_alpha else None)
 
 
 Source = Callable[[int, int], NDArray[Any]]
@@ -289,33 +294,32 @@ def write_layers(
     frame: Frame,
     stages: Sequence[Stage],
     target: Raster,
-    change: Callable[[FloatArray], FloatArray],
+    finish: Callable[[Layers], NDArray[Any]],
+    *,
+    linear: bool,
     in_place: bool,
 ) -> None:
-    """Take every strip through all stages, ``change`` its colour, and write it."""
+    """Take every strip through all stages and write the samples (C, rows, W) ``finish`` makes."""
 
     def make_worker() -> Callable[[Strip], None]:
-        pipeline = Pipeline(frame, stages)
+        pipeline = Pipeline(frame, stages, linear)
 
         def work(strip: Strip) -> None:
             start, stop, read = strip
-            layers = pipeline.rows(read, start, stop)
-            planes = change(layers.colour)
-            if layers.alpha is not None:
-                planes = np.concatenate([planes, layers.alpha])
-            target.write(start, quantized(planes, target.dtype).transpose(1, 2, 0))
+            samples = finish(pipeline.rows(read, start, stop))
+            target.write(start, samples.transpose(1, 2, 0))
 
         return work
 
     for_each_strip(frame.raster, stages, target.size[0], make_worker, in_place)
 
 
-def extremes(frame: Frame, stages: Sequence[Stage]) -> tuple[float, float]:
+def extremes(frame: Frame, stages: Sequence[Stage], linear: bool) -> tuple[float, float]:
     """Return the least and the greatest colour value of the result."""
     found: list[tuple[float, float]] = []
 
     def make_worker() -> Callable[[Strip], None]:
-        pipeline = Pipeline(frame, stages)
+        pipeline = Pipeline(frame, stages, linear)
 
         def work(strip: Strip) -> None:
             colour = pipeline.rows(strip[2], strip[0], strip[1]).colour
