@@ -100,7 +100,9 @@ def _through(frame: Frame, steps: Sequence[Step], wishes: Wishes) -> Frame:
     channels = last.colours + has_alpha
     mode = _mode(frame.mode, last.colours, has_alpha)
     in_place = (
-        wishes.reuse and _fits(frame.raster, last.size, channels, dtype) and not _wraps(stages)
+        wishes.reuse
+        and _fits(frame.raster, last.size, channels, dtype)
+        and all(_keeps_rows_near(stage, frame.size) for stage in stages)
     )
     target = frame.raster if in_place else new_raster(last.size, channels, dtype, mode)
     if not linear and _is_direct(frame, stages, dtype):
@@ -219,9 +221,13 @@ def _fits(raster: Raster, size: Pair, channels: int, dtype: np.dtype[np.generic]
     return (raster.size, raster.channels, raster.dtype) == (size, channels, dtype)
 
 
-def _wraps(stages: Sequence[Stage]) -> bool:
-    """Tell whether some rows read others that are far away."""
-    return any(stage.step.filter.pad_mode == "circular" for stage in stages)
+def _keeps_rows_near(stage: Stage, size: Pair) -> bool:
+    """Tell whether each row of ``size`` is made of the one that it replaces and rows around it."""
+    return (
+        stage.size == size
+        and stage.geometry.stride[0] == 1
+        and stage.step.filter.pad_mode != "circular"
+    )
 
 
 def _identity(colour: FloatArray) -> FloatArray:

@@ -17,11 +17,10 @@ from convcli.images import Frame
 from convcli.images.picture import full_scale, tensor_of
 from convcli.images.raster import Raster
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.borders import source_index
 from convcli.kernel.geometry import Geometry, Pair
 from convcli.kernel.threads import processors, share
 from convcli.light import linear_planes
-from convcli.steps import Convolution, Step
+from convcli.steps import Convolution, Step, shown_index
 
 STRIP_ROWS = 96
 """Rows of a strip, where steps do not reach so far that it pays to take more."""
@@ -91,7 +90,7 @@ class Pipeline:
             return self._layers(source(start, stop))
         stage, runner = self._stages[stages - 1], self._runners[stages - 1]
         index = rows_read(stage, start, stop, _height_read(stage))
-        runs = list(runs_of(index))
+        runs = _runs_needed(stage, start, stop)
         parts = [self._rows(source, stages - 1, first, past) for first, past in runs]
         below = parts[0] if len(parts) == 1 else _joined(parts)
         # Where the rows of the image stand in what was computed of it.
@@ -112,10 +111,15 @@ Source = Callable[[int, int], NDArray[Any]]
 def rows_read(stage: Stage, start: int, stop: int, height: int) -> NDArray[np.intp]:
     """Return which row of an image each row is that some rows of the result read; -1 for zeros."""
     first, past = stage.step.reads(stage.geometry, start, stop)
-    if stage.step.filter.pad_mode == "zeros":
-        position = np.arange(first, past)
-        return np.where((position >= 0) & (position < height), position, -1)
-    return source_index(first, past, height, stage.step.filter.pad_mode)
+    return shown_index(first, past, height, stage.step.filter.pad_mode)
+
+
+def _runs_needed(stage: Stage, start: int, stop: int) -> list[tuple[int, int]]:
+    """Return the runs of rows that go into some rows of the result, for colour or for alpha."""
+    index = rows_read(stage, start, stop, _height_read(stage))
+    if stage.route is Route.SAMPLED:
+        index = np.concatenate([index, stage.step.centres(stage.geometry, 0)[start:stop]])
+    return list(runs_of(index))
 
 
 def runs_of(index: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
@@ -160,9 +164,12 @@ def _through(
 
     def sampled() -> FloatArray:
         assert below.alpha is not None
-        rows = np.searchsorted(known, step.centres(stage.geometry, 0)[start:stop])
+        rows = step.centres(stage.geometry, 0)[start:stop]
         columns = step.centres(stage.geometry, 1)
-        return below.alpha[:, np.minimum(rows, len(known) - 1)[:, np.newaxis], columns]
+        alpha = below.alpha[:, np.searchsorted(known, rows)[:, np.newaxis], columns]
+        alpha[:, rows < 0] = 0
+        alpha[:, :, columns < 0] = 0
+        return alpha
 
     def across(planes: FloatArray) -> FloatArray:
         answers: FloatArray = runner(planes[np.newaxis], start, stop, True)[0]
@@ -225,7 +232,7 @@ def each_strip(
             yield start, stop, source.read
             continue
         low, high = _rows_of_source(stages, start, stop)
-        fresh = source.read(past, high) if high > past else held[:0]
+        fresh = source.take(past, high) if high > past else held[:0]
         held = fresh if low >= past else np.concatenate([held[low - first :], fresh])
         first, past = low, max(high, past)
         yield start, stop, _holding(held, first)
@@ -243,7 +250,7 @@ def _reach(stages: Sequence[Stage]) -> int:
 def _rows_of_source(stages: Sequence[Stage], start: int, stop: int) -> tuple[int, int]:
     """Return the first row of the source that goes into some rows of the result, and the last."""
     for stage in reversed(stages):
-        runs = list(runs_of(rows_read(stage, start, stop, _height_read(stage))))
+        runs = _runs_needed(stage, start, stop)
         start, stop = runs[0][0], runs[-1][1]
     return start, stop
 
