@@ -12,6 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "convcli"
 
 RANKS = {
+    "channels": 0,
     "errors": 0,
     "lazy": 0,
     "files": 1,
