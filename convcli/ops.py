@@ -155,8 +155,6 @@ def _plan(frame: Frame, steps: Sequence[Step], max_pixels: int) -> tuple[list[St
         geometry, after = step.plan(size)
         _check_size(geometry, after, max_pixels)
         route, colours = _route(step, colours, has_alpha, size == after)
-        stages.append(Stage(step, route, geometry, after, colours))
-        size = after
         if route is Route.DROPPED:
             warnings.warn(
                 "transparency is dropped: the filter's result has another size or channel count",
@@ -165,6 +163,10 @@ def _plan(frame: Frame, steps: Sequence[Step], max_pixels: int) -> tuple[list[St
             )
         stays = step.answers == step.channels if route is Route.STORED else True
         has_alpha = has_alpha and stays and route is not Route.DROPPED
+        if frame.mode == "RGBA" and colours == 4:  # what was RGBA stays so
+            route, colours, has_alpha = Route.ANSWERED, 3, True
+        stages.append(Stage(step, route, geometry, after, colours))
+        size = after
     return stages, has_alpha
 
 

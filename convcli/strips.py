@@ -39,6 +39,7 @@ class Route(Enum):
     WEIGHTED = "colour, weighted by it, and transparency itself are filtered alike"
     SAMPLED = "colour is filtered alone; transparency is what stands under the kernel's centre"
     STORED = "it is one of the channels that the filter reads and writes"
+    ANSWERED = "colour is filtered alone, and the last of its answers is transparency"
     DROPPED = "colour is filtered alone, and transparency has no place in the result"
 
 
@@ -181,6 +182,9 @@ def _through(
             return Layers(run(seen.colour), None)
         case Route.SAMPLED:
             return Layers(run(seen.colour), sampled())
+        case Route.ANSWERED:
+            answers = across(seen.colour)
+            return Layers(answers[:-1], answers[-1:])
         case Route.STORED:
             assert seen.alpha is not None
             answers = across(np.concatenate([seen.colour, seen.alpha]))
