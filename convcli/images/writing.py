@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from convcli.channels import CHANNEL, channel_targets, is_split
 from convcli.errors import ImageError, ImageWarning
-from convcli.files import replacing
+from convcli.files import replace_all, replacing
 from convcli.images import formats
 from convcli.images.picture import Frame, Picture, quantized
 from convcli.images.raster import ArrayRaster, PillowRaster
@@ -37,7 +38,9 @@ def write_image(
     The format is that of the extension of ``target``, or ``format``; a binary file as ``target``
     needs it. ``quality`` (1-100) is for the formats that lose: JPEG (90 by default), WebP, AVIF.
     ``save`` goes to Pillow's encoder as it is: ``{"compress_level": 9}``, ``{"lossless": True}``.
-    The file appears whole or not at all, and replaces another only with ``overwrite``.
+    The file appears whole or not at all, and replaces another only with ``overwrite``. Where the
+    name has ``{channel}`` in it, every channel becomes a grey picture in a file of its own,
+    numbered from 0.
 
     Raises :class:`ImageError`; warns with :class:`ImageWarning` of what the format cannot hold.
     """
@@ -48,11 +51,15 @@ def write_image(
         path = Path(target)
         chosen = formats.output_format(format or path.suffix)
         try:
-            with replacing(path, overwrite) as file:
-                _encode(picture, file, chosen, wishes)
+            if is_split(path):
+                _write_channels(picture, path, overwrite, chosen, wishes)
+            else:
+                with replacing(path, overwrite) as file:
+                    _encode(picture, file, chosen, wishes)
         except ImageError as error:
             message = str(error)
-            if not message.startswith(str(path)):
+            # The name of a channel's own file begins as that of all.
+            if not message.startswith(str(path.parent / path.name.partition(CHANNEL)[0])):
                 message = f"{path}: {message}"
             raise ImageError(message) from error.__cause__
     else:
@@ -62,6 +69,17 @@ def write_image(
         buffer = BytesIO()
         _encode(picture, buffer, formats.output_format(format), wishes)
         _send(buffer.getbuffer(), target)
+
+
+def _write_channels(
+    picture: Picture, path: Path, overwrite: bool, format_name: str, wishes: Mapping[str, Any]
+) -> None:
+    parts = picture.split()
+    replace_all(
+        channel_targets(path, len(parts)),
+        overwrite,
+        lambda number, file: _encode(parts[number], file, format_name, wishes),
+    )
 
 
 def _send(data: memoryview, stream: BinaryIO) -> None:
@@ -132,7 +150,7 @@ def _fitted(frame: Frame, format_name: str) -> Frame:
     if not mode:
         raise ImageError(
             f"a result of {raster.channels} channels is no picture (1 is grey, 3 are RGB): "
-            "write it to a .npy file"
+            "write it to a .npy file, or each channel to its own, with {channel} in the name"
         )
     is_grey = raster.channels == 1
     if raster.dtype == np.float32 and not (is_grey and format_name in formats.FLOAT_FORMATS):

@@ -65,7 +65,7 @@ class RowReader:
         first, last = scan.origin[1], scan.origin[1] + scan.columns
         start, stop = max(first, 0), min(last, width)
         if start >= stop:  # nothing but border
-            start = stop = min(max(first, 0), width)
+            start = stop = last
         self._mode, self._pixel = scan.pad_mode, scan.pixel
         self._source = slice(start * scan.pixel, stop * scan.pixel)
         self._body = slice((start - first) * scan.pixel, (stop - first) * scan.pixel)
