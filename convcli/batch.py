@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from convcli.channels import existing, is_split, split_names
 from convcli.errors import ConvcliError, ImageError, PlanError
 from convcli.files import check_target
 from convcli.images import Picture, output_format, read_image, write_image
@@ -97,7 +98,7 @@ def run_jobs(
 
     do = partial(run_job, transform=transform, options=options)
     # A file that was not there before is a dead worker's own, and not in its successor's way.
-    absent = {job.target for job in jobs if not os.path.exists(job.target)}
+    absent = {job.target for job in jobs if existing(Path(job.target)) is None}
     redo = partial(run_job, transform=transform, options=options._replace(overwrite=True))
     yield from each_done(
         jobs,
@@ -227,3 +228,22 @@ def _check_distinct(jobs: Sequence[Job], overwrite: bool) -> None:
                 f"{job.source} would be replaced by its own result: "
                 "choose another place, or --overwrite"
             )
+    if any(is_split(Path(place)) for place in claimed):
+        _check_channels_distinct(jobs, claimed, overwrite)
+
+
+def _check_channels_distinct(
+    jobs: Sequence[Job], claimed: Mapping[str, str], overwrite: bool
+) -> None:
+    """Refuse a ``{channel}`` that could stand for another job's file, ``claimed`` by its source."""
+    for job in jobs:
+        # Without overwrite nothing that can be read is replaced.
+        for path in {job.target, job.source} if overwrite else {job.target}:
+            folder, name = os.path.split(os.path.realpath(path))
+            for split in split_names(name):
+                other = claimed.get(os.path.join(folder, split), job.source)
+                if other != job.source:
+                    raise PlanError(
+                        f"a channel of {other} might replace {path}: "
+                        "give them different names or folders"
+                    )

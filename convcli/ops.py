@@ -1,4 +1,4 @@
-"""One picture through its filters: what happens to its channels, transparency and range. No files.
+"""One picture through its filters: its channels, transparency, light and range. No files.
 
 Everything is settled before a sample is touched: the size after each step, the route that
 transparency takes through it, and the mode of the result.
@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convcli.errors import ImageError, ImageWarning, ShapeError
 from convcli.filters import Filter
 from convcli.images import Frame, Picture
+from convcli.images.picture import quantized
 from convcli.images.raster import Raster, new_raster
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.geometry import Geometry, IntOrPair, Pair
+from convcli.light import srgb_samples
 from convcli.steps import Convolution, Step, Transposition, preset_filter
-from convcli.strips import Route, Stage, extremes, write_layers, write_samples
+from convcli.strips import Layers, Route, Stage, extremes, write_layers, write_samples
 
 MAX_PIXELS = 89_478_485
 """As many pixels as fit 256 MiB at three bytes each: Pillow's limit, here for results."""
@@ -28,20 +33,24 @@ def apply_filters(
     picture: Picture,
     filters: Sequence[Filter],
     *,
+    linear: bool = False,
     as_float: bool = False,
     reuse: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> Picture:
     """Return ``picture`` convolved with each filter in turn, of the same sample type.
 
-    The last filter's ``range`` says what happens to values outside 0-1. With ``as_float`` the
-    answers stay as they are, float32 and without range. With ``reuse`` the picture's memory may
-    be used for the result, and ``picture`` is spent. Raises :class:`ShapeError`,
-    :class:`FilterError` or :class:`ImageError`; warns with :class:`ImageWarning` where
-    transparency is dropped.
+    The last filter's ``range`` says what happens to values outside 0-1. With ``linear`` colour
+    is taken from sRGB to linear light first and back last: bias and range then hold for linear
+    light. With ``as_float`` the answers stay as they are (of linear light with ``linear``),
+    float32 and without range. With ``reuse`` the picture's memory may be used for the result, and
+    ``picture`` is spent. Raises :class:`ShapeError`, :class:`FilterError` or
+    :class:`ImageError`; warns with :class:`ImageWarning` where transparency is dropped, and where
+    ``linear`` means nothing.
     """
     steps = [Convolution(one) for one in filters]
-    return picture.map(lambda frame: _through(frame, steps, as_float, reuse, max_pixels))
+    wishes = Wishes(linear, as_float, reuse, max_pixels)
+    return picture.map(lambda frame: _through(frame, steps, wishes))
 
 
 def upsample(
@@ -51,6 +60,7 @@ def upsample(
     scale: IntOrPair | None = None,
     output_padding: IntOrPair = 0,
     normalize: bool | None = None,
+    linear: bool = False,
     as_float: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> Picture:
@@ -67,28 +77,73 @@ def upsample(
     elif scale is not None:
         filter = filter.override(stride=scale)
     step = Transposition(filter, output_padding, bool(normalize))
-    return picture.map(lambda frame: _through(frame, [step], as_float, False, max_pixels))
+    wishes = Wishes(linear, as_float, False, max_pixels)
+    return picture.map(lambda frame: _through(frame, [step], wishes))
 
 
-def _through(
-    frame: Frame, steps: Sequence[Step], as_float: bool, reuse: bool, max_pixels: int
-) -> Frame:
-    stages, has_alpha = _plan(frame, steps, max_pixels)
+class Wishes(NamedTuple):
+    """What is asked for beside the filters."""
+
+    linear: bool
+    as_float: bool
+    reuse: bool
+    max_pixels: int
+
+
+def _through(frame: Frame, steps: Sequence[Step], wishes: Wishes) -> Frame:
+    stages, has_alpha = _plan(frame, steps, wishes.max_pixels)
     if not stages:
         return frame
     last = stages[-1]
-    dtype = np.dtype(np.float32) if as_float else frame.raster.dtype
+    linear = wishes.linear and _has_curve(frame)
+    dtype = np.dtype(np.float32) if wishes.as_float else frame.raster.dtype
     channels = last.colours + has_alpha
     mode = _mode(frame.mode, last.colours, has_alpha)
-    in_place = reuse and _fits(frame.raster, last.size, channels, dtype) and not _wraps(stages)
+    in_place = (
+        wishes.reuse
+        and _fits(frame.raster, last.size, channels, dtype)
+        and all(_keeps_rows_near(stage, frame.size) for stage in stages)
+    )
     target = frame.raster if in_place else new_raster(last.size, channels, dtype, mode)
-    if _is_direct(frame, stages, dtype):
+    if not linear and _is_direct(frame, stages, dtype):
         assert isinstance(last.step, Convolution)
         write_samples(frame, last, last.step, target, in_place)
     else:
-        change = _identity if as_float else _ranged(frame, stages)
-        write_layers(frame, stages, target, change, in_place)
+        change = _identity if wishes.as_float else _ranged(frame, stages, linear)
+        curved = linear and not wishes.as_float
+        finish = partial(_samples, change=change, dtype=dtype, curved=curved)
+        write_layers(frame, stages, target, finish, linear=linear, in_place=in_place)
     return Frame(target, mode)
+
+
+def _samples(
+    layers: Layers,
+    change: Callable[[FloatArray], FloatArray],
+    dtype: np.dtype[Any],
+    curved: bool,
+) -> NDArray[Any]:
+    """Return finished layers as samples (C, rows, W): ranged, and ``curved`` as sRGB is."""
+    colour, alpha = change(layers.colour), layers.alpha
+    if curved:
+        samples = srgb_samples(colour, dtype)
+        return samples if alpha is None else np.concatenate([samples, quantized(alpha, dtype)])
+    return quantized(colour if alpha is None else np.concatenate([colour, alpha]), dtype)
+
+
+def _has_curve(frame: Frame) -> bool:
+    """Tell whether the samples are sRGB's; an error where they are another kind of colour."""
+    if frame.mode == "CMYK":
+        raise ImageError(
+            "linear light is defined for sRGB, not for CMYK: --mode RGB converts the picture"
+        )
+    if frame.raster.dtype.kind == "f":
+        warnings.warn(
+            "numbers without a scale are taken as linear light already: --linear changes nothing",
+            ImageWarning,
+            5,
+        )
+        return False
+    return True
 
 
 def _plan(frame: Frame, steps: Sequence[Step], max_pixels: int) -> tuple[list[Stage], bool]:
@@ -100,8 +155,6 @@ def _plan(frame: Frame, steps: Sequence[Step], max_pixels: int) -> tuple[list[St
         geometry, after = step.plan(size)
         _check_size(geometry, after, max_pixels)
         route, colours = _route(step, colours, has_alpha, size == after)
-        stages.append(Stage(step, route, geometry, after, colours))
-        size = after
         if route is Route.DROPPED:
             warnings.warn(
                 "transparency is dropped: the filter's result has another size or channel count",
@@ -110,6 +163,10 @@ def _plan(frame: Frame, steps: Sequence[Step], max_pixels: int) -> tuple[list[St
             )
         stays = step.answers == step.channels if route is Route.STORED else True
         has_alpha = has_alpha and stays and route is not Route.DROPPED
+        if frame.mode == "RGBA" and colours == 4:  # what was RGBA stays so
+            route, colours, has_alpha = Route.ANSWERED, 3, True
+        stages.append(Stage(step, route, geometry, after, colours))
+        size = after
     return stages, has_alpha
 
 
@@ -166,22 +223,28 @@ def _fits(raster: Raster, size: Pair, channels: int, dtype: np.dtype[np.generic]
     return (raster.size, raster.channels, raster.dtype) == (size, channels, dtype)
 
 
-def _wraps(stages: Sequence[Stage]) -> bool:
-    """Tell whether some rows read others that are far away."""
-    return any(stage.step.filter.pad_mode == "circular" for stage in stages)
+def _keeps_rows_near(stage: Stage, size: Pair) -> bool:
+    """Tell whether each row of ``size`` is made of the one that it replaces and rows around it."""
+    return (
+        stage.size == size
+        and stage.geometry.stride[0] == 1
+        and stage.step.filter.pad_mode != "circular"
+    )
 
 
 def _identity(colour: FloatArray) -> FloatArray:
     return colour
 
 
-def _ranged(frame: Frame, stages: Sequence[Stage]) -> Callable[[FloatArray], FloatArray]:
+def _ranged(
+    frame: Frame, stages: Sequence[Stage], linear: bool
+) -> Callable[[FloatArray], FloatArray]:
     """Return what the last filter's range does to colour."""
     match stages[-1].step.filter.range:
         case "abs":
             return np.abs
         case "rescale":
-            low, high = extremes(frame, stages)
+            low, high = extremes(frame, stages, linear)
             # A flat picture has no range to stretch.
             scale = np.float32(1 / (high - low)) if high > low else None
             return lambda colour: colour if scale is None else (colour - np.float32(low)) * scale

@@ -13,6 +13,7 @@ from convcli.errors import FilterError, ShapeError
 from convcli.filters import MOST_WEIGHTS, Filter
 from convcli.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
 from convcli.kernel.arrays import FloatArray
+from convcli.kernel.borders import source_index
 from convcli.kernel.correlation import strip_worker
 from convcli.kernel.geometry import (
     Geometry,
@@ -31,6 +32,14 @@ from convcli.kernel.transposition import transpose
 Runner = Callable[[FloatArray, int, int, bool], FloatArray]
 """``runner(stack, start, stop, biased)``: the rows start to stop of the result (N, F, …), from a
 stack (N, C, …) of just the rows that they read."""
+
+
+def shown_index(start: int, stop: int, size: int, pad_mode: str) -> NDArray[np.intp]:
+    """Return which of ``size`` rows each position of ``range(start, stop)`` shows; -1 for zeros."""
+    if pad_mode != "zeros":
+        return source_index(start, stop, size, pad_mode)
+    position = np.arange(start, stop)
+    return np.where((position >= 0) & (position < size), position, -1)
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,10 @@ class Step(ABC):
 
     @abstractmethod
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
-        """Return, for each output row or column, the input one under the kernel's centre."""
+        """Return, for each output row or column, the input one under the kernel's centre.
+
+        -1 stands for zeros beyond the border.
+        """
 
 
 @dataclass(frozen=True)
@@ -115,21 +127,29 @@ class Convolution(Step):
         """
         kernel = self.filter.kernel.astype(np.float32)
         offsets = self.filter.offsets.astype(np.float32) * np.float32(scale)
-        return self._worker(geometry, kernel, offsets, pixel)
+        return self._worker(geometry, kernel, offsets, pixel, of_bytes=scale == 255)
 
     def _worker(
-        self, geometry: Geometry, kernel: FloatArray, offsets: FloatArray, pixel: int = 1
+        self,
+        geometry: Geometry,
+        kernel: FloatArray,
+        offsets: FloatArray,
+        pixel: int = 1,
+        of_bytes: bool = False,
     ) -> StripRun:
         scan = Scan.of(geometry, self.filter.pad_mode)
         # The rows come with their border.
         scan = scan._replace(origin=(0, scan.origin[1]), pixel=pixel)
         bias = offsets[np.newaxis] if offsets.any() else None
-        return strip_worker(Spec(kernel[np.newaxis], bias, scan, geometry.image[1]))
+        spec = Spec(kernel[np.newaxis], bias, scan, geometry.image[1])
+        return strip_worker(spec, of_bytes=of_bytes)
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
-        offset = (geometry.kernel[axis] - 1) // 2 * geometry.dilation[axis] - geometry.pads[axis]
-        index = np.arange(geometry.output[axis]) * geometry.stride[axis] + offset
-        return np.clip(index, 0, geometry.image[axis] - 1)
+        reach = span(geometry.kernel[axis], geometry.dilation[axis]) - 1
+        first = reach // 2 - geometry.pads[axis]
+        last = first + (geometry.output[axis] - 1) * geometry.stride[axis]
+        shown = shown_index(first, last + 1, geometry.image[axis], self.filter.pad_mode)
+        return shown[:: geometry.stride[axis]]
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.images import Frame
-from convcli.images.picture import full_scale, quantized, tensor_of
+from convcli.images.picture import full_scale, tensor_of
 from convcli.images.raster import Raster
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.borders import source_index
 from convcli.kernel.geometry import Geometry, Pair
 from convcli.kernel.threads import processors, share
-from convcli.steps import Convolution, Step
+from convcli.light import linear_planes
+from convcli.steps import Convolution, Step, shown_index
 
-STRIP_ROWS = 96
+STRIP_ROWS = 192
 """Rows of a strip, where steps do not reach so far that it pays to take more."""
 
 STRIP_SAMPLES = 1 << 20
@@ -39,6 +39,7 @@ class Route(Enum):
     WEIGHTED = "colour, weighted by it, and transparency itself are filtered alike"
     SAMPLED = "colour is filtered alone; transparency is what stands under the kernel's centre"
     STORED = "it is one of the channels that the filter reads and writes"
+    ANSWERED = "colour is filtered alone, and the last of its answers is transparency"
     DROPPED = "colour is filtered alone, and transparency has no place in the result"
 
 
@@ -73,11 +74,11 @@ def _taken(planes: FloatArray, index: NDArray[np.intp]) -> FloatArray:
 
 
 class Pipeline:
-    """The stages of a frame, for one thread."""
+    """The stages of a frame, for one thread; ``linear`` takes its samples to linear light."""
 
-    def __init__(self, frame: Frame, stages: Sequence[Stage]) -> None:
+    def __init__(self, frame: Frame, stages: Sequence[Stage], linear: bool) -> None:
         self._stages = stages
-        self._has_alpha = frame.has_alpha
+        self._has_alpha, self._linear = frame.has_alpha, linear
         self._runners = [stage.step.runner(stage.geometry) for stage in stages]
 
     def rows(self, source: Source, start: int, stop: int) -> Layers:
@@ -87,17 +88,21 @@ class Pipeline:
     def _rows(self, source: Source, stages: int, start: int, stop: int) -> Layers:
         """Return some rows of what the first ``stages`` stages leave."""
         if not stages:
-            planes = tensor_of(source(start, stop))
-            return Layers(planes[:-1], planes[-1:]) if self._has_alpha else Layers(planes, None)
+            return self._layers(source(start, stop))
         stage, runner = self._stages[stages - 1], self._runners[stages - 1]
         index = rows_read(stage, start, stop, _height_read(stage))
-        runs = list(runs_of(index))
+        runs = _runs_needed(stage, start, stop)
         parts = [self._rows(source, stages - 1, first, past) for first, past in runs]
         below = parts[0] if len(parts) == 1 else _joined(parts)
         # Where the rows of the image stand in what was computed of it.
         known = np.concatenate([np.arange(first, past) for first, past in runs])
         place = np.where(index < 0, -1, np.searchsorted(known, index))
         return _through(stage, runner, below.take(place), below, known, start, stop)
+
+    def _layers(self, samples: NDArray[Any]) -> Layers:
+        colours = samples.shape[2] - self._has_alpha
+        planes = linear_planes(samples, colours) if self._linear else tensor_of(samples)
+        return Layers(planes[:colours], planes[colours:] if self._has_alpha else None)
 
 
 Source = Callable[[int, int], NDArray[Any]]
@@ -107,10 +112,15 @@ Source = Callable[[int, int], NDArray[Any]]
 def rows_read(stage: Stage, start: int, stop: int, height: int) -> NDArray[np.intp]:
     """Return which row of an image each row is that some rows of the result read; -1 for zeros."""
     first, past = stage.step.reads(stage.geometry, start, stop)
-    if stage.step.filter.pad_mode == "zeros":
-        position = np.arange(first, past)
-        return np.where((position >= 0) & (position < height), position, -1)
-    return source_index(first, past, height, stage.step.filter.pad_mode)
+    return shown_index(first, past, height, stage.step.filter.pad_mode)
+
+
+def _runs_needed(stage: Stage, start: int, stop: int) -> list[tuple[int, int]]:
+    """Return the runs of rows that go into some rows of the result, for colour or for alpha."""
+    index = rows_read(stage, start, stop, _height_read(stage))
+    if stage.route is Route.SAMPLED:
+        index = np.concatenate([index, stage.step.centres(stage.geometry, 0)[start:stop]])
+    return list(runs_of(index))
 
 
 def runs_of(index: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
@@ -155,9 +165,12 @@ def _through(
 
     def sampled() -> FloatArray:
         assert below.alpha is not None
-        rows = np.searchsorted(known, step.centres(stage.geometry, 0)[start:stop])
+        rows = step.centres(stage.geometry, 0)[start:stop]
         columns = step.centres(stage.geometry, 1)
-        return below.alpha[:, np.minimum(rows, len(known) - 1)[:, np.newaxis], columns]
+        alpha = below.alpha[:, np.searchsorted(known, rows)[:, np.newaxis], columns]
+        alpha[:, rows < 0] = 0
+        alpha[:, :, columns < 0] = 0
+        return alpha
 
     def across(planes: FloatArray) -> FloatArray:
         answers: FloatArray = runner(planes[np.newaxis], start, stop, True)[0]
@@ -169,6 +182,9 @@ def _through(
             return Layers(run(seen.colour), None)
         case Route.SAMPLED:
             return Layers(run(seen.colour), sampled())
+        case Route.ANSWERED:
+            answers = across(seen.colour)
+            return Layers(answers[:-1], answers[-1:])
         case Route.STORED:
             assert seen.alpha is not None
             answers = across(np.concatenate([seen.colour, seen.alpha]))
@@ -220,7 +236,7 @@ def each_strip(
             yield start, stop, source.read
             continue
         low, high = _rows_of_source(stages, start, stop)
-        fresh = source.read(past, high) if high > past else held[:0]
+        fresh = source.take(past, high) if high > past else held[:0]
         held = fresh if low >= past else np.concatenate([held[low - first :], fresh])
         first, past = low, max(high, past)
         yield start, stop, _holding(held, first)
@@ -238,7 +254,7 @@ def _reach(stages: Sequence[Stage]) -> int:
 def _rows_of_source(stages: Sequence[Stage], start: int, stop: int) -> tuple[int, int]:
     """Return the first row of the source that goes into some rows of the result, and the last."""
     for stage in reversed(stages):
-        runs = list(runs_of(rows_read(stage, start, stop, _height_read(stage))))
+        runs = _runs_needed(stage, start, stop)
         start, stop = runs[0][0], runs[-1][1]
     return start, stop
 
@@ -289,33 +305,32 @@ def write_layers(
     frame: Frame,
     stages: Sequence[Stage],
     target: Raster,
-    change: Callable[[FloatArray], FloatArray],
+    finish: Callable[[Layers], NDArray[Any]],
+    *,
+    linear: bool,
     in_place: bool,
 ) -> None:
-    """Take every strip through all stages, ``change`` its colour, and write it."""
+    """Take every strip through all stages and write the samples (C, rows, W) ``finish`` makes."""
 
     def make_worker() -> Callable[[Strip], None]:
-        pipeline = Pipeline(frame, stages)
+        pipeline = Pipeline(frame, stages, linear)
 
         def work(strip: Strip) -> None:
             start, stop, read = strip
-            layers = pipeline.rows(read, start, stop)
-            planes = change(layers.colour)
-            if layers.alpha is not None:
-                planes = np.concatenate([planes, layers.alpha])
-            target.write(start, quantized(planes, target.dtype).transpose(1, 2, 0))
+            samples = finish(pipeline.rows(read, start, stop))
+            target.write(start, samples.transpose(1, 2, 0))
 
         return work
 
     for_each_strip(frame.raster, stages, target.size[0], make_worker, in_place)
 
 
-def extremes(frame: Frame, stages: Sequence[Stage]) -> tuple[float, float]:
+def extremes(frame: Frame, stages: Sequence[Stage], linear: bool) -> tuple[float, float]:
     """Return the least and the greatest colour value of the result."""
     found: list[tuple[float, float]] = []
 
     def make_worker() -> Callable[[Strip], None]:
-        pipeline = Pipeline(frame, stages)
+        pipeline = Pipeline(frame, stages, linear)
 
         def work(strip: Strip) -> None:
             colour = pipeline.rows(strip[2], strip[0], strip[1]).colour

@@ -61,6 +61,8 @@ EDGES = [
     Case(size=(2, 3), kernel=(5, 7), pads=(2, 3, 2, 3)),
     Case(size=(2, 3), kernel=(5, 7), pads=(5, 6, 4, 7), mode="reflect"),
     Case(size=(2, 3), kernel=(5, 7), pads=(5, 6, 4, 7), mode="circular"),
+    Case(size=(11, 1), kernel=(3, 2), stride=(1, 7), pads=(2, 3, 0, 0), mode="replicate"),
+    Case(size=(1, 2), kernel=(1, 1), stride=(5, 5), pads=(4, 4, 0, 1), mode="circular"),
     Case(size=(7, 9), kernel=(2, 2), stride=(4, 5)),
     Case(size=(7, 9), kernel=(1, 1), stride=(3, 2), channels=3, filters=2),
     Case(size=(8, 6), kernel=(2, 4), pads=(0, 1, 1, 2), mode="replicate"),

@@ -8,16 +8,17 @@ import pytest
 from cases import GRID, Case
 
 from convcli import conv2d, conv2d_backward, conv_transpose2d
-from convcli.kernel import correlation
+from convcli.kernel import correlation, whole
 from convcli.kernel import gradient as gradient_module
 from convcli.kernel.choice import choose
-from convcli.kernel.correlation import METHODS, correlate
+from convcli.kernel.correlation import METHODS, correlate, strip_worker
 from convcli.kernel.geometry import conv_geometry
 from convcli.kernel.method import Spec
 from convcli.kernel.scan import Scan
 from convcli.kernel.separable import factors
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
+FOR_FLOATS = [name for name in METHODS if name != "whole"]
 
 
 def can(method: str, case: Case) -> bool:
@@ -40,7 +41,7 @@ LARGER += [big(5, channels=2, filters=3), big(5, dilation=(2, 3)), big(6, stride
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", FOR_FLOATS)
 def test_every_method_is_the_definition(method: str, dtype: type) -> None:
     tried = 0
     for case in (case for case in GRID + LARGER if can(method, case)):
@@ -93,6 +94,61 @@ def test_interleaved_pixels_are_read_as_they_lie(method: str, pixel: int, mode: 
     exact = conv2d(planes, weight, pad=(2, 1, 2, 2), pad_mode=mode)[:, 0].transpose(1, 2, 0)
     off = np.abs(out.reshape(samples.shape) - exact)
     assert off.max() < 0.5 + 1e-3
+
+
+WHOLE = {
+    "sharpen": ([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], 0.0),
+    "edges": ([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 127.4),
+    "falling": ([[-1.0, -2, -1], [0, 0, 0], [0, 0, 0]], 300.5),
+    "sobel": ([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], -0.5),
+    "gauss": ([[1 / 16, 2 / 16, 1 / 16], [2 / 16, 4 / 16, 2 / 16]], 0.25),
+    "nine": ([[1, 2, 3], [-4, 5, 6], [7, -8, 9]], 0.0),
+    "halves": ([[0.5, -0.25], [1.5, 0.125]], 0.0625),
+    "nothing": ([[0, 0], [0, 0]], 3.5),
+    "one": ([[1]], 0.0),
+    "minus one": ([[-1]], 255.0),
+    "long": ([[1, 0, 0, 0, -1, 0, 3]], 0.0),
+}
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize(("pixel", "dilation"), [(1, (1, 1)), (3, (1, 1)), (4, (2, 3))])
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_numbers_are_summed_exactly(
+    name: str, pixel: int, dilation: tuple[int, int], mode: str
+) -> None:
+    rows, bias = WHOLE[name]
+    weight = np.float32(rows)[None, None]
+    samples = np.random.default_rng(0).integers(0, 256, (40, 33, pixel), np.uint8)
+    samples[::3] //= 200  # blacks and whites too
+    samples[::3] *= 255
+    scan = Scan((-2, -1), (41, 30), weight.shape[2:], (1, 1), dilation, mode, pixel)
+    source, biases = samples.reshape(1, 1, 40, -1), np.float32([bias])
+    exact = correlate(
+        samples.transpose(2, 0, 1)[:, None].astype(np.float64),
+        weight.astype(np.float64),
+        scan._replace(pixel=1),
+        method="taps",
+    )
+    expected = np.clip(np.floor(exact[:, 0].transpose(1, 2, 0) + bias + 0.5), 0, 255)
+    out = np.empty((1, 1, 41, 30 * pixel), np.uint8)
+    correlate(source, weight, scan, bias=biases, out=out, method="whole")
+    np.testing.assert_array_equal(out.reshape(41, 30, pixel), expected)
+
+
+@pytest.mark.parametrize("parts", [(50, 64), (1 << 20, 100), (1 << 20, 1 << 20)])
+def test_whole_sums_do_not_depend_on_how_they_are_cut(
+    parts: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = np.random.default_rng(0).integers(0, 256, (1, 1, 30, 60), np.uint8)
+    weight = np.float32(WHOLE["nine"][0])[None, None]
+    scan = Scan((-1, -1), (30, 20), (3, 3), (1, 1), (1, 1), "reflect", 3)
+    expected, out = np.empty_like(samples), np.empty_like(samples)
+    correlate(samples, weight, scan, out=expected, method="banded")
+    monkeypatch.setattr(whole, "_BLOCK_SAMPLES", parts[0])
+    monkeypatch.setattr(whole, "_PART_SAMPLES", parts[1])
+    correlate(samples, weight, scan, out=out, method="whole")
+    np.testing.assert_array_equal(out, expected)
 
 
 @pytest.mark.parametrize(("dtype", "top"), [(np.uint8, 255), (np.uint16, 65535)])
@@ -151,6 +207,42 @@ GAUSSIAN = np.exp(-(np.linspace(-3, 3, 31) ** 2))
 )
 def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str) -> None:
     assert choose(spec(kernel, channels=1)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (WHOLE["sharpen"][0], "whole"),
+        (WHOLE["gauss"][0], "whole"),
+        (np.ones((3, 3)), "whole"),
+        (np.ones((3, 3)) / 9, "banded"),  # no sum of whole numbers
+        (np.full((3, 3), 17), "banded"),  # sums that 16 bits do not hold
+        (np.full((2, 1), -129), "banded"),
+        (np.arange(25).reshape(5, 5) - 12, "banded"),  # too many passes
+    ],
+)
+def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
+    rows: np.ndarray, expected: str
+) -> None:
+    given = spec(np.array(rows, np.float32))
+    assert choose(given, of_bytes=True) == expected
+    assert choose(given) == "banded"
+    assert choose(given._replace(scan=given.scan._replace(stride=(2, 1))), of_bytes=True) != "whole"
+
+
+def test_a_thread_keeps_buffers_for_the_next_picture_of_that_size_and_filter() -> None:
+    given = spec(np.float32(WHOLE["sharpen"][0]), size=(8, 9))
+    first = strip_worker(given, of_bytes=True)
+    assert strip_worker(given._replace(weight=given.weight.copy()), of_bytes=True) is first
+    others = [
+        given._replace(weight=given.weight * 2),
+        given._replace(bias=np.float32([[1]])),
+        given._replace(scan=given.scan._replace(pad_mode="reflect")),
+        given._replace(width=10),
+    ]
+    for other in others:
+        assert strip_worker(other, of_bytes=True) is not first
+    assert strip_worker(given) is not strip_worker(given, of_bytes=True)
 
 
 def test_small_images_and_strides_find_a_method_too() -> None:

@@ -190,6 +190,19 @@ def test_a_filter_for_four_channels_takes_them_as_stored(mode: str) -> None:
     np.testing.assert_array_equal(result.samples, only(noise(mode)).samples[..., ::-1])
 
 
+def test_four_answers_of_an_rgba_picture_are_rgba() -> None:
+    source = noise("RGBA")
+    red_as_alpha = Filter(np.eye(4, 3)[[1, 2, 0, 0], :, None, None])
+    with pytest.warns(ImageWarning, match="transparency is dropped"):
+        result = apply_filters(source, [red_as_alpha])
+    assert only(result).mode == "RGBA"
+    np.testing.assert_array_equal(only(result).samples, only(source).samples[..., [1, 2, 0, 0]])
+    five = Filter(np.eye(5, 4)[..., None, None])
+    back = apply_filters(source, [five, Filter(np.eye(4, 5)[..., None, None])], linear=True)
+    assert only(back).mode == "RGBA"
+    np.testing.assert_array_equal(only(back).samples, only(source).samples)
+
+
 def test_transparency_that_has_no_place_is_dropped_with_a_warning() -> None:
     smaller = load_filter("grayscale").override(stride=2)
     with pytest.warns(ImageWarning, match="transparency is dropped"):

@@ -38,7 +38,7 @@ Examples:
 @options.geometry
 @options.pixels
 @options.writing
-def apply(images: tuple[str, ...], filters: tuple[str, ...], **given: Any) -> None:
+def apply(images: tuple[str, ...], filters: tuple[str, ...], linear: bool, **given: Any) -> None:
     """Convolve pictures with one filter or several.
 
     Results keep size, mode and depth of the picture unless stride, pad or the filter say
@@ -53,4 +53,4 @@ def apply(images: tuple[str, ...], filters: tuple[str, ...], **given: Any) -> No
     overrides, batch = options.split(given)
     chosen = [load_filter(name).override(**overrides) for name in filters]
 
-    run_batch(images, partial(apply_filters, filters=chosen, reuse=True), **batch)
+    run_batch(images, partial(apply_filters, filters=chosen, linear=linear, reuse=True), **batch)

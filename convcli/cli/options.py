@@ -152,6 +152,12 @@ pixels = several(
         "[default: the filter's, else clip]",
     ),
     click.option(
+        "--linear/--no-linear",
+        default=False,
+        show_default=True,
+        help="Take sRGB colours to linear light before filtering, and back after.",
+    ),
+    click.option(
         "--preserve-alpha/--no-preserve-alpha",
         default=None,
         help="Filter colour alone, or weighted by transparency together with it.  "

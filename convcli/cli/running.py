@@ -39,11 +39,13 @@ def run_batch(
 ) -> None:
     """Do what was asked for every image; leave with exit code 1 if one failed."""
     from convcli.batch import STREAM, Options, plan_jobs, run_jobs
+    from convcli.kernel.arrays import keep_memory
     from convcli.kernel.threads import processors
 
     # What has been imported stays; from here on there can be garbage.
     gc.freeze()
     gc.enable()
+    keep_memory()
     planned = plan_jobs(
         images, output=output, output_dir=output_dir, format=format, overwrite=overwrite
     )

@@ -56,7 +56,12 @@ Examples:
 @options.pixels
 @options.writing
 def upsample(
-    images: tuple[str, ...], name: str, output_padding: Any, normalize: bool | None, **given: Any
+    images: tuple[str, ...],
+    name: str,
+    output_padding: Any,
+    normalize: bool | None,
+    linear: bool,
+    **given: Any,
 ) -> None:
     """Enlarge pictures by a transposed convolution.
 
@@ -84,6 +89,7 @@ def upsample(
         filter=chosen,
         output_padding=output_padding or 0,
         normalize=normalize,
+        linear=linear,
     )
     run_batch(images, transform, **batch)
 

@@ -71,7 +71,7 @@ def _with_depth(frame: Frame, format_name: str, held: frozenset[str]) -> Image.I
     if not mode:
         raise ImageError(
             f"a result of {raster.channels} channels is no picture (1 is grey, 3 are RGB): "
-            "write it to a .npy file"
+            "write it to a .npy file, or each channel to its own, with {channel} in the name"
         )
     if isinstance(raster, PillowRaster):
         return raster.image

@@ -83,6 +83,31 @@ class Picture:
         """Return this picture with every frame changed."""
         return replace(self, frames=tuple(change(frame) for frame in self.frames))
 
+    def split(self) -> list[Picture]:
+        """Return each channel as a grey picture of the same depth, transparency the last.
+
+        Raises :class:`ImageError` where frames have different channels.
+        """
+        counts = {frame.raster.channels for frame in self.frames}
+        if len(counts) > 1:
+            raise ImageError(
+                "its pages have different channel counts: --frames first takes one page, "
+                "--mode makes them alike"
+            )
+        profile = self.metadata.get("icc_profile", b"")
+        # A profile describes a kind of colour, which is named at its byte 16.
+        spared = () if profile[16:20] == b"GRAY" else ("icc_profile",)
+        metadata = {key: value for key, value in self.metadata.items() if key not in spared}
+        samples = [frame.samples for frame in self.frames]
+        return [
+            replace(
+                self,
+                frames=tuple(Frame.of(one[:, :, k : k + 1], "L") for one in samples),
+                metadata=metadata,
+            )
+            for k in range(max(counts))
+        ]
+
     @classmethod
     def from_array(cls, array: ArrayLike) -> Picture:
         """Return the picture of a (H, W), (C, H, W) or (N, C, H, W) array.

@@ -23,6 +23,10 @@ class Raster(ABC):
         """Return the rows from ``start`` to ``stop`` as (rows, W, C); not to be written to."""
 
     @abstractmethod
+    def take(self, start: int, stop: int) -> NDArray[Any]:
+        """Return what :meth:`read` does, in memory that writing leaves alone."""
+
+    @abstractmethod
     def write(self, start: int, samples: NDArray[Any]) -> None:
         """Put (rows, W, C) in the place of the rows from ``start`` on."""
 
@@ -37,6 +41,9 @@ class ArrayRaster(Raster):
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         return self.samples[start:stop]
+
+    def take(self, start: int, stop: int) -> NDArray[Any]:
+        return self.samples[start:stop].copy()
 
     def write(self, start: int, samples: NDArray[Any]) -> None:
         self.samples[start : start + len(samples)] = samples
@@ -60,6 +67,8 @@ class PillowRaster(Raster):
         strip.paste(self.image, (0, -start))
         samples = np.frombuffer(strip.tobytes(), np.uint8)
         return samples.reshape(stop - start, self.size[1], self.channels)
+
+    take = read
 
     def write(self, start: int, samples: NDArray[Any]) -> None:
         strip = self._strip(len(samples))

@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,12 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from convcli.channels import CHANNEL, channel_targets, is_split
 from convcli.errors import ImageError, ImageWarning
-from convcli.files import replacing
+from convcli.files import replace_all, replacing
 from convcli.images import formats
+from convcli.images.animations import animation_options, frames_for
 from convcli.images.fitting import fitted, unified
 from convcli.images.metadata import encoder_options, stripped
-from convcli.images.picture import Frame, Picture
+from convcli.images.picture import Picture
 from convcli.images.profiles import is_srgb, suits
 from convcli.kernel.threads import processors
 
@@ -42,7 +43,9 @@ def write_image(
     needs it. ``quality`` (1-100) is for the formats that lose: JPEG (90 by default), WebP, AVIF.
     ``save`` goes to Pillow's encoder as it is: ``{"compress_level": 9}``, ``{"lossless": True}``.
     ``strip`` leaves out what is not pixels: profile, EXIF, text; timing of an animation stays.
-    The file appears whole or not at all, and replaces another only with ``overwrite``.
+    The file appears whole or not at all, and replaces another only with ``overwrite``. Where the
+    name has ``{channel}`` in it, every channel becomes a grey picture in a file of its own,
+    numbered from 0.
 
     Raises :class:`ImageError`; warns with :class:`ImageWarning` of what the format cannot hold.
     """
@@ -53,11 +56,15 @@ def write_image(
         path = Path(target)
         chosen = formats.output_format(format or path.suffix)
         try:
-            with replacing(path, overwrite) as file:
-                _encode(picture, file, chosen, wishes, strip)
+            if is_split(path):
+                _write_channels(picture, path, overwrite, chosen, wishes, strip)
+            else:
+                with replacing(path, overwrite) as file:
+                    _encode(picture, file, chosen, wishes, strip)
         except ImageError as error:
             message = str(error)
-            if not message.startswith(str(path)):
+            # The name of a channel's own file begins as that of all.
+            if not message.startswith(str(path.parent / path.name.partition(CHANNEL)[0])):
                 message = f"{path}: {message}"
             raise ImageError(message) from error.__cause__
     else:
@@ -67,6 +74,22 @@ def write_image(
         buffer = BytesIO()
         _encode(picture, buffer, formats.output_format(format), wishes, strip)
         _send(buffer.getbuffer(), target)
+
+
+def _write_channels(
+    picture: Picture,
+    path: Path,
+    overwrite: bool,
+    format_name: str,
+    wishes: Mapping[str, Any],
+    strip: bool,
+) -> None:
+    parts = picture.split()
+    replace_all(
+        channel_targets(path, len(parts)),
+        overwrite,
+        lambda number, file: _encode(parts[number], file, format_name, wishes, strip),
+    )
 
 
 def _send(data: memoryview, stream: BinaryIO) -> None:
@@ -87,7 +110,7 @@ def _encode(
     if format_name == formats.ARRAY_FORMAT:
         np.save(file, picture.tensor, allow_pickle=False)
         return
-    frames, metadata = _frames_for(picture, format_name)
+    frames, metadata = frames_for(picture, format_name)
     profile = metadata.get("icc_profile")
     if profile and not suits(profile, frames[0].mode):
         if not is_srgb(profile):
@@ -109,7 +132,7 @@ def _encode(
     if format_name == "WEBP" and metadata.get("lossless") and "quality" not in wishes:
         options["lossless"] = True
     if len(images) > 1:
-        options |= _animation(images, format_name, metadata)
+        options |= animation_options(images, format_name, metadata)
     options |= wishes
     if format_name == "TIFF" and options.get("compression") != "jpeg":
         options.pop("quality", None)  # of which Pillow's encoder would complain
@@ -122,74 +145,6 @@ def _encode(
         if isinstance(error, OSError) and error.errno is not None:  # the disk, not the encoder
             raise
         raise ImageError(f"cannot be written as {format_name}: {error}") from error
-
-
-def _frames_for(picture: Picture, format_name: str) -> tuple[Sequence[Frame], dict[str, Any]]:
-    """Return the frames that go into a file, and metadata of as many; refuses what cannot be."""
-    frames, metadata = picture.frames, dict(picture.metadata)
-    if metadata.get("has_poster") and format_name in ("AVIF", "GIF", "WEBP"):
-        _warn("the picture that stands in for the animation, and is no part of it, is left out")
-        frames = frames[1:]
-        metadata["durations"] = metadata["durations"][1:]
-    if len(frames) > 1 and format_name not in formats.FRAME_FORMATS:
-        raise ImageError(
-            f"{format_name} holds one image, and this has {len(frames)}: "
-            "take the first (--frames first), or write gif, png, webp, tif or npy"
-        )
-    sizes = {frame.size for frame in frames}
-    if len(sizes) > 1 and format_name not in formats.PAGE_FORMATS:
-        raise ImageError(
-            f"frames in {format_name} have one size, and these have {len(sizes)}: write tif, "
-            "or take the first (--frames first)"
-        )
-    most = formats.MOST_PIXELS_A_SIDE.get(format_name)
-    for height, width in sizes:
-        if most and max(height, width) > most:
-            raise ImageError(
-                f"cannot be written as {format_name}: that holds {most}×{most} pixels at most, "
-                f"and this has {width}×{height}: write png or tif"
-            )
-    return frames, metadata
-
-
-def _animation(
-    images: Sequence[Image.Image], format_name: str, metadata: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the encoder's options for several frames."""
-    options: dict[str, Any] = {"save_all": True, "append_images": images[1:]}
-    if format_name in formats.PAGE_FORMATS:
-        return options
-    if any(metadata.get("durations", ())):
-        options["duration"] = list(metadata["durations"])
-    if format_name in ("PNG", "WEBP"):
-        options["loop"] = metadata.get("plays", 0)
-    if format_name == "PNG":
-        has_poster = bool(metadata.get("has_poster"))
-        # Pillow counts these without the poster.
-        if "duration" in options:
-            options["duration"] = options["duration"][has_poster:]
-        # Each frame is whole: what stood before it must not shine through.
-        options |= {"default_image": has_poster, "blend": 0}
-        options["disposal"] = _disposals(images[has_poster:])
-    elif format_name == "GIF":
-        # For those who want Pillow's encoder: with --save, or from Python.
-        options["disposal"] = 2
-        plays = metadata.get("plays", 0)
-        options |= {} if plays == 1 else {"loop": max(plays - 1, 0)}
-    return options
-
-
-def _disposals(images: Sequence[Image.Image]) -> list[int]:
-    """Return what APNG does with each frame after it was shown: leave it, or bring back the last.
-
-    Which of them makes no difference where two frames are alike; but two of one kind would be
-    made one by Pillow.
-    """
-    disposals = [0]
-    for before, image in pairwise(images):
-        is_alike = before.tobytes() == image.tobytes()
-        disposals.append(2 if is_alike and disposals[-1] == 0 else 0)
-    return disposals
 
 
 def _save(
@@ -207,6 +162,12 @@ def _save(
 
         if png.can_write(image, options):
             png.write_png(image, file, options, processors())
+            return
+    elif format_name == "JPEG":
+        from convcli.images import jpeg  # as above
+
+        if jpeg.can_write(image, options, processors()):
+            jpeg.write_jpeg(image, file, options, processors())
             return
     elif format_name == "GIF" and len(images) > 1 and only:
         from convcli.images.gif import write_animation

@@ -11,6 +11,7 @@ from convcli.kernel.method import Spec
 from convcli.kernel.scan import Scan
 from convcli.kernel.separable import Q, factors
 from convcli.kernel.spectral import tile_length
+from convcli.kernel.whole import operations
 
 # Nanoseconds on one core. Measured 2026-11-21 with tests/benchmarks/methods.py on an AMD EPYC
 # (Zen 4, AVX-512), NumPy 2.4.6, OpenBLAS 0.3.31.
@@ -21,6 +22,8 @@ SAMPLE = 0.78  # reading, shifting and finishing a sample
 TRANSFORM = 7.2  # both transforms of a sample of a tile
 SPECTRUM = 3.6  # multiplying and adding a sample's spectra
 RANK = 0.2  # starting on one more rank
+PASS = 0.045  # a pass over 16-bit sums of 8-bit samples
+BYTE = 0.2  # reading and writing one of those
 
 MOST_SPECTRA_BYTES = 64 * 2**20
 
@@ -33,12 +36,15 @@ class Shape(NamedTuple):
     groups: int
     scan: Scan
     rank: int
+    passes: int | None = None
 
 
-def choose(spec: Spec) -> str:
-    """Return the name of the method for ``spec``."""
+def choose(spec: Spec, *, of_bytes: bool = False) -> str:
+    """Return the name of the method for ``spec``; ``of_bytes``: from 8-bit samples to such."""
     groups, filters, depth, _, _ = spec.weight.shape
-    shape = Shape(filters, depth, groups, spec.scan, min(spec.scan.kernel))
+    sums = operations(spec) if of_bytes else None
+    passes = None if sums is None else len(sums)
+    shape = Shape(filters, depth, groups, spec.scan, min(spec.scan.kernel), passes)
     estimates = costs(shape)
     # The rank takes a decomposition: only where a low one could win.
     if filters == depth == 1 and costs(_with_rank(shape, 1))["separable"] < min(estimates.values()):
@@ -50,6 +56,8 @@ def choose(spec: Spec) -> str:
 def costs(shape: Shape) -> dict[str, float]:
     """Return the nanoseconds that each method in question takes for one sample of the output."""
     estimates = {"banded": _banded(shape)}
+    if shape.passes is not None:
+        estimates["whole"] = PASS * shape.passes + BYTE
     if shape.filters == shape.depth == 1:
         estimates["separable"] = _separable(shape)
     if shape.scan.stride == (1, 1):

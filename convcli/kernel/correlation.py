@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,12 +18,14 @@ from convcli.kernel.separable import Separable
 from convcli.kernel.spectral import Spectral
 from convcli.kernel.taps import Taps
 from convcli.kernel.threads import processors, share
+from convcli.kernel.whole import Whole
 
 METHODS: dict[str, type[Method]] = {
     "taps": Taps,
     "banded": Banded,
     "separable": Separable,
     "spectral": Spectral,
+    "whole": Whole,
 }
 
 WORTH_A_THREAD = 2_000_000
@@ -45,7 +48,7 @@ def correlate(
 
     ``weight`` is (F, C/groups, Hf, Wf), of the dtype to compute in, and ``bias`` (F,). ``out`` is
     where the answers go, if not into a new array; it may spread F over several axes. ``method``
-    forces one of METHODS.
+    forces one of METHODS ("whole" takes 8-bit images and ``out``).
     """
     filters, depth, taps_y, taps_x = weight.shape
     by_group = weight.reshape(groups, filters // groups, depth, taps_y, taps_x)
@@ -74,9 +77,22 @@ def correlate(
     return out
 
 
-def strip_worker(spec: Spec) -> Run:
-    """Return the best method's ``run(source, target, group, start, stop)`` for one thread."""
-    return METHODS[choose(spec)](spec).worker()
+def strip_worker(spec: Spec, *, of_bytes: bool = False) -> Run:
+    """Return the best method's ``run(source, target, group, start, stop)`` for one thread.
+
+    ``of_bytes`` tells that both source and target will be of 8-bit samples. The thread keeps it,
+    matrices and buffers and all: the next picture of a batch often is of the same size.
+    """
+    bias = None if spec.bias is None else spec.bias.tobytes()
+    key = spec.weight.shape, spec.weight.tobytes(), bias, spec.scan, spec.width, of_bytes
+    if getattr(_latest, "key", None) != key:
+        _latest.run = METHODS[choose(spec, of_bytes=of_bytes)](spec).worker()
+        _latest.key = key
+    run: Run = _latest.run
+    return run
+
+
+_latest = threading.local()
 
 
 def _tasks(images: int, groups: int, rows: int, step: int, workers: int) -> Iterator[Task]:

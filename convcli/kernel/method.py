@@ -49,6 +49,9 @@ class Method(ABC):
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
+        # A weighted mean of samples stays among them.
+        sums = spec.weight.sum((2, 3, 4))
+        self._clips = spec.bias is not None or spec.weight.min() < 0 or sums.max() > 1 + 1e-6
 
     @property
     @abstractmethod
@@ -71,7 +74,8 @@ class Method(ABC):
         else:
             # 0.5 makes the cast, which cuts, round to nearest.
             answers += self.spec.dtype.type(0.5) if bias is None else bias + 0.5
-            np.clip(answers, 0, self.spec.dtype.type(np.iinfo(target.dtype).max), out=answers)
+            if self._clips:
+                np.clip(answers, 0, self.spec.dtype.type(np.iinfo(target.dtype).max), out=answers)
         spread = answers.reshape(target.shape)
         if target.ndim == 3:
             np.copyto(target, spread, casting="unsafe")

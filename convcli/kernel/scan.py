@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.kernel.arrays import FloatArray
 from convcli.kernel.borders import source_index
 from convcli.kernel.geometry import Geometry, Pair, span
 
@@ -59,14 +58,14 @@ class Scan(NamedTuple):
 
 
 class RowReader:
-    """Copies rows of an image as a scan sees them: borders filled in, as floats."""
+    """Copies rows of an image as a scan sees them: borders filled in, as wider numbers."""
 
     def __init__(self, scan: Scan, width: int) -> None:
         """Read from images of ``width`` columns."""
         first, last = scan.origin[1], scan.origin[1] + scan.columns
         start, stop = max(first, 0), min(last, width)
         if start >= stop:  # nothing but border
-            start = stop = min(max(first, 0), width)
+            start = stop = last
         self._mode, self._pixel = scan.pad_mode, scan.pixel
         self._source = slice(start * scan.pixel, stop * scan.pixel)
         self._body = slice((start - first) * scan.pixel, (stop - first) * scan.pixel)
@@ -74,7 +73,7 @@ class RowReader:
         self._before = self._border(first, start, width)
         self._after = self._border(stop, last, width)
 
-    def read(self, image: NDArray[Any], start: int, step: int, into: FloatArray) -> None:
+    def read(self, image: NDArray[Any], start: int, step: int, into: NDArray[Any]) -> None:
         """Fill ``into`` with the rows start, start + step, … of ``image`` (C, H, samples).
 
         ``into`` is (rows, C, copies, length): each row goes to every copy, while it is at hand.
@@ -97,7 +96,7 @@ class RowReader:
         index = source_index(start, last + 1, height, self._mode)[::step]
         self._copy(image[:, index], into)
 
-    def _copy(self, rows: NDArray[Any], into: FloatArray) -> None:
+    def _copy(self, rows: NDArray[Any], into: NDArray[Any]) -> None:
         by_row = rows.swapaxes(0, 1)[:, :, np.newaxis]
         np.copyto(into[..., self._body], by_row[..., self._source], casting="same_kind")
         if self._before is not None:

@@ -14,7 +14,9 @@ _state = threading.local()
 
 
 def processors() -> int:
-    """Return how many processors this process may use."""
+    """Return how many processors this thread may share its tasks among."""
+    if getattr(_state, "is_worker", False):
+        return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -103,19 +103,18 @@ class Job:
 
 def jobs(*, quick: bool) -> list[Job]:
     """Return every job on picture files, on smaller pictures to be ``quick``."""
-    large, middle, drawn = (6000, 4000), (2048, 1536), (3000, 2000)
-    count = 200
+    large, middle, count = (6000, 4000), (2048, 1536), 200
     if quick:
-        large, middle, drawn, count = (1800, 1200), (1024, 768), (1200, 800), 20
-    mp = {size: f"{size[0] * size[1] / 1e6:.0f} MP" for size in (large, middle, drawn)}
-    big, small, lines = ("x".join(map(str, size)) for size in (large, middle, drawn))
+        large, middle, count = (1800, 1200), (1024, 768), 20
+    mp = {size: f"{size[0] * size[1] / 1e6:.0f} MP" for size in (large, middle)}
+    big, small = ("x".join(map(str, size)) for size in (large, middle))
     found = [
         Job(f"{mp[large]} JPEG 3×3", f"photo-{big}.jpg", sharpen()),
         Job(f"{mp[large]} JPEG dense 9×9", f"photo-{big}.jpg", dense(9)),
         Job(f"{mp[large]} TIFF 3×3", f"photo-{big}.tif", sharpen()),
         Job(f"{mp[large]} PNG 3×3, photo", f"photo-{big}.png", sharpen()),
-        Job(f"{mp[drawn]} PNG 3×3, line art", f"lineart-{lines}.png", sharpen()),
-        Job(f"{mp[drawn]} PNG 3×3, screenshot", f"screenshot-{lines}.png", sharpen()),
+        Job(f"{mp[large]} PNG 3×3, line art", f"lineart-{big}.png", sharpen()),
+        Job(f"{mp[large]} PNG 3×3, screenshot", f"screenshot-{big}.png", sharpen()),
     ]
     for kernel in (dense(5), dense(9), dense(15), dense(31)):
         size = f"{kernel.size}×{kernel.size}"
@@ -216,6 +215,9 @@ def _lines(job: Job, tools: Tools, work: Path) -> Iterator[tuple[str, list[str]]
         script = [tools.python, str(HERE / "opencv_filter.py")]
         sources = names or [source]
         yield "opencv", [*script, matrix["txt"], "TARGET", "filter2D", *sources]
+        if job.extension == ".tif":
+            plain = [*script, matrix["txt"], "TARGET", "filter2D raw", *sources]
+            yield "opencv, uncompressed", plain
         if kernel.vector:
             yield (
                 "opencv separable",

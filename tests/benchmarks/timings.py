@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from convcli.kernel.choice import Shape, choose, costs
 from convcli.kernel.correlation import correlate
 from convcli.kernel.method import Spec
 from convcli.kernel.scan import Scan
+from convcli.kernel.whole import operations
 
-METHOD_NAMES = ("banded", "separable", "spectral")
+METHOD_NAMES = ("banded", "separable", "spectral", "whole")
 SECONDS_A_TIMING = 0.05
 """Small images are convolved as often as that takes."""
 FULL_RANK_MOST = 9
@@ -34,19 +36,22 @@ class Cell:
     rank: int = 0  # of a dense kernel: as high as it gets
     stride: int = 1
     pixel: int = 1
+    sizes: int = 0  # of whole weights, for 8-bit samples; 0 for any weights and floats
 
     @property
     def image(self) -> str:
         channels = f"{self.depth}×" if self.depth > 1 else ""
         last = f"×{self.pixel}" if self.pixel > 1 else ""
-        return f"{channels}{self.size[0]}×{self.size[1]}{last}"
+        kind = " of 8 bits" if self.sizes else ""
+        return f"{channels}{self.size[0]}×{self.size[1]}{last}{kind}"
 
     @property
     def kernel(self) -> str:
         many = f"{self.filters}×{self.depth}×" if self.filters * self.depth > 1 else ""
         rank = f" rank {self.rank}" if self.rank else ""
         stride = f" stride {self.stride}" if self.stride > 1 else ""
-        return f"{many}{self.taps}×{self.taps}{rank}{stride}"
+        whole = f" of {self.sizes} weights" if self.sizes else ""
+        return f"{many}{self.taps}×{self.taps}{rank}{stride}{whole}"
 
     @property
     def scan(self) -> Scan:
@@ -67,17 +72,36 @@ class Cell:
     def shape(self) -> Shape:
         """Return what the cost formulas take."""
         rank = self.rank or self.taps
-        return Shape(self.filters, self.depth, 1, self.scan, rank)
+        sums = operations(self.spec) if self.sizes else None
+        passes = None if sums is None else len(sums)
+        return Shape(self.filters, self.depth, 1, self.scan, rank, passes)
 
-    def images(self) -> NDArray[np.float32]:
+    @property
+    def spec(self) -> Spec:
+        """Return the whole task."""
+        return Spec(self.weight()[np.newaxis], None, self.scan, self.size[1])
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        """Return what samples are, before and after."""
+        return np.uint8 if self.sizes else np.float32
+
+    def images(self) -> NDArray[Any]:
         height, width = self.size
         shape = (1, self.depth, height, width * self.pixel)
-        return np.random.default_rng(1).random(shape, np.float32)
+        rng = np.random.default_rng(1)
+        return (
+            rng.integers(0, 256, shape, np.uint8) if self.sizes else rng.random(shape, np.float32)
+        )
 
     def weight(self) -> NDArray[np.float32]:
         """Return random kernels (F, C, taps, taps) of the rank wanted."""
         rng = np.random.default_rng(2)
         shape = (self.filters, self.depth, self.taps)
+        if self.sizes:  # all of them, of either sign
+            sizes = np.arange(self.taps**2) % self.sizes + 1
+            signs = rng.choice([-1, 1], self.taps**2)
+            return (sizes * signs).reshape(*shape, self.taps).astype(np.float32)
         if not self.rank:
             return rng.random((*shape, self.taps), np.float32) - np.float32(0.5)
         columns, rows = rng.random((*shape, self.rank)), rng.random((*shape, self.rank))
@@ -113,6 +137,9 @@ def cells(*, quick: bool) -> Iterator[Cell]:
     sizes = [(1536, 2048), (384, 512)] if quick else [(1536, 2048), (768, 1024), (192, 256)]
     dense = (3, 9, 31, 63) if quick else (3, 5, 7, 9, 11, 15, 19, 23, 31, 41, 51, 63, 95)
     low = (3, 9, 31) if quick else (3, 5, 7, 9, 15, 23, 31, 51, 63)
+    for taps, most in ((3, 9), (5, 5)):
+        for count in {1, 2, most}:
+            yield Cell((768, 1024), taps, pixel=3, sizes=count)
     for size in sizes:
         for taps in dense:
             yield Cell(size, taps)
@@ -136,12 +163,11 @@ def cells(*, quick: bool) -> Iterator[Cell]:
 def measure(cell: Cell, rounds: int) -> Timing:
     """Time every method that can do a cell, in turn; check that they agree."""
     images, weight, scan = cell.images(), cell.weight(), cell.scan
-    spec = Spec(weight[np.newaxis], None, scan, cell.size[1])
-    timing = Timing(cell, choose(spec))
+    timing = Timing(cell, choose(cell.spec, of_bytes=bool(cell.sizes)))
     methods = _methods(cell, timing.chosen)
-    out = np.empty((1, cell.filters, scan.output[0], scan.output[1] * cell.pixel), np.float32)
+    out = np.empty((1, cell.filters, scan.output[0], scan.output[1] * cell.pixel), cell.dtype)
     correlate(images, weight, scan, out=out, method=timing.chosen)
-    expected = out.copy()
+    expected = out.astype(np.float32)
     largest = float(np.abs(expected).max())
     repeats: dict[str, int] = {}
     seconds: dict[str, list[float]] = {}

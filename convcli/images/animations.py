@@ -1,0 +1,86 @@
+"""Several frames: which of them go into a file, and how its encoder is told."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from PIL import Image
+
+from convcli.errors import ImageError, ImageWarning
+from convcli.images import formats
+from convcli.images.picture import Frame, Picture
+
+
+def frames_for(picture: Picture, format_name: str) -> tuple[Sequence[Frame], dict[str, Any]]:
+    """Return the frames that go into a file, and metadata of as many; refuses what cannot be."""
+    frames, metadata = picture.frames, dict(picture.metadata)
+    if metadata.get("has_poster") and format_name in ("AVIF", "GIF", "WEBP"):
+        warnings.warn(
+            "the picture that stands in for the animation, and is no part of it, is left out",
+            ImageWarning,
+            4,
+        )
+        frames = frames[1:]
+        metadata["durations"] = metadata["durations"][1:]
+    if len(frames) > 1 and format_name not in formats.FRAME_FORMATS:
+        raise ImageError(
+            f"{format_name} holds one image, and this has {len(frames)}: "
+            "take the first (--frames first), or write gif, png, webp, tif or npy"
+        )
+    sizes = {frame.size for frame in frames}
+    if len(sizes) > 1 and format_name not in formats.PAGE_FORMATS:
+        raise ImageError(
+            f"frames in {format_name} have one size, and these have {len(sizes)}: write tif, "
+            "or take the first (--frames first)"
+        )
+    most = formats.MOST_PIXELS_A_SIDE.get(format_name)
+    for height, width in sizes:
+        if most and max(height, width) > most:
+            raise ImageError(
+                f"cannot be written as {format_name}: that holds {most}×{most} pixels at most, "
+                f"and this has {width}×{height}: write png or tif"
+            )
+    return frames, metadata
+
+
+def animation_options(
+    images: Sequence[Image.Image], format_name: str, metadata: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the encoder's options for several frames."""
+    options: dict[str, Any] = {"save_all": True, "append_images": images[1:]}
+    if format_name in formats.PAGE_FORMATS:
+        return options
+    if any(metadata.get("durations", ())):
+        options["duration"] = list(metadata["durations"])
+    if format_name in ("PNG", "WEBP"):
+        options["loop"] = metadata.get("plays", 0)
+    if format_name == "PNG":
+        has_poster = bool(metadata.get("has_poster"))
+        # Pillow counts these without the poster.
+        if "duration" in options:
+            options["duration"] = options["duration"][has_poster:]
+        # Each frame is whole: what stood before it must not shine through.
+        options |= {"default_image": has_poster, "blend": 0}
+        options["disposal"] = _disposals(images[has_poster:])
+    elif format_name == "GIF":
+        # For those who want Pillow's encoder: with --save, or from Python.
+        options["disposal"] = 2
+        plays = metadata.get("plays", 0)
+        options |= {} if plays == 1 else {"loop": max(plays - 1, 0)}
+    return options
+
+
+def _disposals(images: Sequence[Image.Image]) -> list[int]:
+    """Return what APNG does with each frame after it was shown: leave it, or bring back the last.
+
+    Which of them makes no difference where two frames are alike; but two of one kind would be
+    made one by Pillow.
+    """
+    disposals = [0]
+    for before, image in pairwise(images):
+        is_alike = before.tobytes() == image.tobytes()
+        disposals.append(2 if is_alike and disposals[-1] == 0 else 0)
+    return disposals

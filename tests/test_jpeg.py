@@ -1,0 +1,107 @@
+"""The JPEG encoder on several threads: what it writes decodes to what Pillow's decodes to."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convcli import Picture, read_image, write_image
+from convcli.images import jpeg
+
+
+def picture(mode: str, size: tuple[int, int]) -> Image.Image:
+    channels = {"L": 1, "RGB": 3, "CMYK": 4}[mode]
+    y, x, band = np.ogrid[: size[1], : size[0], :channels]
+    grain = np.random.default_rng(6).integers(0, 30, (size[1], size[0], channels))
+    samples = 110 + 90 * np.sin(x / 31 + band) * np.cos(y / 23 - band) + grain
+    return Image.frombytes(mode, size, samples.astype(np.uint8).tobytes())
+
+
+def encoded(image: Image.Image, workers: int = 2, **options: Any) -> bytes:
+    file = io.BytesIO()
+    jpeg.write_jpeg(image, file, options, workers)
+    return file.getvalue()
+
+
+def decoded(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("subsampling", [-1, 0, 1, 2, "4:2:0"])
+@pytest.mark.parametrize("size", [(61, 2500), (64, 512), (33, 513), (1, 1), (17, 15)])
+def test_pixels_are_those_that_pillow_alone_would_write(
+    mode: str, subsampling: Any, size: tuple[int, int]
+) -> None:
+    image = picture(mode, size)
+    options = {"quality": 80, "subsampling": subsampling}
+    alone = io.BytesIO()
+    image.save(alone, "JPEG", **options)
+    expected, got = decoded(alone.getvalue()), decoded(encoded(image, **options))
+    assert (got.mode, got.size) == (mode, size)
+    assert got.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("width", [1, 8, 6000, 16_376, 65_500])
+@pytest.mark.parametrize("block", [8, 16])
+def test_no_band_holds_more_than_a_restart_interval_can(width: int, block: int) -> None:
+    rows = jpeg._band_rows(width)
+    assert rows % 16 == 0
+    assert 0 < rows // block * -(-width // block) <= 65_535
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_threads() -> None:
+    image = picture("RGB", (300, 1100))
+    assert encoded(image, 1, quality=75) == encoded(image, 5, quality=75)
+
+
+def test_metadata_is_kept_once() -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    options = {"dpi": (300, 300), "icc_profile": b"profile" * 20_000, "exif": exif.tobytes()}
+    data = encoded(picture("RGB", (64, 900)), quality=75, comment=b"a word", **options)
+    got = decoded(data)
+    assert got.info["dpi"] == (300, 300)
+    assert got.info["icc_profile"] == options["icc_profile"]
+    assert got.info["comment"] == b"a word"
+    assert got.getexif()[0x010F] == "a camera"
+    assert data.count(b"a camera") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "takes"),
+    [
+        ({"quality": 90}, True),
+        ({"quality": 90, "subsampling": 0, "dpi": (72, 72)}, True),
+        ({"quality": "keep"}, False),
+        ({"quality": 90, "subsampling": "keep"}, False),
+        ({"quality": 90, "progressive": True}, False),
+        ({"quality": 90, "optimize": True}, False),
+        ({"quality": 90, "qtables": "web_high"}, False),
+    ],
+)
+def test_what_goes_through_the_whole_picture_is_left_to_pillow(
+    options: dict[str, Any], takes: bool
+) -> None:
+    image = Image.new("RGB", (1000, 400))
+    assert jpeg.can_write(image, options, 2) is takes
+    assert not jpeg.can_write(image, options, 1)
+    assert not jpeg.can_write(Image.new("RGB", (1000, 200)), options, 2)
+
+
+def test_a_large_picture_is_written_in_bands(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convcli.images.writing.processors", lambda: 2)
+    image = picture("RGB", (800, 600))
+    write_image(Picture.from_array(np.asarray(image).transpose(2, 0, 1)), tmp_path / "a.jpg")
+    alone = io.BytesIO()
+    image.save(alone, "JPEG", quality=90)
+    assert b"\xff\xdd\x00\x04" in (tmp_path / "a.jpg").read_bytes()
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "a.jpg").frames[0].samples, np.asarray(decoded(alone.getvalue()))
+    )
