@@ -47,11 +47,12 @@ _XMP_FORMATS = frozenset({"AVIF", "JPEG", "MPO", "WEBP"})  # and PNG and TIFF, i
 _LOSSLESS_COMPRESSION = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma")
 _SEGMENT = 65_000  # bytes that a JPEG takes of one kind, nearly
 
-_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)\d")
-_XMP_PREVIEWS = re.compile(rb"<(xmp|xap):Thumbnails>.*?</\1:Thumbnails>", re.DOTALL)
+# Patterns, compiled when there is XMP.
+_XMP_ORIENTATION = rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)\d"
+_XMP_PREVIEWS = rb"(?s)<(xmp|xap):Thumbnails>.*?</\1:Thumbnails>"
 _XMP_SIDES = (
-    re.compile(rb"((?:tiff:ImageWidth|exif:PixelXDimension)\s*(?:=\s*[\"']|>)\s*)\d+"),
-    re.compile(rb"((?:tiff:ImageLength|exif:PixelYDimension)\s*(?:=\s*[\"']|>)\s*)\d+"),
+    rb"((?:tiff:ImageWidth|exif:PixelXDimension)\s*(?:=\s*[\"']|>)\s*)\d+",
+    rb"((?:tiff:ImageLength|exif:PixelYDimension)\s*(?:=\s*[\"']|>)\s*)\d+",
 )
 
 
@@ -219,9 +220,9 @@ def _leave_out_tables(exif: Image.Exif) -> None:
 
 def _resized_xmp(xmp: bytes, size: tuple[int, int]) -> bytes:
     """Return XMP of an upright picture of a size (H, W), without previews of what it was."""
-    xmp = _XMP_PREVIEWS.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", xmp))
+    xmp = re.sub(_XMP_PREVIEWS, b"", re.sub(_XMP_ORIENTATION, rb"\g<1>1", xmp))
     for pattern, side in zip(_XMP_SIDES, reversed(size), strict=True):
-        xmp = pattern.sub(rb"\g<1>%d" % side, xmp)
+        xmp = re.sub(pattern, rb"\g<1>%d" % side, xmp)
     return xmp
 
 

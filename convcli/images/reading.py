@@ -18,7 +18,6 @@ from convcli.images.modes import frame_of
 from convcli.images.opening import Opened, open_image
 from convcli.images.picture import Frame, Picture
 from convcli.images.profiles import suits
-from convcli.images.webp import is_lossless
 
 NPY_MAGIC = b"\x93NUMPY"
 
@@ -138,8 +137,10 @@ def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: 
         raise ImageError(f"the image is broken: {error or type(error).__name__}") from error
     if "icc_profile" in metadata and not suits(metadata["icc_profile"], frames[0].mode):
         del metadata["icc_profile"]
-    if format_name == "WEBP" and is_lossless(file):
-        metadata["lossless"] = True
+    if format_name == "WEBP":
+        from convcli.images.webp import is_lossless  # for this format alone
+
+        metadata |= {"lossless": True} if is_lossless(file) else {}
     if opened.is_reduced:
         warnings.warn(
             "16 bits a channel, of which Pillow reads 8 in colour pictures", ImageWarning, 3
