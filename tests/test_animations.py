@@ -80,11 +80,22 @@ def test_frames_that_are_alike_stay_apart(tmp_path: Path, suffix: str) -> None:
         np.testing.assert_array_equal(picture, np.asarray(image))
 
 
-def test_webp_makes_one_of_frames_that_are_alike_and_keeps_the_time(tmp_path: Path) -> None:
-    read = read_image(animation(".tif", [frame(number) for number in (0, 0, 1, 1)]))
-    read.metadata["durations"] = [30, 40, 50, 60]
-    write_image(read, tmp_path / "out.webp", save={"lossless": True})
-    assert sum(shown(tmp_path / "out.webp")[1]) == 180
+@pytest.mark.parametrize("background", [(20, 30, 40, 255), (0, 0, 0, 0)], ids=["opaque", "clear"])
+@pytest.mark.parametrize("is_lossless", [True, False])
+def test_frames_of_a_webp_that_are_alike_stay_apart(
+    tmp_path: Path, background: object, is_lossless: bool
+) -> None:
+    frames = [frame(number, background) for number in (0, 0, 1, 1, 1, 3, 0, 5, 5)]
+    target = tmp_path / "out.webp"
+    read = read_image(animation(".tif", frames))
+    read.metadata["durations"] = [30, 40, 50, 60, 70, 80, 90, 20, 10.4]
+    write_image(read, target, save={"lossless": is_lossless})
+    pictures, durations, _ = shown(target)
+    assert durations == [30, 40, 50, 60, 70, 80, 90, 20, 10]
+    for image, picture in zip(frames, pictures, strict=True):
+        expected = np.asarray(image).astype(int)
+        expected *= expected[..., 3:] > 0
+        assert np.abs(picture - expected).mean() <= (0 if is_lossless else 8)
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,13 @@ def _save(
 
         write_icon(image, file, format_name, options)
         return
+    elif format_name == "WEBP" and "duration" in options and len(images) > 1:
+        from convcli.images.webp import with_all_frames
+
+        buffer = BytesIO()
+        image.save(buffer, format_name, **options)
+        file.write(with_all_frames(buffer.getvalue(), metadata.get("durations", ())))
+        return
     image.save(file, _format_to_name(file, format_name), **options)
 
 
