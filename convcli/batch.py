@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from convcli.errors import ConvcliError, ImageError, PlanError
 from convcli.files import check_target
 from convcli.images import Picture, output_format, read_image, write_image
+from convcli.streams import read_standard_input, standard_output
 
 STREAM = "-"
 """Standard input as an input, standard output as an output."""
@@ -135,7 +135,7 @@ def _run(job: Job, transform: Transform, options: Options) -> None:
         check_target(Path(job.target), options.overwrite)
     if job.source == STREAM:
         try:
-            picture = read_image(sys.stdin.buffer.read(), mode=options.mode, frames=options.frames)
+            picture = read_image(read_standard_input(), mode=options.mode, frames=options.frames)
         except ImageError as error:
             raise ImageError(f"{_name(STREAM)}: {error}") from error
     else:
@@ -146,7 +146,7 @@ def _run(job: Job, transform: Transform, options: Options) -> None:
         result = transform(picture, as_float=as_float)
     except ConvcliError as error:
         raise ImageError(f"{_name(job.source)}: {error}") from error
-    target = _standard_output() if job.target == STREAM else job.target
+    target = standard_output() if job.target == STREAM else job.target
     write_image(
         result,
         target,
@@ -155,13 +155,6 @@ def _run(job: Job, transform: Transform, options: Options) -> None:
         save=options.save,
         overwrite=options.overwrite,
     )
-
-
-def _standard_output() -> BinaryIO:
-    # Unbuffered, where there is such a layer: what a full disk refuses must not stay behind in a
-    # buffer that Python flushes, and fails to, at exit.
-    stream: BinaryIO = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
-    return stream
 
 
 def _name(source: str) -> str:

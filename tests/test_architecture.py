@@ -12,9 +12,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "convcli"
 
 RANKS = {
+    "ending": 0,
     "errors": 0,
     "lazy": 0,
     "files": 1,
+    "streams": 1,
     "interpolation": 1,
     "kernel": 1,
     "filters": 2,

@@ -38,6 +38,7 @@ def run_batch(
 ) -> None:
     """Do what was asked for every image; leave with exit code 1 if one failed."""
     from convcli.batch import STREAM, Options, plan_jobs, run_jobs
+    from convcli.ending import end_promptly
     from convcli.kernel.threads import processors
 
     # What has been imported stays; from here on there can be garbage.
@@ -46,11 +47,14 @@ def run_batch(
     planned = plan_jobs(
         images, output=output, output_dir=output_dir, format=format, overwrite=overwrite
     )
-    if any(job.target == STREAM for job in planned) and sys.stdout.isatty():
+    if any(job.target == STREAM for job in planned) and sys.stdout and sys.stdout.isatty():
         raise click.UsageError("an image does not go to a terminal: use -o FILE, or a pipe")
     failed = 0
     options = Options(mode, frames, quality, dict(save), overwrite)
-    for result in run_jobs(planned, transform, options, workers=jobs or processors()):
+    workers = min(jobs or processors(), len(planned))
+    if workers == 1:
+        end_promptly()
+    for result in run_jobs(planned, transform, options, workers=workers):
         if not quiet:
             for warning in result.warnings:
                 click.echo(f"Warning: {result.job.source}: {warning}", err=True)

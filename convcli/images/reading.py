@@ -84,6 +84,10 @@ def _named(source: object) -> Iterator[None]:
         raise ImageError(f"{path}: it cannot be read: {error.strerror or error}") from error
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from error.__cause__
+    except ValueError as error:
+        if "\0" not in str(path):
+            raise
+        raise ImageError(f"{path!r}: {error}") from None
 
 
 @contextmanager
