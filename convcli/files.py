@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,10 +12,15 @@ from typing import BinaryIO
 
 from convcli.errors import ImageError
 
-TEMPORARY_PREFIX = ".convcli-"
+_TEMPORARY = re.compile(r"\.convcli-[0-9a-f]{16}(\.[^/]{0,15})?", re.DOTALL)
 
 
 _unfinished: set[Path] = set()
+
+
+def is_temporary(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file was a result in the making: what stays of a run that was killed."""
+    return _TEMPORARY.fullmatch(os.path.basename(path)) is not None
 
 
 def discard_unfinished() -> None:
@@ -49,7 +55,8 @@ def replacing(target: Path, overwrite: bool) -> Iterator[BinaryIO]:
                 yield device
             return
         place = Path(os.path.realpath(target))
-        temporary = place.with_name(f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}{place.suffix[:16]}")
+        # The extension tells an encoder its format.
+        temporary = place.with_name(f".convcli-{os.urandom(8).hex()}{place.suffix[:16]}")
         _unfinished.add(temporary)
         try:
             # Created as open() would, so that the umask gives it a new file's permissions.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from convcli import ImageError
-from convcli.files import replacing
+from convcli.files import is_temporary, replacing
 
 
 def write(target: Path, data: bytes = b"new", overwrite: bool = False) -> None:
@@ -55,6 +55,28 @@ def test_after_an_error_the_target_is_as_before(
         raise interruption
     assert target.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a", "a.tar.gz", "x" * 251 + ".png", "a." + "é" * 99])
+def test_a_result_in_the_making_is_known_by_its_name(tmp_path: Path, name: str) -> None:
+    with replacing(tmp_path / name, False):
+        (temporary,) = tmp_path.iterdir()
+        assert is_temporary(temporary)
+        assert is_temporary(temporary.name)
+    assert not is_temporary(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".convcli-",
+        ".convcli-mine.png",
+        "convcli-0123456789abcdef.png",
+        ".convcli-0123456789abcdefg",
+    ],
+)
+def test_other_names_are_no_results_in_the_making(name: str) -> None:
+    assert not is_temporary(name)
 
 
 def test_a_link_is_followed(tmp_path: Path) -> None:
