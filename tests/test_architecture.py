@@ -13,6 +13,13 @@ PACKAGE = Path(__file__).parent.parent / "convcli"
 
 RANKS = {
     "errors": 0,
+    "streams": 1,
+    "warned": 1,
+    "executors": 1,
+    "inputs": 3,
+    "plan": 4,
+    "preview": 7,
+    "report": 7,
     "lazy": 0,
     "files": 1,
     "interpolation": 1,
@@ -24,7 +31,7 @@ RANKS = {
     "ops": 5,
     "workers": 2,
     "batch": 6,
-    "cli": 7,
+    "cli": 8,
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 

@@ -190,7 +190,7 @@ USAGE_ERRORS = [
     (["apply", "-f", "sharpen", "PHOTO", "-o", "out.png", "--format", "xyz"], "no image format"),
     (["apply", "-f", "sharpen", "PHOTO", "-o", "gone/out.png"], "does not exist"),
     (["apply", "-f", "sharpen", "PHOTO", "-o", "empty"], "is a folder"),
-    (["apply", "-f", "sharpen", "PHOTO", "-d", "gone"], "does not exist"),
+    (["apply", "-f", "sharpen", "PHOTO", "-d", "bad.json/out"], "is a file"),
     (["apply", "-f", "sharpen", "-", "-d", "empty"], "standard input has no name"),
     (["apply", "-f", "sharpen", "PHOTO", "-o", "out.png", "--stride", "0"], "from 1 up"),
     (["apply", "-f", "sharpen", "PHOTO", "-o", "out.png", "--stride", "-1"], "from 1 up"),
