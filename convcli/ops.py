@@ -180,9 +180,11 @@ def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[
 def _check_size(geometry: Geometry, size: Pair, channels: int, max_pixels: int) -> None:
     """Refuse results, and borders on the way to them, that are absurdly large."""
     top, left, bottom, right = geometry.pads
-    image = geometry.image[0] + top + bottom, geometry.image[1] + left + right
-    for height, width in (size, image):
-        if height * width > max_pixels:
+    inner = geometry.image[0] * geometry.image[1]
+    outer = geometry.image[0] + top + bottom, geometry.image[1] + left + right
+    # A picture just below the limit may have the border that its filter needs.
+    for (height, width), most in ((size, max_pixels), (outer, max(max_pixels, 2 * inner))):
+        if height * width > most:
             raise _too_large(f"the result or its border would have {width}×{height}", max_pixels)
     height, width = size
     if height * width * channels > MOST_CHANNELS * max_pixels:
