@@ -28,7 +28,7 @@ def variants(folder: Path) -> None:
     palette.save(folder / "palette.png")
     palette.save(folder / "clear-palette.png", transparency=3)
     grey.save(folder / "clear-grey.png", transparency=3)
-    Image.fromarray(pixels, "RGBA").save(folder / "alpha.png")
+    Image.fromarray(pixels).save(folder / "alpha.png")
     Image.merge("LA", (grey, grey)).save(folder / "grey-alpha.png")
     colour.convert("CMYK").save(folder / "cmyk.tif")
     grey.convert("1").save(folder / "bits.tif")
