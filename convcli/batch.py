@@ -136,7 +136,7 @@ def run_jobs(
 def run_job(job: Job, transform: Transform, options: Options) -> Result:
     """Do one job."""
     begun = perf_counter()
-    if options.skip_existing and job.target != STREAM and os.path.isfile(job.target):
+    if options.skip_existing and is_done(job):
         return Result(job, SKIPPED, filters=options.filters)
     shapes: list[Shape | None] = []
     with collected() as texts:
@@ -152,6 +152,11 @@ def run_job(job: Job, transform: Transform, options: Options) -> Result:
         options.filters,
         perf_counter() - begun,
     )
+
+
+def is_done(job: Job) -> bool:
+    """Tell whether the result of a job is there, perhaps from an earlier run."""
+    return job.target != STREAM and os.path.isfile(job.target)
 
 
 def _lost(job: Job, reason: str | None = None) -> Result:

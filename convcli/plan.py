@@ -64,7 +64,9 @@ def plan_jobs(
         jobs = [Job(STREAM, STREAM, format)]
     else:
         raise PlanError(
-            "where to? One picture:    IMAGE -o FILE\n           any number:    IMAGE... -d DIR"
+            "where to? One picture:    IMAGE -o FILE\n"
+            "           any number:    IMAGE... -d DIR\n"
+            "           beside each:   IMAGE... --suffix TEXT"
         )
     _check_distinct(jobs, overwrite)
     return jobs

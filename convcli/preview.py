@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.batch import FAILED, OK, SKIPPED, Options
+from convcli.batch import FAILED, OK, SKIPPED, Options, is_done
 from convcli.errors import ConvcliError, ImageError
 from convcli.files import check_target
 from convcli.images import Header, read_header
@@ -32,7 +32,7 @@ class Preview(NamedTuple):
 def preview_jobs(jobs: Iterable[Job], steps: Sequence[Step], options: Options) -> Iterator[Preview]:
     """Tell of each job what would become of it, were it done with ``steps``."""
     for job in jobs:
-        if options.skip_existing and job.target != STREAM and os.path.isfile(job.target):
+        if options.skip_existing and is_done(job):
             yield Preview(job, SKIPPED)
             continue
         with collected() as texts:

@@ -467,9 +467,10 @@ def test_a_bar_shows_on_a_terminal_and_messages_stand_above_it(
     assert code == 1
     assert "12/12" in shown
     assert re.search(r"\d\.\d/s", shown)
-    # The line of the bar is cleared for the message, and the cursor is shown again at the end.
+    # The line of the bar is cleared for the message, and the cursor never stays hidden.
     assert "\r\x1b[KError: " in shown
-    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+    assert "\x1b[?25l" in shown
+    assert all("\x1b[?25h" in part for part in shown.split("\x1b[?25l")[1:])
     for flag in ("--no-progress", "-q"):
         shown = on_a_terminal(*command, tmp_path / flag, flag)[1]
         assert "12/12" not in shown

@@ -13,6 +13,7 @@ EPILOG = """\b
 Examples:
   convcli apply -f sharpen photo.jpg -o sharp.jpg
   convcli apply -f gaussian-blur -f sobel -d edges *.png
+  convcli apply -f sharpen -r photos -d sharp --skip-existing --report sharp.jsonl
   cat photo.jpg | convcli apply -f my-filter.json --stride 2 - > half.jpg
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import ExitStack
@@ -12,6 +13,9 @@ import click
 
 EVERY = 10
 """Seconds between two lines of progress where there is no terminal to draw a bar on."""
+
+_SHOW_CURSOR = "" if os.name == "nt" else "\x1b[?25h"
+"""Click's bar hides it, and a process that is killed shows it no more."""
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {
     ord("\t"): "\t",
@@ -60,6 +64,7 @@ class Messages:
     def __enter__(self) -> Messages:
         if self._bar is not None:
             self._open.enter_context(self._bar)
+            click.echo(_SHOW_CURSOR, err=True, nl=False)
         return self
 
     def __exit__(
@@ -84,6 +89,7 @@ class Messages:
         self._done += 1
         if self._bar is not None:
             self._bar.update(1)
+            click.echo(_SHOW_CURSOR, err=True, nl=False)
         elif self._lines:
             self._tell()
 
