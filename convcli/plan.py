@@ -137,6 +137,8 @@ def _job_by_name(source: Source, folder: str | None, suffix: str, format: str | 
     stem, extension = os.path.splitext(source.path if folder is None else source.place)
     if format is not None:
         extension = "." + format.lower().removeprefix(".")
+    if not extension and not os.path.lexists(source.path):
+        raise PlanError(f"{source.path}: there is no such file or folder")
     if not extension:
         raise PlanError(f"{source.path} has no extension to take the format from: use --format")
     target = os.path.join(folder or "", stem + suffix + extension)

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import (
     BrokenExecutor,
@@ -204,19 +203,27 @@ def test_jobs_are_taken_a_few_at_a_time(
     assert len(taken) < 30
 
 
+class LastFirst(AtOnce):
+    """Has not begun with its first three tasks when the fourth is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if len(self.waiting) == 3:
+            return super().submit(fn, *args, **kwargs)
+        self.waiting.append(Future())
+        return self.waiting[-1]
+
+
 def test_tasks_that_nobody_waits_for_are_cancelled(pictures: list[str], tmp_path: Path) -> None:
-    go_on = threading.Event()
-
-    def slow(picture: Picture, as_float: bool) -> Picture:
-        if threading.current_thread().name != "first_0":
-            go_on.wait()
-        return picture
-
-    with ThreadPoolExecutor(1, "first") as pool:
-        results = run_jobs(planned(pictures, tmp_path / "out"), slow, executor=pool)
-        next(results)
-        results.close()
-    assert len(os.listdir(tmp_path / "out")) < 5
+    executor = LastFirst()
+    jobs = planned(pictures, tmp_path / "out")
+    results = run_jobs(jobs, kept, executor=executor)
+    assert next(results).job == jobs[3]
+    results.close()
+    assert [future.cancelled() for future in executor.waiting] == [True] * 3
 
 
 def test_a_result_tells_shapes_filters_and_time(pictures: list[str], tmp_path: Path) -> None:
