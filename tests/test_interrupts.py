@@ -110,6 +110,29 @@ def test_an_interrupted_batch_abandons_its_work_and_leaves_no_process(
     assert os.listdir(tmp_path / "out") == []
 
 
+def test_workers_that_were_not_forked_are_interrupted_as_quietly(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    slow = [SlowPicture(tmp_path / f"{k}.png") for k in range(2)]
+    code = (
+        "from convcli import workers; workers.START_METHOD = 'spawn'\n"
+        "from convcli.__main__ import main; main()"
+    )
+    request = ["apply", "-f", "identity", "0.png", "1.png", "-d", "out", "-j", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *request],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    for picture in slow:
+        picture.wait_for_reader()
+    os.killpg(process.pid, signal.SIGINT)
+    # Standard error is read to its end: until the last process that has it has ended.
+    assert process.communicate()[1] == b"Interrupted\n"
+    assert process.returncode == 130
+    assert all(picture.is_given_up() for picture in slow)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_interrupt_does_not_wait_for_an_encoder(
     start, photo: Path, tmp_path: Path, jobs: int

@@ -76,6 +76,8 @@ def main() -> NoReturn:
     # The kernel's own threads share the processors; BLAS must not start more under each of them.
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    # Of a process that is ended at once, a helper of Python's would tell that locks are left.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     make_streams_safe()
     # Everything is written and closed: taking the interpreter apart would only take time.
     os._exit(_exit_code())
