@@ -125,6 +125,11 @@ def _encode(picture: Picture, file: BinaryIO, format_name: str, wishes: Mapping[
             if jpeg.can_write(image, options, processors()):
                 jpeg.write_jpeg(image, file, options, processors())
                 return
+        if format_name == "JPEG2000":  # on a full disk its encoder would go on for ever
+            buffer = BytesIO()
+            image.save(buffer, format_name, **options)
+            file.write(buffer.getbuffer())
+            return
         image.save(file, _format_to_name(file, format_name), **options)
     except MemoryError:
         raise
