@@ -1,6 +1,17 @@
-"""``python -m convcli``."""
+"""The process that a shell starts: ``convcli``, or ``python -m convcli``."""
 
-from convcli.cli import main
+from typing import NoReturn
+
+from convcli.ending import end_on_signals
+
+
+def main() -> NoReturn:
+    """Run the command line; what takes time to load comes after the signals are seen to."""
+    end_on_signals()
+    from convcli.cli import main as run
+
+    run()
+
 
 if __name__ == "__main__":
     main()

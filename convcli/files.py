@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from io import BufferedRandom, BytesIO, FileIO, UnsupportedOperation
 from pathlib import Path
 from typing import BinaryIO
 
 from convcli.channels import existing
+from convcli.ending import before_the_end
 from convcli.errors import ImageError
 
-TEMPORARY_PREFIX = ".convcli-"
+_TEMPORARY = re.compile(r"\.convcli-[0-9a-f]{16}(\.[^/]{0,15})?", re.DOTALL)
 
 
 _unfinished: set[Path] = set()
+
+
+def is_temporary(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file was a result in the making: what stays of a run that was killed."""
+    return _TEMPORARY.fullmatch(os.path.basename(path)) is not None
 
 
 def discard_unfinished() -> None:
@@ -25,8 +33,15 @@ def discard_unfinished() -> None:
             temporary.unlink(missing_ok=True)
 
 
+before_the_end(discard_unfinished)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unfinished.clear)  # they are the parent's
+
+
 def check_target(target: Path, overwrite: bool) -> None:
     """Raise an ImageError if ``target`` could not be written; the disk may still say so later."""
+    if "\0" in str(target):
+        raise ImageError(f"{str(target)!r} is no name that a file can have: it holds a zero byte")
     if os.path.isdir(target):
         raise ImageError(f"{target} is a folder: name a file in it")
     if not os.path.isdir(target.parent):
@@ -41,14 +56,17 @@ def replacing(target: Path, overwrite: bool) -> Iterator[BinaryIO]:
     """Give a file to write to, that takes the place of ``target`` once the block is through.
 
     Killed at any moment, ``target`` holds its old bytes or all of the new ones. After an error
-    or an interrupt no temporary stays. A link is followed to the file it names; what is no
-    regular file (a device, a pipe) is written to as it is. Raises :class:`ImageError`.
+    or an interrupt no temporary stays. The file has the permissions of a new one, whatever it
+    replaces, and of several hard links to a file only ``target`` has the new bytes; a symbolic
+    link is followed to the file it names. What is no regular file (a device, a pipe) is written
+    to as it is, once all is there. Raises :class:`ImageError`.
     """
     check_target(target, overwrite)
     with _told(target):
         if os.path.exists(target) and not os.path.isfile(target):
-            with target.open("wb") as device:
-                yield device
+            buffer = BytesIO()  # encoders seek; devices may not
+            yield buffer
+            _send(buffer, target)
             return
         with _temporary(target) as (temporary, place):
             with _written(temporary) as file:
@@ -83,7 +101,8 @@ def replace_all(
 def _temporary(target: Path) -> Iterator[tuple[Path, Path]]:
     """Give the name of a temporary, gone after the block, and the file behind links to replace."""
     place = Path(os.path.realpath(target))
-    temporary = place.with_name(f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}{place.suffix[:16]}")
+    # The extension tells an encoder its format.
+    temporary = place.with_name(f".convcli-{os.urandom(8).hex()}{place.suffix[:16]}")
     _unfinished.add(temporary)
     try:
         yield temporary, place
@@ -96,10 +115,15 @@ def _temporary(target: Path) -> Iterator[tuple[Path, Path]]:
 def _written(temporary: Path) -> Iterator[BinaryIO]:
     """Give a new file, on disk after the block."""
     # Created as open() would, so that the umask gives it a new file's permissions.
-    with temporary.open("x+b") as file:
-        yield file
+    with _Numberless(FileIO(str(temporary), "x+b")) as file:
+        number = file.raw.fileno()
+        try:
+            yield file
+        except ImageError:
+            _ask_the_disk(number)
+            raise
         file.flush()
-        os.fsync(file.fileno())
+        os.fsync(number)
 
 
 @contextmanager
@@ -108,6 +132,30 @@ def _told(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ImageError(f"{target} cannot be written: {error.strerror or error}") from error
+
+
+def _send(buffer: BytesIO, device: Path) -> None:
+    with device.open("wb") as file:
+        if file.isatty():
+            raise ImageError(f"{device} is a terminal, and an image does not go to one")
+        file.write(buffer.getbuffer())
+
+
+class _Numberless(BufferedRandom):
+    """A file whose number is hidden, so that everything comes through write().
+
+    Pillow's encoders write to a number by themselves, and take no notice where a full disk cuts
+    that short, or do so for ever.
+    """
+
+    def fileno(self) -> int:
+        raise UnsupportedOperation("the number of this file is not for encoders")
+
+
+def _ask_the_disk(number: int) -> None:
+    """Raise an OSError if no more can be written: encoders know that they failed, and not why."""
+    os.write(number, bytes(1 << 20))
+    os.fsync(number)
 
 
 def _put(temporary: Path, place: Path, overwrite: bool) -> None:

@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -222,7 +223,9 @@ def parse_filter(text: bytes, path: Path) -> Filter:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            text = file.read(MOST_BYTES + 1)
+            # Asked for at once, the most would be allocated for the least.
+            parts = iter(lambda: file.read(1 << 16), b"")
+            text = b"".join(islice(parts, (MOST_BYTES >> 16) + 1))
     except OSError as error:
         raise FilterError(f"filter {path}: cannot be read: {error.strerror}") from None
     if len(text) > MOST_BYTES:

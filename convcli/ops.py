@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from convcli.errors import ImageError, ImageWarning, ShapeError
 from convcli.filters import Filter
 from convcli.images import Frame, Picture
-from convcli.images.picture import quantized
+from convcli.images.opening import MOST_FRAMES
+from convcli.images.picture import ALPHA_MODES, quantized
 from convcli.images.raster import Raster, new_raster
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.geometry import Geometry, IntOrPair, Pair
@@ -27,6 +28,9 @@ from convcli.strips import Layers, Route, Stage, extremes, write_layers, write_s
 
 MAX_PIXELS = 89_478_485
 """As many pixels as fit 256 MiB at three bytes each: Pillow's limit, here for results."""
+
+MOST_CHANNELS = 4
+"""Results with more count as so many more pixels: they are what takes the memory."""
 
 
 def apply_filters(
@@ -49,8 +53,7 @@ def apply_filters(
     ``linear`` means nothing.
     """
     steps = [Convolution(one) for one in filters]
-    wishes = Wishes(linear, as_float, reuse, max_pixels)
-    return picture.map(lambda frame: _through(frame, steps, wishes))
+    return _through_all(picture, steps, Wishes(linear, as_float, reuse, max_pixels))
 
 
 def upsample(
@@ -77,8 +80,25 @@ def upsample(
     elif scale is not None:
         filter = filter.override(stride=scale)
     step = Transposition(filter, output_padding, bool(normalize))
-    wishes = Wishes(linear, as_float, False, max_pixels)
-    return picture.map(lambda frame: _through(frame, [step], wishes))
+    return _through_all(picture, [step], Wishes(linear, as_float, False, max_pixels))
+
+
+def result_shape(
+    steps: Sequence[Step],
+    size: Pair,
+    channels: int,
+    *,
+    mode: str = "",
+    frames: int = 1,
+    max_pixels: int = MAX_PIXELS,
+) -> tuple[int, int, int]:
+    """Return (C, H, W) of what ``steps`` make of a picture, from what its header tells.
+
+    ``size`` is (H, W), and ``mode`` a frame's. Raises and warns as doing it would.
+    """
+    plan = _plan(steps, size, channels, mode, max_pixels)
+    _check_sum([plan] * frames, max_pixels)
+    return plan.colours + plan.has_alpha, *plan.size
 
 
 class Wishes(NamedTuple):
@@ -90,8 +110,27 @@ class Wishes(NamedTuple):
     max_pixels: int
 
 
-def _through(frame: Frame, steps: Sequence[Step], wishes: Wishes) -> Frame:
-    stages, has_alpha = _plan(frame, steps, wishes.max_pixels)
+class Plan(NamedTuple):
+    """The stages that a frame goes through, and ``size``, ``colours`` of what comes out."""
+
+    stages: list[Stage]
+    size: Pair
+    colours: int
+    has_alpha: bool
+
+
+def _through_all(picture: Picture, steps: Sequence[Step], wishes: Wishes) -> Picture:
+    plans = [
+        _plan(steps, frame.size, frame.raster.channels, frame.mode, wishes.max_pixels)
+        for frame in picture.frames
+    ]
+    _check_sum(plans, wishes.max_pixels)
+    waiting = iter(plans)
+    return picture.map(lambda frame: _through(frame, next(waiting), wishes))
+
+
+def _through(frame: Frame, plan: Plan, wishes: Wishes) -> Frame:
+    stages, has_alpha = plan.stages, plan.has_alpha
     if not stages:
         return frame
     last = stages[-1]
@@ -146,15 +185,15 @@ def _has_curve(frame: Frame) -> bool:
     return True
 
 
-def _plan(frame: Frame, steps: Sequence[Step], max_pixels: int) -> tuple[list[Stage], bool]:
-    """Return the stages, and whether the result has transparency."""
+def _plan(steps: Sequence[Step], size: Pair, channels: int, mode: str, max_pixels: int) -> Plan:
+    """Settle every step for a frame; refuse one whose result would be absurdly large."""
     stages: list[Stage] = []
-    size, has_alpha = frame.size, frame.has_alpha
-    colours = frame.raster.channels - has_alpha
+    has_alpha = mode in ALPHA_MODES
+    colours = channels - has_alpha
     for step in steps:
         geometry, after = step.plan(size)
-        _check_size(geometry, after, max_pixels)
         route, colours = _route(step, colours, has_alpha, size == after)
+        _check_size(geometry, after, colours + has_alpha, max_pixels)
         if route is Route.DROPPED:
             warnings.warn(
                 "transparency is dropped: the filter's result has another size or channel count",
@@ -163,11 +202,11 @@ def _plan(frame: Frame, steps: Sequence[Step], max_pixels: int) -> tuple[list[St
             )
         stays = step.answers == step.channels if route is Route.STORED else True
         has_alpha = has_alpha and stays and route is not Route.DROPPED
-        if frame.mode == "RGBA" and colours == 4:  # what was RGBA stays so
+        if mode == "RGBA" and colours == 4:  # what was RGBA stays so
             route, colours, has_alpha = Route.ANSWERED, 3, True
         stages.append(Stage(step, route, geometry, after, colours))
         size = after
-    return stages, has_alpha
+    return Plan(stages, size, colours, has_alpha)
 
 
 def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[Route, int]:
@@ -190,16 +229,34 @@ def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[
     return (Route.SAMPLED if keeps else Route.DROPPED), step.answers
 
 
-def _check_size(geometry: Geometry, size: Pair, max_pixels: int) -> None:
+def _check_size(geometry: Geometry, size: Pair, channels: int, max_pixels: int) -> None:
     """Refuse results, and borders on the way to them, that are absurdly large."""
     top, left, bottom, right = geometry.pads
-    image = geometry.image[0] + top + bottom, geometry.image[1] + left + right
-    for height, width in (size, image):
-        if height * width > max_pixels:
-            raise ImageError(
-                f"the result or its border would have {width}×{height} pixels, more than the "
-                f"limit of {max_pixels:,}: use a smaller scale or pad"
-            )
+    inner = geometry.image[0] * geometry.image[1]
+    outer = geometry.image[0] + top + bottom, geometry.image[1] + left + right
+    # A picture just below the limit may have the border that its filter needs.
+    for (height, width), most in ((size, max_pixels), (outer, max(max_pixels, 2 * inner))):
+        if height * width > most:
+            raise _too_large(f"the result or its border would have {width}×{height}", max_pixels)
+    height, width = size
+    if height * width * channels > MOST_CHANNELS * max_pixels:
+        raise _too_large(
+            f"the result would have {channels} channels of {width}×{height}", max_pixels
+        )
+
+
+def _check_sum(plans: Sequence[Plan], max_pixels: int) -> None:
+    """Refuse animations, stacks and many pages that come out absurdly large as a whole."""
+    total = sum(plan.size[0] * plan.size[1] for plan in plans)
+    if len(plans) > 1 and total > MOST_FRAMES * max_pixels:
+        raise _too_large(f"{len(plans)} frames would have {total:,}", max_pixels)
+
+
+def _too_large(fault: str, max_pixels: int) -> ImageError:
+    return ImageError(
+        f"{fault} pixels, more than the limit of {max_pixels:,} (--max-pixels): "
+        "use a smaller scale or pad"
+    )
 
 
 def _is_direct(frame: Frame, stages: Sequence[Stage], dtype: np.dtype[np.generic]) -> bool:

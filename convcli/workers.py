@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from typing import TypeVar
 
+from convcli.ending import be_a_worker, before_the_end, end, signals_held
 from convcli.files import discard_unfinished
 from convcli.kernel.threads import stay_alone
 
@@ -19,6 +21,9 @@ Done = TypeVar("Done")
 
 WAITING_PER_WORKER = 4
 """Jobs handed out ahead for each worker: none has to wait, and memory does not grow with jobs."""
+
+MOST_SECONDS_TO_END = 5.0
+"""How long workers are waited for that have been told to end; it takes them milliseconds."""
 
 
 def each_done(
@@ -33,32 +38,31 @@ def each_done(
 
     A worker that dies takes the tasks along that were handed out, some of them done. Each is
     then tried once more, alone, with ``again(task)`` in the place of ``do``, and only for the one
-    that kills its worker again is ``lost(task)`` the answer.
+    that kills its worker again is ``lost(task)`` the answer. Workers do not outlive this process,
+    however it ends, nor this iterator: what is going on when it is closed is abandoned.
     """
     waiting = iter(tasks)
     suspects: list[Task] = []
     is_broken = True
     while is_broken:
         pending: dict[Future[Done], Task] = {}
-        pool = _pool(workers)
         try:
-            yield from _drain(pool, waiting, do, pending, workers * WAITING_PER_WORKER)
+            with _crew(workers) as crew:
+                yield from _drain(crew, waiting, do, pending, workers * WAITING_PER_WORKER)
             is_broken = False
         except BrokenProcessPool:
             suspects += pending.values()
-        finally:
-            pool.shutdown(wait=not pending, cancel_futures=True)
     for task in suspects:
-        with _pool(1) as alone:
-            try:
-                answer = alone.submit(again(task), task).result()
-            except BrokenProcessPool:
-                answer = lost(task)
+        try:
+            with _crew(1) as alone:
+                answer = _hand_out(alone, again(task), task).result()
+        except BrokenProcessPool:
+            answer = lost(task)
         yield answer
 
 
 def _drain(
-    pool: ProcessPoolExecutor,
+    crew: ProcessPoolExecutor,
     waiting: Iterator[Task],
     do: Callable[[Task], Done],
     pending: dict[Future[Done], Task],
@@ -68,7 +72,7 @@ def _drain(
     while True:
         while len(pending) < most and (task := next(waiting, None)) is not None:
             try:
-                future = pool.submit(do, task)
+                future = _hand_out(crew, do, task)
             except BrokenProcessPool:
                 pending[Future()] = task  # never handed out, and not to be forgotten
                 raise
@@ -81,22 +85,61 @@ def _drain(
             yield answer
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # A fork starts in milliseconds and is safe here: no thread has been started yet.
-    method = "fork" if sys.platform == "linux" else "spawn"
-    context = multiprocessing.get_context(method)
-    return ProcessPoolExecutor(workers, context, _prepare)
+def _hand_out(crew: ProcessPoolExecutor, do: Callable[[Task], Done], task: Task) -> Future[Done]:
+    # This may start workers, which shall hear nothing before they know what to do about it.
+    with signals_held():
+        return crew.submit(do, task)
 
 
-def _prepare() -> None:
+# A fork starts in milliseconds and is safe here: no thread has been started yet.
+START_METHOD = "fork" if sys.platform == "linux" else "spawn"
+
+_lines: set[Connection] = set()
+"""The end of a pipe for each crew, in this process alone: workers end when it is closed."""
+
+
+@contextmanager
+def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Give processes to work with; those still at work at the end of the block are ended."""
+    context = multiprocessing.get_context(START_METHOD)
+    listening, line = context.Pipe(duplex=False)
+    crew = ProcessPoolExecutor(workers, context, _prepare, (listening, line))
+    _lines.add(line)
+    try:
+        yield crew
+    except BaseException:
+        line.close()
+        raise
+    finally:
+        crew.shutdown(cancel_futures=True)
+        _lines.discard(line)
+        line.close()
+        listening.close()
+
+
+def _end_workers() -> None:
+    for line in list(_lines):
+        line.close()
+    for process in multiprocessing.active_children():
+        process.join(MOST_SECONDS_TO_END)
+        process.kill()
+
+
+before_the_end(_end_workers)
+
+
+def _prepare(listening: Connection, line: Connection) -> None:
+    """Make a new process a worker, which ends as soon as nobody holds its ``line`` any more."""
+    be_a_worker()
+    before_the_end(discard_unfinished)
     stay_alone()
-    # An interrupt reaches the parent too, which then stops handing out work; a broken pool
-    # terminates the workers that are left.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _end)
+    for inherited in {line, *_lines}:
+        inherited.close()
+    _lines.clear()
+    threading.Thread(target=_end_when_alone, args=(listening,), daemon=True).start()
 
 
-def _end(number: int, frame: Any) -> None:
-    # Not sys.exit(): the pool would take that for the task's answer, and go on.
-    discard_unfinished()
-    os._exit(128 + number)
+def _end_when_alone(listening: Connection) -> None:
+    with suppress(EOFError, OSError):
+        listening.recv_bytes()  # which nobody sends
+    end(1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from processes import Started
 
 from convcli.cli import cli
 
@@ -33,6 +34,20 @@ def run() -> Callable[..., Result]:
         return result
 
     return invoke
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
+    """Start a command line in a process of its own, which ends with the test at the latest."""
+    started: list[Started] = []
+
+    def begin(*arguments: object, prepare: Callable[[], object] = lambda: None) -> Started:
+        started.append(Started(tmp_path, *arguments, prepare=prepare))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.discard()
 
 
 @pytest.fixture

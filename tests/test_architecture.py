@@ -13,9 +13,17 @@ PACKAGE = Path(__file__).parent.parent / "convcli"
 
 RANKS = {
     "channels": 0,
+    "ending": 0,
     "errors": 0,
+    "warned": 1,
+    "executors": 1,
+    "inputs": 3,
+    "plan": 4,
+    "preview": 7,
+    "report": 7,
     "lazy": 0,
     "files": 1,
+    "streams": 1,
     "interpolation": 1,
     "kernel": 1,
     "light": 2,
@@ -26,7 +34,7 @@ RANKS = {
     "ops": 5,
     "workers": 2,
     "batch": 6,
-    "cli": 7,
+    "cli": 8,
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from convcli import ImageError
-from convcli.files import replacing
+from convcli.files import is_temporary, replacing
 
 
 def write(target: Path, data: bytes = b"new", overwrite: bool = False) -> None:
@@ -23,6 +23,30 @@ def test_a_file_appears_with_the_permissions_of_a_new_one(tmp_path: Path) -> Non
     assert (tmp_path / "a").read_bytes() == b"new"
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_whatever_it_replaces_a_file_has_the_permissions_of_a_new_one(
+    tmp_path: Path, umask: int
+) -> None:
+    (tmp_path / "replaced").write_bytes(b"old")
+    (tmp_path / "replaced").chmod(0o640)
+    before = os.umask(umask)
+    try:
+        write(tmp_path / "replaced", overwrite=True)
+        write(tmp_path / "new")
+    finally:
+        os.umask(before)
+    for name in ("replaced", "new"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o666 & ~umask
+
+
+def test_another_hard_link_keeps_the_old_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    os.link(tmp_path / "a", tmp_path / "b")
+    write(tmp_path / "a", overwrite=True)
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert (tmp_path / "b").read_bytes() == b"old"
 
 
 def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
@@ -57,10 +81,39 @@ def test_after_an_error_the_target_is_as_before(
     assert os.listdir(tmp_path) == ["a"]
 
 
+@pytest.mark.parametrize("name", ["a.png", "a", "a.tar.gz", "x" * 251 + ".png", "a." + "é" * 99])
+def test_a_result_in_the_making_is_known_by_its_name(tmp_path: Path, name: str) -> None:
+    with replacing(tmp_path / name, False):
+        (temporary,) = tmp_path.iterdir()
+        assert is_temporary(temporary)
+        assert is_temporary(temporary.name)
+    assert not is_temporary(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".convcli-",
+        ".convcli-mine.png",
+        "convcli-0123456789abcdef.png",
+        ".convcli-0123456789abcdefg",
+    ],
+)
+def test_other_names_are_no_results_in_the_making(name: str) -> None:
+    assert not is_temporary(name)
+
+
 def test_a_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real").write_bytes(b"old")
     (tmp_path / "link").symlink_to("real")
     write(tmp_path / "link", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_a_link_to_nothing_makes_the_file_it_names(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("real")
+    write(tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_bytes() == b"new"
 

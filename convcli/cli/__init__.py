@@ -6,16 +6,20 @@ Pillow.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
 from convcli import __version__
+from convcli.ending import end_on_signals
 from convcli.errors import ConvcliError
+from convcli.streams import make_streams_safe
 
 COMMANDS = ("apply", "filters", "upsample")
 """The commands; each is the name, the module and what it holds."""
@@ -45,7 +49,9 @@ class Boundary(click.Group):
             return super().invoke(ctx)
         except ConvcliError as error:
             # Errors of single images end as results; what arrives here was found before any work.
-            click.echo(f"Error: {error}", err=True)
+            from convcli.cli.messages import printable
+
+            click.echo(f"Error: {printable(str(error), lines=True)}", err=True)
             raise click.exceptions.Exit(2) from error
         except KeyboardInterrupt:
             click.echo("Interrupted", err=True)
@@ -64,6 +70,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line of this process, and end it."""
+    end_on_signals()
     # Importing makes objects by the ten thousand and no garbage: look for that when work begins.
     gc.disable()
     # The kernel's own threads share the processors; BLAS must not start more under each of them.
@@ -72,15 +79,31 @@ def main() -> NoReturn:
     # Pillow gives every picture's memory back, and the next one's is cleared page by page: that
     # took a third of the time of a batch of small pictures.
     os.environ.setdefault("PILLOW_BLOCKS_MAX", "8")
+    # Of a process that is ended at once, a helper of Python's would tell that locks are left.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+    make_streams_safe()
+    # Everything is written and closed: taking the interpreter apart would only take time.
+    os._exit(_exit_code())
+
+
+def _exit_code() -> int:
     code: object = 0
     try:
-        cli(prog_name="convcli")
-    except SystemExit as end:
-        code = end.code
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:
-        code = code or 1
-    # Everything is written and closed: taking the interpreter apart would only take time.
-    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+        try:
+            cli(prog_name="convcli")
+        except SystemExit as stop:
+            code = stop.code
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError as error:
+        # Standard output, or what a machine can run out of: no fault of the program's.
+        if error.errno != errno.EPIPE:
+            with suppress(OSError):
+                place = f"{error.filename}: " if error.filename else ""
+                click.echo(f"Error: {place}{error.strerror or error}", err=True)
+        return code if isinstance(code, int) and code else 1
+    except MemoryError:
+        click.echo("Error: there is not enough memory", err=True)
+        return 1
+    return code if isinstance(code, int) else 0 if code is None else 1

@@ -54,7 +54,9 @@ Examples:
 )
 @options.geometry
 @options.pixels
+@options.inputs
 @options.writing
+@options.running
 def upsample(
     images: tuple[str, ...],
     name: str,
@@ -69,10 +71,10 @@ def upsample(
     """
     from convcli.cli.running import begin, run_batch
 
-    begin(images)
+    begin(images, given)
     from convcli.filters import load_filter
     from convcli.ops import upsample as upsample_picture
-    from convcli.steps import preset_filter
+    from convcli.steps import Transposition, preset_filter
 
     overrides, batch = options.split(given)
     if name in _PRESETS and not Path(name).exists():
@@ -91,7 +93,8 @@ def upsample(
         normalize=normalize,
         linear=linear,
     )
-    run_batch(images, transform, **batch)
+    step = Transposition(chosen, output_padding or 0, bool(normalize))
+    run_batch(images, transform, [step], **batch)
 
 
 def _refuse_what_a_preset_settles(name: str, given: dict[str, Any]) -> None:

@@ -37,8 +37,8 @@ def frame_of(
     for an encoder would take that for said of the result. Raises :class:`ImageError`, warns with
     :class:`ImageWarning`.
     """
-    # Pillow gives a 16-bit PGM as wide integers, scaled to 0-65535.
-    if image.mode.startswith("I;16") or (image.mode == "I" and format_name == "PPM"):
+    wanted = frame_mode(image, format_name, mode)
+    if _is_wide(image, format_name):
         if "transparency" in image.info:
             warnings.warn(
                 "one grey is transparent: lost, for Pillow holds no 16-bit grey with transparency",
@@ -51,9 +51,7 @@ def frame_of(
         warnings.warn(f"16 bits become 8: {mode} has no more in Pillow", ImageWarning, 3)
         image = Image.fromarray(np.rint(samples / np.float32(257)).astype(np.uint8))
     if image.mode in ("I", "F"):
-        if mode in (None, "L"):
-            return Frame.of(np.asarray(image).astype(np.float32)[:, :, np.newaxis], "L")
-        raise ImageError(f"a picture of unscaled numbers has no {mode}: leave --mode out")
+        return Frame.of(np.asarray(image).astype(np.float32)[:, :, np.newaxis], wanted)
     natural = _natural_mode(image)
     stored = image if image.mode == natural else _colours(image, natural)
     if mode:
@@ -61,7 +59,28 @@ def frame_of(
     if stored is image and not own:
         stored = image.copy()
     _forget(stored)
-    return Frame(PillowRaster(stored), mode or natural)
+    return Frame(PillowRaster(stored), wanted)
+
+
+def frame_mode(image: Image.Image, format_name: str, mode: str | None) -> str:
+    """Return the mode that an image's frame will have, if ``mode`` is asked for; needs no pixels.
+
+    Raises :class:`ImageError` where there is no such conversion.
+    """
+    if _is_wide(image, format_name):
+        return mode or "L"
+    if image.mode in ("I", "F"):
+        if mode in (None, "L"):
+            return "L"
+        raise ImageError(f"a picture of unscaled numbers has no {mode}: leave --mode out")
+    natural = _natural_mode(image)
+    return mode or natural
+
+
+def _is_wide(image: Image.Image, format_name: str) -> bool:
+    """Tell whether an image is grey with 16 bits."""
+    # Pillow gives a 16-bit PGM as wide integers, scaled to 0-65535.
+    return image.mode.startswith("I;16") or (image.mode == "I" and format_name == "PPM")
 
 
 def _natural_mode(image: Image.Image) -> str:

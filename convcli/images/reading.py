@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -15,13 +16,13 @@ from PIL import Image
 from convcli.errors import ImageError, ImageWarning
 from convcli.images.metadata import collected
 from convcli.images.modes import frame_of
-from convcli.images.opening import Opened, open_image
+from convcli.images.opening import Opened, check_pixels, limit_of, open_image
 from convcli.images.picture import Frame, Picture
 from convcli.images.profiles import suits
 
 NPY_MAGIC = b"\x93NUMPY"
 
-_ORIENTATION = 0x0112  # the EXIF tag
+ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -51,18 +52,18 @@ def read_image(
     Raises :class:`ImageError` where the file cannot be read; warns with :class:`ImageWarning`
     of what is not kept.
     """
-    with _named(source), _readable(source) as (file, place):
+    with naming(source), readable(source) as (file, place):
         head = file.read(len(NPY_MAGIC))
         file.seek(0)
         if not head:
             raise ImageError("the file is empty")
         if head == NPY_MAGIC:
-            return _read_array(file)
+            return _read_array(file, limit_of(max_pixels))
         return _read_picture(open_image(place, max_pixels), file, mode, frames == "first")
 
 
 @contextmanager
-def _named(source: object) -> Iterator[None]:
+def naming(source: object) -> Iterator[None]:
     """Name the path, where there is one, in errors of the block."""
     if not isinstance(source, (str, os.PathLike)):
         yield
@@ -76,10 +77,14 @@ def _named(source: object) -> Iterator[None]:
         raise ImageError(f"{path}: it cannot be read: {error.strerror or error}") from error
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from error.__cause__
+    except ValueError as error:
+        if "\0" not in str(path):
+            raise
+        raise ImageError(f"{path!r}: {error}") from None
 
 
 @contextmanager
-def _readable(
+def readable(
     source: str | os.PathLike[str] | BinaryIO | bytes,
 ) -> Iterator[tuple[BinaryIO, str | BinaryIO]]:
     """Give a file that seeks, and what Pillow shall open: a path tells it the format."""
@@ -99,10 +104,35 @@ def _readable(
                 yield buffer, buffer
 
 
-def _read_array(file: BinaryIO) -> Picture:
+def array_header(file: BinaryIO, limit: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and type of a ``.npy`` array, and leave ``file`` at its start.
+
+    Raises an ImageError for one that is broken, or has more than ``limit`` pixels.
+    """
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else _second_header
+        shape, _, dtype = read(file)
+    # A broken header makes NumPy raise nearly anything.
+    except Exception as error:
+        raise ImageError(f"not a NumPy array that can be read: {error}") from error
+    file.seek(0)
+    height, width = (1, 1, *shape)[-2:]
+    check_pixels((width, height), limit, math.prod(shape[:-3]))
+    return shape, dtype
+
+
+def _second_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    return np.lib.format.read_array_header_2_0(file)
+
+
+def _read_array(file: BinaryIO, limit: int) -> Picture:
+    array_header(file, limit)
     try:
         array = np.load(file, allow_pickle=False)
-    # A broken header makes NumPy raise nearly anything.
+    except (MemoryError, OSError):
+        raise
+    # A broken file makes NumPy raise nearly anything.
     except Exception as error:
         raise ImageError(f"not a NumPy array that can be read: {error}") from error
     return Picture.from_array(array)
@@ -130,7 +160,7 @@ def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: 
                     break
             if len(frames) > 1:
                 metadata |= _timing(opened.image, durations)
-    except (ImageError, MemoryError):
+    except (ImageError, ImageWarning, MemoryError):  # warnings are errors to some
         raise
     # Broken metadata and palettes raise whatever comes up, as broken pixels do.
     except Exception as error:
@@ -151,7 +181,7 @@ def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: 
 def _turn(image: Image.Image) -> Image.Transpose | None:
     """Return what puts an image upright, by its EXIF or XMP; broken ones are told elsewhere."""
     try:
-        return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+        return _TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:
         return None
 

@@ -186,6 +186,11 @@ def _save(
         image.save(buffer, format_name, **options)
         file.write(with_all_frames(buffer.getvalue(), metadata.get("durations", ())))
         return
+    elif format_name == "JPEG2000":  # on a full disk its encoder would go on for ever
+        buffer = BytesIO()
+        image.save(buffer, format_name, **options)
+        file.write(buffer.getbuffer())
+        return
     image.save(file, _format_to_name(file, format_name), **options)
 
 

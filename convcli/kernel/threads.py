@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 Task = TypeVar("Task")
@@ -57,11 +58,18 @@ def share(
         finally:
             _state.is_worker = was_worker
 
-    others = [threading.Thread(target=work, daemon=True) for _ in range(workers - 1)]
-    for thread in others:
-        thread.start()
+    others: list[threading.Thread] = []
+    # A system that has no room for another thread says so with a RuntimeError: fewer will do.
+    with suppress(RuntimeError):
+        for _ in range(workers - 1):
+            thread = threading.Thread(target=work, daemon=True)
+            thread.start()
+            others.append(thread)
     work()
     for thread in others:
         thread.join()
     if failures:
-        raise failures[0]
+        try:
+            raise failures[0]
+        finally:
+            failures.clear()  # or it would hold on to itself, by way of this frame, and to arrays

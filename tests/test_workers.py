@@ -1,0 +1,53 @@
+"""The processes that share a batch."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from convcli import workers
+from convcli.workers import each_done
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_workers_can_be_started_in_every_way_there_is(
+    monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(workers, "START_METHOD", method)
+    answers = each_done(range(20), double, 2, again=lambda _: double, lost=double)
+    assert sorted(answers) == [2 * number for number in range(20)]
+    assert multiprocessing.active_children() == []
+
+
+def wait_long(folder: Path) -> None:
+    (folder / str(os.getpid())).touch()
+    time.sleep(600)
+
+
+def test_workers_end_with_the_iterator(tmp_path: Path) -> None:
+    def tasks():
+        yield 1
+        yield tmp_path
+        while not any(tmp_path.iterdir()):
+            time.sleep(0.001)
+        yield 2
+
+    answers = each_done(tasks(), double_or_wait, 2, again=lambda _: double, lost=double)
+    assert next(answers) in (2, 4)
+    answers.close()
+    assert multiprocessing.active_children() == []
+
+
+def double_or_wait(task: int | Path) -> int:
+    if isinstance(task, int):
+        return double(task)
+    wait_long(task)
+    return 0
