@@ -52,7 +52,7 @@ def kinds(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("frames", ["all", "first"])
 @pytest.mark.parametrize("mode", [None, "L"])
-@pytest.mark.filterwarnings("ignore:L has no transparency")
+@pytest.mark.filterwarnings("ignore::convcli.errors.ImageWarning")
 def test_a_header_tells_what_reading_the_picture_gives(
     kinds: Path, mode: str | None, frames: str
 ) -> None:
