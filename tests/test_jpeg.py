@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
 
 from convcli import Picture, read_image, write_image
 from convcli.images import jpeg
@@ -100,8 +102,36 @@ def test_a_large_picture_is_written_in_bands(tmp_path, monkeypatch: pytest.Monke
     image = picture("RGB", (800, 600))
     write_image(Picture.from_array(np.asarray(image).transpose(2, 0, 1)), tmp_path / "a.jpg")
     alone = io.BytesIO()
-    image.save(alone, "JPEG", quality=90)
+    image.save(alone, "JPEG", quality=90, subsampling=0)
     assert b"\xff\xdd\x00\x04" in (tmp_path / "a.jpg").read_bytes()
     np.testing.assert_array_equal(
         read_image(tmp_path / "a.jpg").frames[0].samples, np.asarray(decoded(alone.getvalue()))
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "flags", "expected"),
+    [
+        ("a.png", [], 0),
+        ("a.png", ["--quality", "89"], 2),
+        ("a.png", ["--save", "subsampling=1"], 1),
+        ("a.png", ["--save", "progressive=true"], 0),
+        ("fine.jpg", [], 0),
+        ("wide.jpg", [], 1),
+        ("coarse.jpg", [], 2),
+        ("coarse.jpg", ["--quality", "95"], 2),
+        ("grey.jpg", [], -1),
+    ],
+)
+def test_from_quality_90_up_colour_is_as_fine_as_it_was(
+    run, tmp_path: Path, source: str, flags: list[str], expected: int
+) -> None:
+    image = picture("RGB", (40, 30))
+    image.save(tmp_path / "a.png")
+    for number, name in enumerate(("fine", "wide", "coarse")):
+        image.save(tmp_path / f"{name}.jpg", subsampling=number)
+    image.convert("L").save(tmp_path / "grey.jpg")
+    target = tmp_path / "out.jpg"
+    assert run("apply", "-f", "identity", tmp_path / source, "-o", target, *flags).exit_code == 0
+    with Image.open(target) as result:
+        assert get_sampling(result) == expected

@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 from convcli import ImageError, ImageWarning, apply_filters, load_filter, read_image, write_image
 from convcli.images import profiles
 from convcli.images.modes import frame_of
+from convcli.images.opening import Opened
 
 SHAPE = (5, 7)
 
@@ -127,6 +128,29 @@ def test_a_transparent_value_of_16_bit_grey_is_lost_with_a_warning() -> None:
 def test_bits_that_pillow_does_not_read_are_told(data: bytes) -> None:
     with pytest.warns(ImageWarning, match="16 bits a channel, of which Pillow reads 8"):
         read_image(data)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "mark", "after", "stored", "bits"),
+    [
+        ("JPEG2000", b"\xff\x4f\xff\x51", 38, 15, 16),
+        ("JPEG2000", b"\xff\x4f\xff\x51", 38, 128 + 11, 12),
+        ("JPEG2000", b"\xff\x4f\xff\x51", 38, 7, 8),
+        ("AVIF", b"pixi", 5, 10, 10),
+        ("AVIF", b"pixi", 5, 8, 8),
+    ],
+)
+def test_depth_that_only_a_header_tells_is_read_from_it(
+    format_name: str, mark: bytes, after: int, stored: int, bits: int
+) -> None:
+    file = io.BytesIO()
+    try:
+        Image.new("RGB", (8, 8)).save(file, format_name)
+    except (OSError, KeyError, ValueError):
+        pytest.skip(f"Pillow was built without {format_name}")
+    data = bytearray(file.getvalue())
+    data[data.index(mark) + len(mark) + after] = stored
+    assert Opened(io.BytesIO(data)).bits == bits
 
 
 def test_16_bit_grey_becomes_colour_of_8_bits_with_a_warning(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ Between the two it is a mapping with these keys, each only where the file has it
 - ``text``: {keyword: text} of PNG, ``chunks``: what PNG says of colour, ready to be written;
 - ``durations``: milliseconds of each frame; ``plays``: how often an animation runs, 0 for ever;
 - ``has_poster``: the first frame stands in for an animation that it is not part of (APNG);
-- ``compression``: of TIFF; ``lossless``: of WebP. These two tell how, not what.
+- ``compression``: of TIFF; ``lossless``: of WebP; ``subsampling``: of JPEG, as Pillow numbers it.
+  These tell how, not what.
 """
 
 from __future__ import annotations
@@ -81,6 +82,10 @@ def collected(image: Image.Image) -> dict[str, Any]:
         kept["comment"] = _text(info["comment"])
     if image.format == "PNG":
         _collect_png(info, kept)
+    if image.format in ("JPEG", "MPO"):
+        from PIL.JpegImagePlugin import get_sampling
+
+        kept["subsampling"] = get_sampling(image)
     if image.format == "TIFF":
         named = str(info.get("compression", "raw")).replace("tiff_deflate", "tiff_adobe_deflate")
         if named != "raw":
@@ -135,7 +140,7 @@ def _collect_png(info: Mapping[Any, Any], kept: dict[str, Any]) -> None:
 
 def stripped(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is left of metadata where none is wanted: timing, and how to encode."""
-    stays = ("durations", "plays", "has_poster", "compression", "lossless")
+    stays = ("durations", "plays", "has_poster", "compression", "lossless", "subsampling")
     return {key: metadata[key] for key in stays if key in metadata}
 
 

@@ -35,7 +35,7 @@ class Opened:
         except Exception as error:
             self.image.close()
             raise self._told(error) from error
-        self.is_reduced = _is_reduced(self.image)
+        self.bits = _bits(self.image, source)
 
     def start_decoding(self) -> None:
         """Decode in a thread, while this one does something else."""
@@ -168,15 +168,43 @@ def open_image(source: str | bytes | BinaryIO, max_pixels: int | None = None) ->
     return Opened(BytesIO(source) if isinstance(source, bytes) else source, max_pixels)
 
 
-def _is_reduced(image: Image.Image) -> bool:
-    """Tell whether the file has 16 bits a channel and Pillow gives 8."""
+def _bits(image: Image.Image, source: str | BinaryIO) -> int:
+    """Return the bits a channel that the file has, where Pillow gives fewer; else 8."""
     if image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
-        return False
+        return 8
+    if image.format in _DEPTH_AFTER:
+        return _bits_in_head(source, *_DEPTH_AFTER[image.format])
     for tile in getattr(image, "tile", ()):
         arguments = tile[3] if isinstance(tile[3], (tuple, list)) else (tile[3],)
         if tile[0] == "SGI16" or any(";16" in part for part in arguments if isinstance(part, str)):
-            return True
+            return 16
         # The greatest value of a PPM, of which 8 bits would have 255.
         if tile[0].startswith("ppm") and isinstance(arguments[-1], int) and arguments[-1] > 255:
-            return True
-    return False
+            return 16
+    return 8
+
+
+_DEPTH_AFTER = {
+    # The start of a codestream and its first segment, whose byte 38 is the depth less 1, with a
+    # bit for the sign (ITU-T T.800, A.5.1).
+    "JPEG2000": (b"\xff\x4f\xff\x51", 38, 1),
+    # The box with the bits of each channel, after version, flags and count (ISO/IEC 23008-12).
+    "AVIF": (b"pixi", 5, 0),
+}
+
+
+def _bits_in_head(source: str | BinaryIO, mark: bytes, after: int, less: int) -> int:
+    if isinstance(source, str):
+        with open(source, "rb") as file:
+            head = file.read(_HEAD)
+    else:
+        place = source.tell()
+        source.seek(0)
+        head = source.read(_HEAD)
+        source.seek(place)
+    at = head.find(mark) + len(mark) + after
+    is_there = mark in head and at < len(head)
+    return max(8, (head[at] & 0x7F) + less) if is_there else 8
+
+
+_HEAD = 1 << 16

@@ -171,9 +171,11 @@ def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: 
         from convcli.images.webp import is_lossless  # for this format alone
 
         metadata |= {"lossless": True} if is_lossless(file) else {}
-    if opened.is_reduced:
+    if opened.bits > 8:
         warnings.warn(
-            "16 bits a channel, of which Pillow reads 8 in colour pictures", ImageWarning, 3
+            f"{opened.bits} bits a channel, of which Pillow reads 8 in colour pictures",
+            ImageWarning,
+            3,
         )
     return Picture(tuple(frames), format_name, metadata)
 

@@ -25,6 +25,8 @@ from convcli.images.profiles import is_srgb, suits
 from convcli.kernel.threads import processors
 
 JPEG_QUALITY = 90
+_FINE = range(90, 101)
+"""Qualities of a JPEG that keep colour at full resolution, unless the picture was a JPEG of less."""
 
 
 def write_image(
@@ -129,6 +131,8 @@ def _encode(
     options = encoder_options(metadata, format_name, frames[0].size, compression)
     if format_name in ("JPEG", "MPO", "PDF"):
         options["quality"] = JPEG_QUALITY
+        if wishes.get("quality", JPEG_QUALITY) in _FINE and "qtables" not in wishes:
+            options["subsampling"] = max(0, metadata.get("subsampling", 0))
     if format_name == "WEBP" and metadata.get("lossless") and "quality" not in wishes:
         options["lossless"] = True
     if len(images) > 1:
