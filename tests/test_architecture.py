@@ -15,6 +15,7 @@ RANKS = {
     "ending": 0,
     "errors": 0,
     "lazy": 0,
+    "bundled": 1,
     "files": 1,
     "streams": 1,
     "interpolation": 1,

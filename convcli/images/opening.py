@@ -26,6 +26,9 @@ class Opened:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
                 self.image = Image.open(source)
+        except MemoryError:
+            # A header takes next to none, unless it tells of a part of gigabytes that is to come.
+            raise ImageError("the image is broken, or there is no memory left to open it") from None
         except Exception as error:
             raise self._told(error) from error
         try:
