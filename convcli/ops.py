@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from convcli.errors import ImageError, ImageWarning, ShapeError
 from convcli.filters import Filter
 from convcli.images import Frame, Picture
+from convcli.images.opening import MOST_FRAMES
 from convcli.images.raster import Raster, new_raster
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.geometry import Geometry, IntOrPair, Pair
@@ -22,6 +24,9 @@ from convcli.strips import Route, Stage, extremes, write_layers, write_samples
 
 MAX_PIXELS = 89_478_485
 """As many pixels as fit 256 MiB at three bytes each: Pillow's limit, here for results."""
+
+MOST_CHANNELS = 4
+"""Results with more count as so many more pixels: they are what takes the memory."""
 
 
 def apply_filters(
@@ -41,7 +46,7 @@ def apply_filters(
     transparency is dropped.
     """
     steps = [Convolution(one) for one in filters]
-    return picture.map(lambda frame: _through(frame, steps, as_float, reuse, max_pixels))
+    return _through_all(picture, steps, as_float, reuse, max_pixels)
 
 
 def upsample(
@@ -67,13 +72,51 @@ def upsample(
     elif scale is not None:
         filter = filter.override(stride=scale)
     step = Transposition(filter, output_padding, bool(normalize))
-    return picture.map(lambda frame: _through(frame, [step], as_float, False, max_pixels))
+    return _through_all(picture, [step], as_float, False, max_pixels)
 
 
-def _through(
-    frame: Frame, steps: Sequence[Step], as_float: bool, reuse: bool, max_pixels: int
-) -> Frame:
-    stages, has_alpha = _plan(frame, steps, max_pixels)
+def result_shape(
+    steps: Sequence[Step],
+    size: Pair,
+    channels: int,
+    *,
+    has_alpha: bool = False,
+    frames: int = 1,
+    max_pixels: int = MAX_PIXELS,
+) -> tuple[int, int, int]:
+    """Return (C, H, W) of what ``steps`` make of a picture, from what its header tells.
+
+    ``size`` is (H, W); the last of the ``channels`` is transparency where ``has_alpha``. Raises
+    and warns as doing it would.
+    """
+    plan = _plan(steps, size, channels, has_alpha, max_pixels)
+    _check_sum([plan] * frames, max_pixels)
+    return plan.colours + plan.has_alpha, *plan.size
+
+
+class Plan(NamedTuple):
+    """The stages that a frame goes through, and ``size``, ``colours`` of what comes out."""
+
+    stages: list[Stage]
+    size: Pair
+    colours: int
+    has_alpha: bool
+
+
+def _through_all(
+    picture: Picture, steps: Sequence[Step], as_float: bool, reuse: bool, max_pixels: int
+) -> Picture:
+    plans = [
+        _plan(steps, frame.size, frame.raster.channels, frame.has_alpha, max_pixels)
+        for frame in picture.frames
+    ]
+    _check_sum(plans, max_pixels)
+    waiting = iter(plans)
+    return picture.map(lambda frame: _through(frame, next(waiting), as_float, reuse))
+
+
+def _through(frame: Frame, plan: Plan, as_float: bool, reuse: bool) -> Frame:
+    stages, has_alpha = plan.stages, plan.has_alpha
     if not stages:
         return frame
     last = stages[-1]
@@ -91,15 +134,16 @@ def _through(
     return Frame(target, mode)
 
 
-def _plan(frame: Frame, steps: Sequence[Step], max_pixels: int) -> tuple[list[Stage], bool]:
-    """Return the stages, and whether the result has transparency."""
+def _plan(
+    steps: Sequence[Step], size: Pair, channels: int, has_alpha: bool, max_pixels: int
+) -> Plan:
+    """Settle every step for a frame; refuse one whose result would be absurdly large."""
     stages: list[Stage] = []
-    size, has_alpha = frame.size, frame.has_alpha
-    colours = frame.raster.channels - has_alpha
+    colours = channels - has_alpha
     for step in steps:
         geometry, after = step.plan(size)
-        _check_size(geometry, after, max_pixels)
         route, colours = _route(step, colours, has_alpha, size == after)
+        _check_size(geometry, after, colours + has_alpha, max_pixels)
         stages.append(Stage(step, route, geometry, after, colours))
         size = after
         if route is Route.DROPPED:
@@ -110,7 +154,7 @@ def _plan(frame: Frame, steps: Sequence[Step], max_pixels: int) -> tuple[list[St
             )
         stays = step.answers == step.channels if route is Route.STORED else True
         has_alpha = has_alpha and stays and route is not Route.DROPPED
-    return stages, has_alpha
+    return Plan(stages, size, colours, has_alpha)
 
 
 def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[Route, int]:
@@ -133,16 +177,34 @@ def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[
     return (Route.SAMPLED if keeps else Route.DROPPED), step.answers
 
 
-def _check_size(geometry: Geometry, size: Pair, max_pixels: int) -> None:
+def _check_size(geometry: Geometry, size: Pair, channels: int, max_pixels: int) -> None:
     """Refuse results, and borders on the way to them, that are absurdly large."""
     top, left, bottom, right = geometry.pads
-    image = geometry.image[0] + top + bottom, geometry.image[1] + left + right
-    for height, width in (size, image):
-        if height * width > max_pixels:
-            raise ImageError(
-                f"the result or its border would have {width}×{height} pixels, more than the "
-                f"limit of {max_pixels:,}: use a smaller scale or pad"
-            )
+    inner = geometry.image[0] * geometry.image[1]
+    outer = geometry.image[0] + top + bottom, geometry.image[1] + left + right
+    # A picture just below the limit may have the border that its filter needs.
+    for (height, width), most in ((size, max_pixels), (outer, max(max_pixels, 2 * inner))):
+        if height * width > most:
+            raise _too_large(f"the result or its border would have {width}×{height}", max_pixels)
+    height, width = size
+    if height * width * channels > MOST_CHANNELS * max_pixels:
+        raise _too_large(
+            f"the result would have {channels} channels of {width}×{height}", max_pixels
+        )
+
+
+def _check_sum(plans: Sequence[Plan], max_pixels: int) -> None:
+    """Refuse animations, stacks and many pages that come out absurdly large as a whole."""
+    total = sum(plan.size[0] * plan.size[1] for plan in plans)
+    if len(plans) > 1 and total > MOST_FRAMES * max_pixels:
+        raise _too_large(f"{len(plans)} frames would have {total:,}", max_pixels)
+
+
+def _too_large(fault: str, max_pixels: int) -> ImageError:
+    return ImageError(
+        f"{fault} pixels, more than the limit of {max_pixels:,} (--max-pixels): "
+        "use a smaller scale or pad"
+    )
 
 
 def _is_direct(frame: Frame, stages: Sequence[Stage], dtype: np.dtype[np.generic]) -> bool:

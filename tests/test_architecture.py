@@ -14,6 +14,12 @@ PACKAGE = Path(__file__).parent.parent / "convcli"
 RANKS = {
     "ending": 0,
     "errors": 0,
+    "warned": 1,
+    "executors": 1,
+    "inputs": 3,
+    "plan": 4,
+    "preview": 7,
+    "report": 7,
     "lazy": 0,
     "bundled": 1,
     "files": 1,
@@ -27,7 +33,7 @@ RANKS = {
     "ops": 5,
     "workers": 2,
     "batch": 6,
-    "cli": 7,
+    "cli": 8,
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 

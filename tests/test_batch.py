@@ -1,17 +1,30 @@
-"""Batches on several processes."""
+"""Batches: on several processes, on somebody else's workers, and what is told of each picture."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from convcli import Picture
-from convcli.batch import Options, plan_jobs, run_jobs
+from convcli import Picture, apply_filters, batch, load_filter
+from convcli.batch import Job, Options, Result, plan_jobs, run_jobs
 from convcli.workers import each_done
 
 
@@ -88,3 +101,407 @@ def test_tasks_are_handed_out_a_few_at_a_time() -> None:
     next(answers)
     assert len(taken) < 20
     answers.close()
+
+
+def kept(picture: Picture, as_float: bool) -> Picture:
+    return picture
+
+
+def planned(pictures: list[str], folder: Path, format: str | None = None) -> list[Job]:
+    return plan_jobs(pictures, output_dir=str(folder), format=format)
+
+
+class AtOnce(Executor):
+    """Does each task when it is handed out; the second is where it breaks, if it does."""
+
+    def __init__(self, breaks: bool = False) -> None:
+        self.breaks, self.tasks = breaks, 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.tasks += 1
+        if self.breaks and self.tasks > 1:
+            raise BrokenExecutor("all nodes are down")
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class Forgetful(AtOnce):
+    """Loses the second task, as a cluster may, and has an error of its own for that."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future = super().submit(fn, *args, **kwargs)
+        if self.tasks != 2:
+            return future
+        lost: Future[Any] = Future()
+        lost.set_exception(LookupError("node 7"))
+        return lost
+
+
+EXECUTORS = {
+    "threads": partial(ThreadPoolExecutor, 3),
+    "processes": partial(ProcessPoolExecutor, 2, __import__("multiprocessing").get_context("fork")),
+    "at once": AtOnce,
+}
+
+
+@pytest.mark.parametrize("kind", EXECUTORS)
+def test_any_executor_does_the_same_as_the_workers_here(
+    kind: str, pictures: list[str], tmp_path: Path
+) -> None:
+    Image.new("RGBA", (4, 4)).save(pictures[5])
+    Path(pictures[7]).write_bytes(b"nothing")
+    sharpen = partial(apply_filters, filters=[load_filter("sharpen")])
+    here = {r.job.source: r for r in run_jobs(planned(pictures, tmp_path / "a", "jpg"), sharpen)}
+    with EXECUTORS[kind]() as executor:
+        jobs = planned(pictures, tmp_path / "b", "jpg")
+        there = list(run_jobs(jobs, sharpen, workers=2, executor=executor))
+        executor.submit(kept, None, True).result()  # it is still open
+    assert sorted(result.job for result in there) == sorted(jobs)
+    for result in there:
+        other = here[result.job.source]
+        assert result[1:7] == other[1:7]
+        if result.status == "ok":
+            assert Path(result.job.target).read_bytes() == Path(other.job.target).read_bytes()
+    assert here[pictures[5]].warnings == (
+        "JPEG holds no transparency: the picture is laid on white",
+    )
+
+
+def test_what_an_executor_loses_is_told_and_the_rest_goes_on(
+    pictures: list[str], tmp_path: Path
+) -> None:
+    results = list(run_jobs(planned(pictures, tmp_path / "out"), kept, executor=Forgetful()))
+    (failed,) = [result for result in results if result.status == "failed"]
+    assert failed.error == f"{pictures[1]}: the executor lost it: LookupError: node 7"
+    assert len(results) == 12
+
+
+def test_a_broken_executor_costs_what_it_had_not_done(pictures: list[str], tmp_path: Path) -> None:
+    jobs = planned(pictures, tmp_path / "out")
+    results = list(run_jobs(jobs, kept, executor=AtOnce(breaks=True)))
+    assert [result.status for result in results] == ["ok"] + ["failed"] * 11
+    assert "BrokenExecutor: all nodes are down" in str(results[5].error)
+
+
+@pytest.mark.parametrize("executor", [None, "threads"])
+def test_jobs_are_taken_a_few_at_a_time(
+    pictures: list[str], tmp_path: Path, executor: str | None
+) -> None:
+    taken = []
+
+    def jobs() -> Iterator[Job]:
+        for number in range(200):
+            taken.append(number)
+            yield Job(pictures[0], str(tmp_path / f"out{number}.png"), "PNG")
+
+    with ThreadPoolExecutor(2) as pool:
+        given = pool if executor else None
+        results = run_jobs(jobs(), kept, workers=2, executor=given)
+        next(results)
+        results.close()
+    assert len(taken) < 30
+
+
+class LastFirst(AtOnce):
+    """Has not begun with its first three tasks when the fourth is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if len(self.waiting) == 3:
+            return super().submit(fn, *args, **kwargs)
+        self.waiting.append(Future())
+        return self.waiting[-1]
+
+
+def test_tasks_that_nobody_waits_for_are_cancelled(pictures: list[str], tmp_path: Path) -> None:
+    executor = LastFirst()
+    jobs = planned(pictures, tmp_path / "out")
+    results = run_jobs(jobs, kept, executor=executor)
+    assert next(results).job == jobs[3]
+    results.close()
+    assert [future.cancelled() for future in executor.waiting] == [True] * 3
+
+
+def test_a_result_tells_shapes_filters_and_time(pictures: list[str], tmp_path: Path) -> None:
+    np.save(tmp_path / "stack.npy", np.zeros((2, 1, 8, 10), np.float32))
+    jobs = planned([pictures[0], str(tmp_path / "stack.npy")], tmp_path / "out")
+    half = partial(apply_filters, filters=[load_filter("grayscale").override(stride=2)])
+    one, stack = run_jobs(jobs[:1], half, Options(filters=("half",))), run_jobs(jobs[1:], kept)
+    (result,) = one
+    assert (result.status, result.error, result.warnings) == ("ok", None, ())
+    assert (result.input_shape, result.output_shape) == ((3, 20, 30), (1, 10, 15))
+    assert result.filters == ("half",)
+    assert result.seconds > 0
+    (result,) = stack
+    assert result.output_shape == (2, 1, 8, 10)
+
+
+def test_a_failure_tells_how_far_it_came(pictures: list[str], tmp_path: Path) -> None:
+    Path(pictures[1]).write_bytes(b"nothing")
+    sepia = partial(apply_filters, filters=[load_filter("sepia")])
+    jobs = planned(pictures[:2], tmp_path / "out")
+    wrong, broken = run_jobs(jobs, sepia, Options(mode="L"))
+    assert (wrong.status, wrong.input_shape, wrong.output_shape) == ("failed", (1, 20, 30), None)
+    assert (broken.status, broken.input_shape) == ("failed", None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told(pictures: list[str], tmp_path: Path) -> None:
+    jobs = planned(pictures[:2], tmp_path / "out" / "below")
+    (tmp_path / "out").write_bytes(b"")
+    for result in run_jobs(jobs, kept):
+        assert "out/below cannot be created: Not a directory" in str(result.error)
+
+
+def test_what_exists_is_skipped_and_not_even_read(pictures: list[str], tmp_path: Path) -> None:
+    jobs = planned(pictures, tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    Path(jobs[4].target).write_bytes(b"precious")
+    Path(pictures[4]).write_bytes(b"nothing")
+    results = {r.job: r for r in run_jobs(jobs, kept, Options(skip_existing=True), workers=2)}
+    assert results.pop(jobs[4]) == Result(jobs[4], "skipped")
+    assert Path(jobs[4].target).read_bytes() == b"precious"
+    assert {result.status for result in results.values()} == {"ok"}
+
+
+def test_the_example_of_the_module_runs(
+    pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        Image.open(pictures[0]).save(f"{name}.jpg")
+    code = re.sub(r"(?m)^    ", "", str(batch.__doc__).partition("::\n")[2])
+    exec(code, {})
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(lines) == [f"{os.path.join('sharp', name)}.jpg ok None" for name in "ab"]
+
+
+# From here on: by the command line.
+
+
+def report_of(text: str) -> dict[str, dict[str, Any]]:
+    """Return the lines of a report by the base names of their inputs."""
+    records = [json.loads(line) for line in text.splitlines()]
+    return {os.path.basename(record["input"]): record for record in records}
+
+
+def test_the_report_has_a_line_for_each_image(run, pictures: list[str], tmp_path: Path) -> None:
+    Path(pictures[3]).write_bytes(b"nothing")
+    Image.new("RGBA", (4, 5)).save(pictures[5])
+    flags = ["-d", tmp_path / "out", "--format", "jpg", "-j", "2", "--report", tmp_path / "r.jsonl"]
+    assert run("apply", "-f", "sharpen", "-f", "sobel", *pictures, *flags).exit_code == 1
+    records = report_of((tmp_path / "r.jsonl").read_text())
+    assert len(records) == 12
+    assert isinstance(records["5.png"].pop("seconds"), float)
+    assert records["5.png"] == {
+        "input": pictures[5],
+        "output": str(tmp_path / "out" / "5.jpg"),
+        "status": "ok",
+        "error": None,
+        "warnings": ["JPEG holds no transparency: the picture is laid on white"],
+        "input_shape": [4, 5, 4],
+        "output_shape": [4, 5, 4],
+        "filters": ["sharpen", "sobel"],
+    }
+    assert records["3.png"]["status"] == "failed"
+    assert "3.png: it is not an image" in records["3.png"]["error"]
+    assert records["3.png"]["input_shape"] is None
+
+
+def test_a_second_run_does_only_what_is_missing(run, pictures: list[str], tmp_path: Path) -> None:
+    good = Path(pictures[3]).read_bytes()
+    Path(pictures[3]).write_bytes(b"nothing")
+    report = tmp_path / "out" / "report.jsonl"
+    command = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "--skip-existing"]
+    assert run(*command, "--report", report).exit_code == 1
+    Path(pictures[3]).write_bytes(good)
+    done = run(*command, "--report", report)
+    assert (done.exit_code, done.stderr) == (0, "")
+    records = report_of(report.read_text())
+    assert records.pop("3.png")["status"] == "ok"
+    assert {record["status"] for record in records.values()} == {"skipped"}
+    assert len(records) == 11
+
+
+def test_a_report_on_standard_output_is_all_that_is_there(
+    run, pictures: list[str], tmp_path: Path
+) -> None:
+    flags = ["-d", tmp_path / "out", "--report", "-", "--progress"]
+    done = run("apply", "-f", "sharpen", *pictures, *flags)
+    assert len(report_of(done.stdout)) == 12
+
+
+def test_a_report_holds_names_that_are_no_text_so_that_they_can_be_had_back(
+    run, pictures: list[str], tmp_path: Path
+) -> None:
+    name = os.fsencode(tmp_path) + b"/\xff\xc3\xa4\n.png"
+    os.link(pictures[0], name)
+    flags = ["--files-from", "-", "-0", "-d", tmp_path / "out", "--report", "-"]
+    done = run("apply", "-f", "sharpen", *flags, stdin=name)
+    assert done.stdout.isascii()
+    assert os.fsencode(json.loads(done.stdout)["input"]) == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--report", "gone/r.jsonl"], "gone/r.jsonl: it cannot be written: No such file"),
+        (["--report", "."], "cannot be written: Is a directory"),
+        (["--report", "0.png"], "0.png is an image of this batch"),
+        (["--report", "r.jsonl", "--dry-run"], "nothing to --report"),
+        (["--overwrite", "--skip-existing"], "either --overwrite or --skip-existing"),
+        (["--null"], "--null tells how to read --files-from"),
+        (["--files-from", "gone"], "--files-from gone: it cannot be read"),
+        (["--files-from", "-", "-"], "either image or list"),
+        (["."], "-r takes the images in it"),
+        (["--max-pixels", "0"], "x>=1"),
+    ],
+)
+def test_a_wrong_request_touches_nothing(
+    run,
+    pictures: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: list[str],
+    fault: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    done = run("apply", "-f", "sharpen", "0.png", "1.png", "-d", "out", *arguments)
+    assert done.exit_code == 2
+    assert fault in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_image_and_a_report_do_not_share_standard_output(run, pictures: list[str]) -> None:
+    done = run("apply", "-f", "sharpen", pictures[0], "-o", "-", "--report", "-")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "either for the image or for the report" in done.stderr
+
+
+def test_a_folder_is_mirrored_and_its_results_are_no_inputs(
+    run, pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in/sub").mkdir(parents=True)
+    os.rename(pictures[0], "in/a.png")
+    os.rename(pictures[1], "in/sub/a.png")
+    for again in (["-d", "in/out"], ["--suffix", "-2"]):
+        for _ in range(2):
+            flags = ["-r", "in", *again, "--skip-existing"]
+            assert run("apply", "-f", "sharpen", *flags).exit_code == 0
+        if "-d" in again:
+            assert sorted(map(str, Path("in/out").rglob("*.png"))) == [
+                "in/out/a.png",
+                "in/out/sub/a.png",
+            ]
+            os.rename("in/out", "done")
+    assert sorted(map(str, Path("in").rglob("*-2*"))) == ["in/a-2.png", "in/sub/a-2.png"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_report_that_cannot_be_written_any_more_ends_the_batch(
+    run, pictures: list[str], tmp_path: Path
+) -> None:
+    flags = ["-d", tmp_path / "out", "-j", "1", "--report", "/dev/full"]
+    done = run("apply", "-f", "sharpen", *pictures, *flags)
+    assert done.exit_code == 1
+    assert "the report cannot be written: No space left" in done.stderr
+    assert len(os.listdir(tmp_path / "out")) == 1
+
+
+def test_a_report_that_nobody_reads_any_more_ends_quietly(
+    pictures: list[str], tmp_path: Path
+) -> None:
+    import subprocess
+
+    command = [sys.executable, "-m", "convcli", "apply", "-f", "sharpen", *pictures, "-j", "1"]
+    line = f"{' '.join(command)} -d '{tmp_path}/out' --report - | head -n 1"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_failures_are_summed_up_unless_quiet(run, pictures: list[str], tmp_path: Path) -> None:
+    for number in (3, 4, 5):
+        Path(pictures[number]).write_bytes(b"nothing")
+    command = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "-j", "1"]
+    assert "3 of 12 images failed; the others are done\n" in run(*command).stderr
+    quiet = run(*command, "--overwrite", "-q").stderr
+    assert quiet.count("\n") == quiet.count("Error: ") == 3
+
+
+def test_progress_is_told_in_lines_where_there_is_no_terminal(
+    run, pictures: list[str], tmp_path: Path
+) -> None:
+    command = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "-j", "1"]
+    assert run(*command).stderr == ""
+    (line,) = run(*command, "--overwrite", "--progress").stderr.splitlines()
+    assert re.fullmatch(r"12 of 12 images, \d+\.\d per second, 0:00:00 left", line)
+
+
+def on_a_terminal(*arguments: object) -> tuple[int, str]:
+    """Run a command whose standard error is a terminal; return exit code and what it showed."""
+    import pty
+    import subprocess
+
+    terminal, inner = pty.openpty()
+    try:
+        command = [sys.executable, "-m", "convcli", *map(str, arguments)]
+        process = subprocess.Popen(command, stderr=inner, stdout=subprocess.DEVNULL)
+        os.close(inner)
+        shown = b""
+        try:
+            while part := os.read(terminal, 10_000):
+                shown += part
+        except OSError:  # what Linux has for the end of a terminal
+            pass
+        return process.wait(), shown.decode()
+    finally:
+        os.close(terminal)
+
+
+def test_a_bar_shows_on_a_terminal_and_messages_stand_above_it(
+    pictures: list[str], tmp_path: Path
+) -> None:
+    Path(pictures[3]).write_bytes(b"nothing")
+    command = ["apply", "-f", "sharpen", *pictures, "-j", "1", "-d"]
+    code, shown = on_a_terminal(*command, tmp_path / "out")
+    assert code == 1
+    assert "12/12" in shown
+    assert re.search(r"\d\.\d/s", shown)
+    # The line of the bar is cleared for the message, and the cursor never stays hidden.
+    assert "\r\x1b[KError: " in shown
+    assert "\x1b[?25l" in shown
+    assert all("\x1b[?25h" in part for part in shown.split("\x1b[?25l")[1:])
+    for flag in ("--no-progress", "-q"):
+        shown = on_a_terminal(*command, tmp_path / flag, flag)[1]
+        assert "12/12" not in shown
+
+
+def test_one_image_needs_no_bar(pictures: list[str], tmp_path: Path) -> None:
+    assert on_a_terminal("apply", "-f", "sharpen", pictures[0], "-o", tmp_path / "o.png") == (0, "")
+
+
+def test_one_image_loads_nothing_that_only_batches_need(
+    pictures: list[str], tmp_path: Path
+) -> None:
+    import subprocess
+
+    code = f"""
+import sys
+from convcli.cli import cli
+try:
+    cli(["apply", "-f", "sharpen", {pictures[0]!r}, "-d", {str(tmp_path / "o")!r}])
+except SystemExit as exit:
+    assert exit.code == 0
+names = ("concurrent.futures", "multiprocessing", "click._termui_impl", "convcli.report",
+         "convcli.preview", "convcli.executors", "convcli.workers")
+print([name for name in names if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

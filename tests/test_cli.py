@@ -190,7 +190,7 @@ USAGE_ERRORS = [
     (["apply", "-f", "sharpen", "PHOTO", "-o", "out.png", "--format", "xyz"], "no image format"),
     (["apply", "-f", "sharpen", "PHOTO", "-o", "gone/out.png"], "does not exist"),
     (["apply", "-f", "sharpen", "PHOTO", "-o", "empty"], "is a folder"),
-    (["apply", "-f", "sharpen", "PHOTO", "-d", "gone"], "does not exist"),
+    (["apply", "-f", "sharpen", "PHOTO", "-d", "bad.json/out"], "is a file"),
     (["apply", "-f", "sharpen", "-", "-d", "empty"], "standard input has no name"),
     (["apply", "-f", "sharpen", "PHOTO", "-o", "out.png", "--stride", "0"], "from 1 up"),
     (["apply", "-f", "sharpen", "PHOTO", "-o", "out.png", "--stride", "-1"], "from 1 up"),
@@ -302,8 +302,8 @@ def test_every_example_of_a_help_text_works(line: str, samples: Path, tmp_path: 
             image.resize((40, 30)).save(tmp_path / name)
     if "> my-filter.json" not in line:
         (tmp_path / "my-filter.json").write_text('{"weight": [[1, 2], [3, 4]], "divisor": 10}')
-    (tmp_path / "edges").mkdir()
-    (tmp_path / "large").mkdir()
+    (tmp_path / "photos").mkdir()
+    os.link(tmp_path / "photo.jpg", tmp_path / "photos" / "one.jpg")
     before = set(tmp_path.rglob("*"))
     subprocess.run(["bash", "-euo", "pipefail", "-c", with_python(line)], cwd=tmp_path, check=True)
     if "list" not in line:

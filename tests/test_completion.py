@@ -70,6 +70,8 @@ OFFERS = [
     (["apply", "-f", "sharpen", "photo.png", "tw"], ["<file>"]),
     (["apply", "-o", ""], ["<file>"]),
     (["apply", "-d", ""], ["<dir>"]),
+    (["apply", "--files-from", ""], ["<file>"]),
+    (["apply", "--report", ""], ["<file>"]),
     (["no-such-command", ""], ["apply", "filters", "upsample"]),
     (["apply", "--stride", ""], []),
 ]

@@ -191,11 +191,11 @@ def test_an_interrupt_while_it_waits_for_standard_input_ends_it(start, tmp_path:
     nothing_comes, _open = os.pipe()
 
     def prepare() -> None:
-        from convcli import batch
+        from convcli import inputs
 
         os.dup2(nothing_comes, 0)
-        read = batch.read_standard_input
-        batch.read_standard_input = lambda: (bell.ring(), read())[1]  # type: ignore[attr-defined]
+        read = inputs.read_standard_input
+        inputs.read_standard_input = lambda: (bell.ring(), read())[1]  # type: ignore[attr-defined]
 
     process = start("apply", "-f", "identity", "-", "-o", "-", prepare=prepare)
     bell.wait()

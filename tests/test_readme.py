@@ -64,7 +64,42 @@ def test_every_shell_example_works(number: int, workshop: Path) -> None:
     text = blocks("sh")[number]
     shell(text, workshop)
     new = {path.name for path in set(workshop.rglob("*")) - before}
-    assert new >= set(re.findall(r"(?:-o|>) (\S+)", text))
+    assert new >= set(re.findall(r"(?:-o|-d|>|--report) ([^\s\"]+)", text))
+
+
+def test_the_loop_and_the_list_do_every_picture(workshop: Path) -> None:
+    (script,) = (text for text in blocks("sh") if "find " in text)
+    shell(script, workshop)
+    assert (workshop / "sample_images" / "landscape-lines.png").exists()
+    listed = {path.name for path in (workshop / "small").iterdir()}
+    small = {path.name for path in SAMPLES.glob("*.png") if path.stat().st_size < 199 * 1024}
+    assert listed == small >= {"badge.png", "lineart.png"}
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_the_makefile_does_what_has_changed(workshop: Path) -> None:
+    (rule,) = blocks("make")
+    (workshop / "Makefile").write_text(rule)
+    command = workshop / "bin" / "convcli"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m convcli "$@"\n')
+    command.chmod(0o755)
+    shell('PATH="$PWD/bin:$PATH" make', workshop)
+    made = {path.name: path.stat().st_mtime_ns for path in (workshop / "edges").iterdir()}
+    assert set(made) == {path.name for path in SAMPLES.glob("*.png")}
+    (workshop / "sample_images" / "badge.png").touch()
+    shell('PATH="$PWD/bin:$PATH" make', workshop)
+    again = {path.name: path.stat().st_mtime_ns for path in (workshop / "edges").iterdir()}
+    assert {name for name in made if made[name] != again[name]} == {"badge.png"}
+
+
+def test_the_fields_of_a_report_are_described() -> None:
+    from convcli.batch import Job, Result
+    from convcli.report import record
+
+    table = README.partition("| field | is |")[2].partition("\n\n")[0]
+    described = set(re.findall(r"\w+", " ".join(re.findall(r"^\| (.*?) \|", table, re.M))))
+    assert described == set(record(Result(Job("a", "b", None), "ok")))
 
 
 def test_the_python_example_works(workshop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,9 @@ class Boundary(click.Group):
             return super().invoke(ctx)
         except ConvcliError as error:
             # Errors of single images end as results; what arrives here was found before any work.
-            click.echo(f"Error: {error}", err=True)
+            from convcli.cli.messages import printable
+
+            click.echo(f"Error: {printable(str(error), lines=True)}", err=True)
             raise click.exceptions.Exit(2) from error
         except KeyboardInterrupt:
             click.echo("Interrupted", err=True)

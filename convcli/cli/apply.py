@@ -13,6 +13,7 @@ EPILOG = """\b
 Examples:
   convcli apply -f sharpen photo.jpg -o sharp.jpg
   convcli apply -f gaussian-blur -f sobel -d edges *.png
+  convcli apply -f sharpen -r photos -d sharp --skip-existing --report sharp.jsonl
   cat photo.jpg | convcli apply -f my-filter.json --stride 2 - > half.jpg
 """
 
@@ -38,7 +39,9 @@ Examples:
 )
 @options.geometry
 @options.pixels
+@options.inputs
 @options.writing
+@options.running
 def apply(images: tuple[str, ...], filters: tuple[str, ...], **given: Any) -> None:
     """Convolve pictures with one filter or several.
 
@@ -47,11 +50,13 @@ def apply(images: tuple[str, ...], filters: tuple[str, ...], **given: Any) -> No
     """
     from convcli.cli.running import begin, run_batch
 
-    begin(images)
+    begin(images, given)
     from convcli.filters import load_filter
     from convcli.ops import apply_filters
+    from convcli.steps import Convolution
 
     overrides, batch = options.split(given)
     chosen = [load_filter(name).override(**overrides) for name in filters]
 
-    run_batch(images, partial(apply_filters, filters=chosen, reuse=True), **batch)
+    transform = partial(apply_filters, filters=chosen, reuse=True)
+    run_batch(images, transform, [Convolution(one) for one in chosen], **batch)

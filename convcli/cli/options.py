@@ -105,9 +105,7 @@ def split(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return overrides, {key: given[key] for key in given if key not in overrides}
 
 
-images = click.argument(
-    "images", nargs=-1, required=True, metavar="IMAGE...", shell_complete=completion.files
-)
+images = click.argument("images", nargs=-1, metavar="IMAGE...", shell_complete=completion.files)
 
 geometry = several(
     click.option(
@@ -179,6 +177,12 @@ writing = several(
         help="The folder for results of any number of pictures, under their names.",
     ),
     click.option(
+        "--suffix",
+        metavar="TEXT",
+        help="Goes between name and extension of the results; without -d each is written beside "
+        "its input.",
+    ),
+    click.option(
         "--format",
         metavar="NAME",
         shell_complete=completion.formats,
@@ -199,11 +203,59 @@ writing = several(
     ),
     click.option("--overwrite", is_flag=True, help="Replace files that exist.  [default: refuse]"),
     click.option(
+        "--skip-existing",
+        is_flag=True,
+        help="Pass over an image whose result exists: do only what is missing.",
+    ),
+)
+
+inputs = several(
+    click.option(
+        "-r",
+        "--recursive",
+        is_flag=True,
+        help="Take the images of folders, and of the folders in them; -d gets the same tree.",
+    ),
+    click.option(
+        "--files-from",
+        metavar="FILE",
+        shell_complete=completion.files,
+        help="Take the files that FILE names, one a line; - is standard input.",
+    ),
+    click.option(
+        "-0", "--null", is_flag=True, help="Names in --files-from end with NUL, not with lines."
+    ),
+    click.option(
+        "--max-pixels",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Refuse an image or a result with more pixels.  [default: 89478485]",
+    ),
+)
+
+running = several(
+    click.option(
         "-j",
         "--jobs",
         type=click.IntRange(1, 1000),
         metavar="N",
-        help="Pictures to work on at the same time.  [default: as many as processors]",
+        help="Images to work on at the same time.  [default: as many as processors]",
+    ),
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Print what would be written, and its size, from headers alone.",
+    ),
+    click.option(
+        "--report",
+        metavar="FILE",
+        shell_complete=completion.files,
+        help="Write what became of each image to FILE, as JSON, one a line; - is standard output.",
+    ),
+    click.option(
+        "--progress/--no-progress",
+        default=None,
+        help="Show how far it is, on standard error.  [default: on a terminal]",
     ),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
 )

@@ -53,7 +53,9 @@ Examples:
 )
 @options.geometry
 @options.pixels
+@options.inputs
 @options.writing
+@options.running
 def upsample(
     images: tuple[str, ...], name: str, output_padding: Any, normalize: bool | None, **given: Any
 ) -> None:
@@ -63,10 +65,10 @@ def upsample(
     """
     from convcli.cli.running import begin, run_batch
 
-    begin(images)
+    begin(images, given)
     from convcli.filters import load_filter
     from convcli.ops import upsample as upsample_picture
-    from convcli.steps import preset_filter
+    from convcli.steps import Transposition, preset_filter
 
     overrides, batch = options.split(given)
     if name in completion.PRESETS and not Path(name).exists():
@@ -84,7 +86,8 @@ def upsample(
         output_padding=output_padding or 0,
         normalize=normalize,
     )
-    run_batch(images, transform, **batch)
+    step = Transposition(chosen, output_padding or 0, bool(normalize))
+    run_batch(images, transform, [step], **batch)
 
 
 def _refuse_what_a_preset_settles(name: str, given: dict[str, Any]) -> None:

@@ -7,18 +7,29 @@ from typing import TYPE_CHECKING
 from convcli.lazy import exports
 
 if TYPE_CHECKING:
-    from convcli.images.formats import output_format
+    from convcli.images.formats import output_format, readable_extensions
+    from convcli.images.header import Header, read_header
     from convcli.images.picture import Frame, Picture
     from convcli.images.reading import read_image
     from convcli.images.writing import write_image
 
-__all__ = ["Frame", "Picture", "output_format", "read_image", "write_image"]
+__all__ = [
+    "Frame",
+    "Header",
+    "Picture",
+    "output_format",
+    "read_header",
+    "read_image",
+    "readable_extensions",
+    "write_image",
+]
 
 # Decoding can begin before NumPy is there.
 __getattr__ = exports(
     __name__,
     {
-        "formats": ("output_format",),
+        "formats": ("output_format", "readable_extensions"),
+        "header": ("Header", "read_header"),
         "picture": ("Frame", "Picture"),
         "reading": ("read_image",),
         "writing": ("write_image",),

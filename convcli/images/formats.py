@@ -37,6 +37,9 @@ COMMON = {
 _HOLLOW = frozenset({"BUFR", "GRIB", "HDF5", "WMF"})
 """Plugins that only hand on to one that the user would have to install."""
 
+_CLOSED = _HOLLOW | {"MPEG"}
+"""Those, and one that knows a film when it sees it, and no more."""
+
 
 def output_format(name: str) -> str:
     """Return the format of an extension (".jpg", "jpg") or name ("JPEG"): Pillow's name, or NPY.
@@ -54,6 +57,16 @@ def output_format(name: str) -> str:
     near = get_close_matches(wanted, known, 3, 0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else "png, jpg, tif, webp and npy can"
     raise ImageError(f"{name!r} is no image format that can be written: {hint}")
+
+
+def readable_extensions() -> frozenset[str]:
+    """Return every extension, as in ".jpg", that files which can be read usually have."""
+    Image.init()
+    known = Image.registered_extensions().items()
+    readable = {
+        extension for extension, name in known if name in Image.OPEN and name not in _CLOSED
+    }
+    return frozenset({*readable, f".{ARRAY_FORMAT.lower()}"})
 
 
 @cache

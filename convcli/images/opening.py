@@ -7,11 +7,15 @@ import threading
 import warnings
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError, ImageWarning
+from convcli.warned import as_errors
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
 
 
 class Opened:
@@ -19,13 +23,11 @@ class Opened:
 
     def __init__(self, source: str | BinaryIO, max_pixels: int | None = None) -> None:
         """Open a file; raises an ImageError for one that is broken or too large."""
-        self._limit = max_pixels or Image.MAX_IMAGE_PIXELS or 0
+        self.limit = limit_of(max_pixels)
         self._thread: threading.Thread | None = None
         self._failure: Exception | None = None
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                self.image = Image.open(source)
+            self.image = _opened(source, self.limit)
         except MemoryError:
             # A header takes next to none, unless it tells of a part of gigabytes that is to come.
             raise ImageError("the image is broken, or there is no memory left to open it") from None
@@ -63,7 +65,7 @@ class Opened:
         for number in range(1, self.count):
             try:
                 self.image.seek(number)
-                self._check_size()
+                check_pixels(self.image.size, self.limit)
                 self.image.load()
             except Exception as error:
                 self.image.close()
@@ -77,25 +79,13 @@ class Opened:
             self._failure = failure
 
     def _check(self) -> None:
-        self._check_size()
-        width, height = self.image.size
+        check_pixels(self.image.size, self.limit)
         self.count = getattr(self.image, "n_frames", 1)
         if self.image.format == "MPO" and self.count > 1:
             # A camera's JPEG with a preview or a second view behind it.
             warnings.warn(f"only the first of {self.count} pictures is used", ImageWarning, 5)
             self.count = 1
-        if self._limit and width * height * self.count > MOST_FRAMES * self._limit:
-            raise self._too_large(f"{self.count} frames of {width}×{height}")
-
-    def _check_size(self) -> None:
-        width, height = self.image.size
-        if self._limit and width * height > self._limit:
-            raise self._too_large(f"{width}×{height}")
-
-    def _too_large(self, size: str) -> ImageError:
-        return ImageError(
-            f"it is too large: {size} is more than the limit of {self._limit:,} pixels"
-        )
+        check_pixels(self.image.size, self.limit, self.count)
 
     def _told(self, error: Exception) -> Exception:
         """Return what is to be raised for an error of Pillow's.
@@ -108,24 +98,57 @@ class Opened:
         if isinstance(error, UnidentifiedImageError):
             return ImageError("it is not an image, or of a format that Pillow does not know")
         if isinstance(error, (Image.DecompressionBombWarning, Image.DecompressionBombError)):
-            return self._too_large("its size")
+            return _too_large("its size", self.limit)
         return ImageError(f"the image is broken: {error or type(error).__name__}")
 
 
 MOST_FRAMES = 10
 """How many times the pixels of one image may an animation have in all."""
 
+
+def limit_of(max_pixels: int | None) -> int:
+    """Return the limit that is meant: Pillow's for None; 0 where there is none."""
+    return max_pixels or Image.MAX_IMAGE_PIXELS or 0
+
+
+def check_pixels(size: tuple[int, int], limit: int, count: int = 1) -> None:
+    """Raise an ImageError if images of ``size`` (width, height) have more pixels than ``limit``.
+
+    One by itself, or ``count`` of them together; 0 is no limit.
+    """
+    width, height = size
+    if limit and width * height > limit:
+        raise _too_large(f"{width}×{height}", limit)
+    if limit and width * height * count > MOST_FRAMES * limit:
+        raise _too_large(f"{count} frames of {width}×{height}", limit)
+
+
+def _too_large(size: str, limit: int) -> ImageError:
+    return ImageError(
+        f"it is too large: {size} is more than the limit of {limit:,} pixels (--max-pixels)"
+    )
+
+
+def _opened(source: str | BinaryIO, limit: int) -> ImageFile.ImageFile:
+    """Open an image file; a larger ``limit`` takes the place of Pillow's own for the process."""
+    with as_errors(Image.DecompressionBombWarning):
+        everywhere = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = max(limit, everywhere or 0) or None
+        try:
+            return Image.open(source)
+        finally:
+            Image.MAX_IMAGE_PIXELS = everywhere
+
+
 _AHEAD = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 _ahead: dict[str, Opened] = {}
 
 
-def decode_ahead(source: str) -> None:
+def decode_ahead(source: str, max_pixels: int | None = None) -> None:
     """Start to decode a file that will be read soon; what is wrong with it is told then."""
-    if os.path.isfile(source) and source.lower().endswith(
-        (".jpg", ".jpeg", ".png", ".tif", ".tiff")
-    ):
+    if os.path.isfile(source) and source.lower().endswith(_AHEAD):
         try:
-            opened = Opened(source)
+            opened = Opened(source, max_pixels)
         except (ImageError, MemoryError):
             return
         opened.start_decoding()
@@ -134,8 +157,9 @@ def decode_ahead(source: str) -> None:
 
 def open_image(source: str | bytes | BinaryIO, max_pixels: int | None = None) -> Opened:
     """Return an image file opened, perhaps decoded already. Raises :class:`ImageError`."""
-    if isinstance(source, str) and source in _ahead and max_pixels is None:
-        return _ahead.pop(source)
+    ahead = _ahead.pop(source, None) if isinstance(source, str) else None
+    if ahead is not None and ahead.limit == limit_of(max_pixels):
+        return ahead
     return Opened(BytesIO(source) if isinstance(source, bytes) else source, max_pixels)
 
 

@@ -76,6 +76,15 @@ class Picture:
             return np.stack([frame.tensor() for frame in self.frames])
         return self.frames[0].tensor()
 
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """What :attr:`tensor` would have as its shape; None where frames differ in size."""
+        shapes = {(frame.raster.channels, *frame.size) for frame in self.frames}
+        if len(shapes) > 1:
+            return None
+        count = (len(self.frames),) if self.is_stack or len(self.frames) > 1 else ()
+        return (*count, *shapes.pop())
+
     def map(self, change: Callable[[Frame], Frame]) -> Picture:
         """Return this picture with every frame changed."""
         return replace(self, frames=tuple(change(frame) for frame in self.frames))

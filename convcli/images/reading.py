@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from convcli.errors import ImageError, ImageWarning
-from convcli.images.opening import Opened, open_image
+from convcli.images.opening import Opened, check_pixels, limit_of, open_image
 from convcli.images.picture import Frame, Picture
 from convcli.images.raster import PillowRaster
 
@@ -29,7 +30,7 @@ _FRAME_MODE = {
     "YCbCr": "RGB",
     "HSV": "RGB",
 }
-_ORIENTATION = 0x0112  # the EXIF tag
+ORIENTATION = 0x0112  # the EXIF tag
 
 _ABOUT_THE_PICTURE = {
     *(0x010E, 0x010F, 0x0110),  # description, make, model
@@ -59,18 +60,18 @@ def read_image(
     Raises :class:`ImageError` where the file cannot be read; warns with :class:`ImageWarning`
     of what is not kept.
     """
-    with _named(source), _readable(source) as (file, place):
+    with naming(source), readable(source) as (file, place):
         head = file.read(len(NPY_MAGIC))
         file.seek(0)
         if not head:
             raise ImageError("the file is empty")
         if head == NPY_MAGIC:
-            return _read_array(file)
+            return _read_array(file, limit_of(max_pixels))
         return _read_picture(open_image(place, max_pixels), mode, frames == "first")
 
 
 @contextmanager
-def _named(source: object) -> Iterator[None]:
+def naming(source: object) -> Iterator[None]:
     """Name the path, where there is one, in errors of the block."""
     if not isinstance(source, (str, os.PathLike)):
         yield
@@ -91,7 +92,7 @@ def _named(source: object) -> Iterator[None]:
 
 
 @contextmanager
-def _readable(
+def readable(
     source: str | os.PathLike[str] | BinaryIO | bytes,
 ) -> Iterator[tuple[BinaryIO, str | BinaryIO]]:
     """Give a file that seeks, and what Pillow shall open: a path tells it the format."""
@@ -111,10 +112,35 @@ def _readable(
                 yield buffer, buffer
 
 
-def _read_array(file: BinaryIO) -> Picture:
+def array_header(file: BinaryIO, limit: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and type of a ``.npy`` array, and leave ``file`` at its start.
+
+    Raises an ImageError for one that is broken, or has more than ``limit`` pixels.
+    """
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else _second_header
+        shape, _, dtype = read(file)
+    # A broken header makes NumPy raise nearly anything.
+    except Exception as error:
+        raise ImageError(f"not a NumPy array that can be read: {error}") from error
+    file.seek(0)
+    height, width = (1, 1, *shape)[-2:]
+    check_pixels((width, height), limit, math.prod(shape[:-3]))
+    return shape, dtype
+
+
+def _second_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    return np.lib.format.read_array_header_2_0(file)
+
+
+def _read_array(file: BinaryIO, limit: int) -> Picture:
+    array_header(file, limit)
     try:
         array = np.load(file, allow_pickle=False)
-    # A broken header makes NumPy raise nearly anything.
+    except (MemoryError, OSError):
+        raise
+    # A broken file makes NumPy raise nearly anything.
     except Exception as error:
         raise ImageError(f"not a NumPy array that can be read: {error}") from error
     return Picture.from_array(array)
@@ -154,7 +180,7 @@ def _read_picture(opened: Opened, mode: str | None, only_first: bool) -> Picture
 
 def _upright(image: Image.Image) -> Image.Image:
     # exif_transpose() copies a picture that is upright already.
-    if image.getexif().get(_ORIENTATION, 1) == 1:
+    if image.getexif().get(ORIENTATION, 1) == 1:
         return image
     from PIL import ImageOps  # seldom needed, and not for nothing
 
@@ -172,16 +198,18 @@ def _metadata(image: Image.Image, upright: Image.Image) -> dict[str, Any]:
     return kept
 
 
-def _frame(image: Image.Image, format_name: str, mode: str | None) -> Frame:
-    # Pillow gives a 16-bit PGM as wide integers, scaled to 0-65535.
-    if image.mode.startswith("I;16") or (image.mode == "I" and format_name == "PPM"):
+def frame_mode(image: Image.Image, format_name: str, mode: str | None) -> str:
+    """Return the mode that an image's frame will have, if ``mode`` is asked for; needs no pixels.
+
+    Raises :class:`ImageError` where there is no such conversion.
+    """
+    if is_wide(image, format_name):
         if mode in (None, "L"):
-            samples = np.asarray(image).astype(np.uint16)
-            return Frame.of(samples[:, :, np.newaxis], "L")
+            return "L"
         raise ImageError(f"16-bit grey has no {mode} in Pillow: convert to 8 bits first")
     if image.mode in ("I", "F"):
         if mode in (None, "L"):
-            return Frame.of(np.asarray(image).astype(np.float32)[:, :, np.newaxis], "L")
+            return "L"
         raise ImageError(f"a picture of unscaled numbers has no {mode}: leave --mode out")
     wanted = _FRAME_MODE.get(image.mode, image.mode)
     if image.mode == "P":
@@ -193,4 +221,19 @@ def _frame(image: Image.Image, format_name: str, mode: str | None) -> Frame:
     wanted = mode or wanted
     if wanted not in _STORED:
         raise ImageError(f"pictures of Pillow's mode {image.mode} are not supported")
+    return wanted
+
+
+def is_wide(image: Image.Image, format_name: str) -> bool:
+    """Tell whether an image is grey with 16 bits."""
+    # Pillow gives a 16-bit PGM as wide integers, scaled to 0-65535.
+    return image.mode.startswith("I;16") or (image.mode == "I" and format_name == "PPM")
+
+
+def _frame(image: Image.Image, format_name: str, mode: str | None) -> Frame:
+    wanted = frame_mode(image, format_name, mode)
+    if is_wide(image, format_name):
+        return Frame.of(np.asarray(image).astype(np.uint16)[:, :, np.newaxis], wanted)
+    if image.mode in ("I", "F"):
+        return Frame.of(np.asarray(image).astype(np.float32)[:, :, np.newaxis], wanted)
     return Frame(PillowRaster(image if image.mode == wanted else image.convert(wanted)), wanted)
