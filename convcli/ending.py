@@ -40,7 +40,9 @@ def end(code: int, message: str = "") -> NoReturn:
             duty()
     if message:
         with suppress(OSError):
-            os.write(2, f"{message}\n".encode())
+            # A terminal shows a bar in its last line, or what was typed, ^C.
+            start = "\n" if os.isatty(2) else ""
+            os.write(2, f"{start}{message}\n".encode())
     os._exit(code)
 
 

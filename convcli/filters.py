@@ -18,6 +18,7 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.bundled import bundled_filters
 from convcli.errors import FilterError, ShapeError
 from convcli.kernel.geometry import PAD_MODES, IntOrPair, PadLike, check_pad, pair
 
@@ -170,16 +171,6 @@ def find_filter(name: str | os.PathLike[str]) -> Path:
         f"no filter file and no bundled filter is called {os.fspath(name)!r}: {hint}"
         "'convcli filters list' shows the bundled ones"
     )
-
-
-def bundled_filters() -> dict[str, Path]:
-    """Return the path of every filter that comes with the package, by name."""
-    package = Path(__file__).parent
-    # In a wheel the folder lies in the package, in a checkout beside it.
-    for folder in (package / "data" / "filters", package.parent / "filters"):
-        if folder.is_dir():
-            return dict(sorted((path.stem, path) for path in folder.glob("*.json")))
-    return {}
 
 
 def parse_filter(text: bytes, path: Path) -> Filter:

@@ -22,6 +22,7 @@ RANKS = {
     "preview": 7,
     "report": 7,
     "lazy": 0,
+    "bundled": 1,
     "files": 1,
     "streams": 1,
     "interpolation": 1,

@@ -6,7 +6,6 @@ What they do not allow is a message, and never a traceback or a part of a file.
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from PIL import Image, features
 from convcli import ImageError, read_image
 from convcli.files import replacing
 
+resource = pytest.importorskip("resource", reason="needs POSIX")
 IS_ROOT = os.name == "posix" and os.geteuid() == 0
 
 

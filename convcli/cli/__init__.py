@@ -34,6 +34,8 @@ class Boundary(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a command, and only that one."""
+        if cmd_name not in COMMANDS and ctx.resilient_parsing:  # a shell asks, and hears nothing
+            return None
         if cmd_name not in COMMANDS:
             from difflib import get_close_matches
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import options
+from convcli.cli import completion, options
 
 EPILOG = """\b
 Examples:
@@ -27,6 +27,7 @@ Examples:
     multiple=True,
     required=True,
     metavar="NAME|FILE",
+    shell_complete=completion.filters,
     help="A bundled filter or a JSON file; several are applied from left to right.",
 )
 @click.option(

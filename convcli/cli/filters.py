@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from convcli.cli import completion
+
 
 @click.group()
 def filters() -> None:
@@ -13,7 +15,8 @@ def filters() -> None:
 @filters.command("list", epilog="\b\nExample:\n  convcli filters list")
 def list_filters() -> None:
     """Print the name and purpose of every bundled filter."""
-    from convcli.filters import bundled_filters, load_filter
+    from convcli.bundled import bundled_filters
+    from convcli.filters import load_filter
 
     names = list(bundled_filters())
     width = max(map(len, names), default=0)
@@ -22,7 +25,7 @@ def list_filters() -> None:
 
 
 @filters.command(epilog="\b\nExample:\n  convcli filters show sharpen > my-filter.json")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.filters)
 def show(name: str) -> None:
     """Print the JSON file of a filter: a start for one of your own."""
     from convcli.filters import find_filter, load_filter

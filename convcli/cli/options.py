@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from convcli.cli import completion
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
 
@@ -103,7 +105,7 @@ def split(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return overrides, {key: given[key] for key in given if key not in overrides}
 
 
-images = click.argument("images", nargs=-1, metavar="IMAGE...")
+images = click.argument("images", nargs=-1, metavar="IMAGE...", shell_complete=completion.files)
 
 geometry = several(
     click.option(
@@ -170,12 +172,14 @@ writing = several(
         "-o",
         "--output",
         metavar="FILE",
+        shell_complete=completion.files,
         help="Where the result of one picture goes; - is standard output.",
     ),
     click.option(
         "-d",
         "--output-dir",
         metavar="DIR",
+        shell_complete=completion.folders,
         help="The folder for results of any number of pictures, under their names.",
     ),
     click.option(
@@ -187,6 +191,7 @@ writing = several(
     click.option(
         "--format",
         metavar="NAME",
+        shell_complete=completion.formats,
         help="Format of the results: png, jpg, tif, webp, npy, …  "
         "[default: by extension; on standard output the input's]",
     ),
@@ -225,6 +230,7 @@ inputs = several(
     click.option(
         "--files-from",
         metavar="FILE",
+        shell_complete=completion.files,
         help="Take the files that FILE names, one a line; - is standard input.",
     ),
     click.option(
@@ -254,6 +260,7 @@ running = several(
     click.option(
         "--report",
         metavar="FILE",
+        shell_complete=completion.files,
         help="Write what became of each image to FILE, as JSON, one a line; - is standard output.",
     ),
     click.option(

@@ -8,9 +8,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import options
-
-_PRESETS = ("nearest", "bilinear", "bicubic", "lanczos")
+from convcli.cli import completion, options
 
 EPILOG = """\b
 Examples:
@@ -29,6 +27,7 @@ Examples:
     default="bilinear",
     show_default=True,
     metavar="PRESET|NAME|FILE",
+    shell_complete=completion.upsamplers,
     help="nearest, bilinear, bicubic, lanczos; or a filter, laid down once for every pixel.",
 )
 @click.option(
@@ -77,7 +76,7 @@ def upsample(
     from convcli.steps import Transposition, preset_filter
 
     overrides, batch = options.split(given)
-    if name in _PRESETS and not Path(name).exists():
+    if name in completion.PRESETS and not Path(name).exists():
         _refuse_what_a_preset_settles(name, overrides | {"output_padding": output_padding})
         scale = overrides["stride"]
         chosen = preset_filter(name, 2 if scale is None else scale)

@@ -28,6 +28,9 @@ class Opened:
         self._failure: Exception | None = None
         try:
             self.image = _opened(source, self.limit)
+        except MemoryError:
+            # A header takes next to none, unless it tells of a part of gigabytes that is to come.
+            raise ImageError("the image is broken, or there is no memory left to open it") from None
         except Exception as error:
             raise self._told(error) from error
         try:

@@ -1,0 +1,75 @@
+"""What a shell is offered where a word is half typed; a key press apart, so nothing heavy here."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    Items = list[CompletionItem[str]]
+
+PRESETS = ("nearest", "bilinear", "bicubic", "lanczos")
+FORMATS = ("png", "jpg", "tif", "webp", "gif", "bmp", "ppm", "npy")
+"""The names that are offered; many more are known."""
+
+
+def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Offer the files there are, by the shell's own means."""
+    return [_item(incomplete, "file")]
+
+
+def folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Offer the folders there are, by the shell's own means."""
+    return [_item(incomplete, "dir")]
+
+
+def formats(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Offer the usual image formats."""
+    return _starting(FORMATS, incomplete)
+
+
+def bundled(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Offer the names of the bundled filters."""
+    from convcli.bundled import bundled_filters
+
+    return _starting(bundled_filters(), incomplete)
+
+
+def filters(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Offer bundled filters and the JSON files of this folder, or else all files."""
+    items = bundled(ctx, param, incomplete) + _starting(_json_files(), incomplete)
+    return items or files(ctx, param, incomplete)
+
+
+def upsamplers(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Offer presets, and what else is a filter."""
+    presets = _starting(PRESETS, incomplete)
+    others = filters(ctx, param, incomplete)
+    # Where a shell completes files, bash shows nothing else.
+    return presets or others if others[0].type == "file" else presets + others
+
+
+def _starting(names: Iterable[str], incomplete: str) -> Items:
+    return [_item(name) for name in names if name.startswith(incomplete)]
+
+
+def _item(value: str, kind: str = "plain") -> CompletionItem[str]:
+    from click.shell_completion import CompletionItem  # not needed to run a command
+
+    return CompletionItem(value, kind)
+
+
+def _json_files() -> list[str]:
+    # A name that needs quotes is left to the shell, which knows how: type its first letters.
+    plain = re.compile(r"[\w.+-]+\.json", re.ASCII)
+    names: list[str] = []
+    with suppress(OSError):
+        names = os.listdir()
+    return sorted(name for name in names if plain.fullmatch(name) and name[0] not in "-.")

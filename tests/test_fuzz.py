@@ -1,0 +1,157 @@
+"""Damaged files are read or told, whatever the damage.
+
+By default a few hundred cases, the same each time. More of them, or others:
+``CONVCLI_FUZZ=10000 CONVCLI_FUZZ_SEED=7 pytest tests/test_fuzz.py``. A case that fails leaves its
+file, whose name is told.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import pytest
+from damage import arrays, damaged, filters, has_every_codec, pictures
+from PIL import Image
+
+from convcli import FilterError, ImageError, apply_filters, load_filter, read_image, write_image
+from convcli.images import output_format
+
+CASES = int(os.environ.get("CONVCLI_FUZZ", 200))
+SEED = int(os.environ.get("CONVCLI_FUZZ_SEED", 0))
+MOST_PIXELS = 100_000
+MOST_ADDRESSES = 6 << 30
+"""Room for the longest part that 32 bits can promise, for which Pillow asks before it reads."""
+MOST_MEMORY = 1 << 29
+"""What a case may really take."""
+SECONDS_A_CASE = 20
+
+
+def read(path: Path) -> None:
+    """Read a picture from its file or from its bytes, filter it and write it again."""
+    from_file = len(path.read_bytes()) % 2
+    with suppress(ImageError):
+        picture = read_image(path if from_file else path.read_bytes(), max_pixels=MOST_PIXELS)
+        picture = apply_filters(picture, [load_filter("emboss")])
+        write_image(picture, BytesIO(), format=_format(picture.format))
+
+
+def _format(name: str) -> str:
+    with suppress(ImageError):
+        return output_format(name)
+    return "TIFF"
+
+
+def load(path: Path) -> None:
+    """Load a filter file."""
+    with suppress(FilterError):
+        load_filter(path)
+
+
+def survive(
+    folder: Path, kinds: dict[str, bytes], use: Callable[[Path], None], suffix: str = ""
+) -> None:
+    """Use as many damaged files as wished, in a process that is limited in time and memory."""
+    report = folder / "report"
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff speaks up by itself
+            _limit_addresses()
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            failures = list(_failures(folder, kinds, use, suffix))
+            report.write_text("\n".join(failures))
+            code = len(failures) > 0
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert report.exists(), f"ended with {code} at {folder}/case{suffix}"
+    assert report.read_text() == ""
+
+
+def _limit_addresses() -> None:
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        import resource
+
+        most = int(statm.read_text().split()[0]) * resource.getpagesize() + MOST_ADDRESSES
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _memory() -> int:
+    """Return the most bytes that this process has had in memory."""
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _failures(
+    folder: Path, kinds: dict[str, bytes], use: Callable[[Path], None], suffix: str
+) -> Iterator[str]:
+    """Give a traceback for each case that ends otherwise than it should."""
+    rng = np.random.default_rng(SEED)
+    names, most = list(kinds), _memory() + MOST_MEMORY
+    for number in range(CASES):
+        name = names[int(rng.integers(len(names)))]
+        path = folder / f"case{suffix}"
+        path.write_bytes(damaged(kinds[name], list(kinds.values()), rng))
+        signal.alarm(SECONDS_A_CASE)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                use(path)
+            assert _memory() < most, "too much memory"
+        except BaseException:
+            kept = path.rename(folder / f"failed-{number}{suffix}")
+            yield f"{kept}, once {name}:\n{traceback.format_exc()}"
+
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX processes")
+
+
+def test_samples_are_whole_and_of_many_kinds(tmp_path: Path) -> None:
+    samples = pictures(np.random.default_rng(SEED))
+    for name, data in samples.items():
+        if " LAB" not in name and "transparent" not in name:
+            path = tmp_path / "sample"
+            path.write_bytes(data)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                read(path)
+    assert len(samples) > (90 if has_every_codec() else 50)
+
+
+def test_damaged_pictures_are_read_or_told(tmp_path: Path) -> None:
+    survive(tmp_path, pictures(np.random.default_rng(SEED)), read)
+
+
+def test_a_header_that_promises_gigabytes_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_image(source: object) -> NoReturn:
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", open_image)
+    (tmp_path / "in.jp2").write_bytes(b"\0\0\0\x0cjP  ")
+    with pytest.raises(ImageError, match=r"in\.jp2: the image is broken, or there is no memory"):
+        read_image(tmp_path / "in.jp2")
+
+
+def test_damaged_arrays_are_read_or_told(tmp_path: Path) -> None:
+    survive(tmp_path, arrays(np.random.default_rng(SEED)), read, ".npy")
+
+
+def test_damaged_filters_are_read_or_told(tmp_path: Path) -> None:
+    root = Path(__file__).parent.parent
+    survive(tmp_path, filters(root / "filters"), load, ".json")
