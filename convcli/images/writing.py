@@ -26,7 +26,7 @@ from convcli.kernel.threads import processors
 
 JPEG_QUALITY = 90
 _FINE = range(90, 101)
-"""Qualities of a JPEG that keep colour at full resolution, unless the picture was a JPEG of less."""
+"""Qualities that keep colour in a JPEG as fine as grey, unless it was coarser in the source."""
 
 
 def write_image(
