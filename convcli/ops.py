@@ -1,8 +1,4 @@
-"""One picture through its filters: its channels, transparency, light and range. No files.
-
-Everything is settled before a sample is touched: the size after each step, the route that
-transparency takes through it, and the mode of the result.
-"""
+"""One picture through its filters: planned, computed, brought into range. No files."""
 
 from __future__ import annotations
 
@@ -14,23 +10,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import ImageError, ImageWarning, ShapeError
+from convcli.errors import ImageError, ImageWarning
 from convcli.filters import Filter
 from convcli.images import Frame, Picture
-from convcli.images.opening import MOST_FRAMES
-from convcli.images.picture import ALPHA_MODES, quantized
+from convcli.images.picture import quantized
 from convcli.images.raster import Raster, new_raster
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.geometry import Geometry, IntOrPair, Pair
+from convcli.kernel.geometry import IntOrPair, Pair
 from convcli.light import srgb_samples
+from convcli.pipeline import Layers
+from convcli.stages import MAX_PIXELS, Plan, Route, Stage, check_sum, plan_frame
 from convcli.steps import Convolution, Step, Transposition, preset_filter
-from convcli.strips import Layers, Route, Stage, extremes, write_layers, write_samples
-
-MAX_PIXELS = 89_478_485
-"""As many pixels as fit 256 MiB at three bytes each: Pillow's limit, here for results."""
-
-MOST_CHANNELS = 4
-"""Results with more count as so many more pixels: they are what takes the memory."""
+from convcli.strips import extremes, write_layers, write_samples
 
 
 def apply_filters(
@@ -83,24 +74,6 @@ def upsample(
     return _through_all(picture, [step], Wishes(linear, as_float, False, max_pixels))
 
 
-def result_shape(
-    steps: Sequence[Step],
-    size: Pair,
-    channels: int,
-    *,
-    mode: str = "",
-    frames: int = 1,
-    max_pixels: int = MAX_PIXELS,
-) -> tuple[int, int, int]:
-    """Return (C, H, W) of what ``steps`` make of a picture, from what its header tells.
-
-    ``size`` is (H, W), and ``mode`` a frame's. Raises and warns as doing it would.
-    """
-    plan = _plan(steps, size, channels, mode, max_pixels)
-    _check_sum([plan] * frames, max_pixels)
-    return plan.colours + plan.has_alpha, *plan.size
-
-
 class Wishes(NamedTuple):
     """What is asked for beside the filters."""
 
@@ -110,21 +83,12 @@ class Wishes(NamedTuple):
     max_pixels: int
 
 
-class Plan(NamedTuple):
-    """The stages that a frame goes through, and ``size``, ``colours`` of what comes out."""
-
-    stages: list[Stage]
-    size: Pair
-    colours: int
-    has_alpha: bool
-
-
 def _through_all(picture: Picture, steps: Sequence[Step], wishes: Wishes) -> Picture:
     plans = [
-        _plan(steps, frame.size, frame.raster.channels, frame.mode, wishes.max_pixels)
+        plan_frame(steps, frame.size, frame.raster.channels, frame.mode, wishes.max_pixels)
         for frame in picture.frames
     ]
-    _check_sum(plans, wishes.max_pixels)
+    check_sum(plans, wishes.max_pixels)
     waiting = iter(plans)
     return picture.map(lambda frame: _through(frame, next(waiting), wishes))
 
@@ -183,80 +147,6 @@ def _has_curve(frame: Frame) -> bool:
         )
         return False
     return True
-
-
-def _plan(steps: Sequence[Step], size: Pair, channels: int, mode: str, max_pixels: int) -> Plan:
-    """Settle every step for a frame; refuse one whose result would be absurdly large."""
-    stages: list[Stage] = []
-    has_alpha = mode in ALPHA_MODES
-    colours = channels - has_alpha
-    for step in steps:
-        geometry, after = step.plan(size)
-        route, colours = _route(step, colours, has_alpha, size == after)
-        _check_size(geometry, after, colours + has_alpha, max_pixels)
-        if route is Route.DROPPED:
-            warnings.warn(
-                "transparency is dropped: the filter's result has another size or channel count",
-                ImageWarning,
-                4,
-            )
-        stays = step.answers == step.channels if route is Route.STORED else True
-        has_alpha = has_alpha and stays and route is not Route.DROPPED
-        if mode == "RGBA" and colours == 4:  # what was RGBA stays so
-            route, colours, has_alpha = Route.ANSWERED, 3, True
-        stages.append(Stage(step, route, geometry, after, colours))
-        size = after
-    return Plan(stages, size, colours, has_alpha)
-
-
-def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[Route, int]:
-    """Return what a step does about transparency, and how many colour channels it leaves."""
-    if not step.filter.mixes_channels:
-        if not has_alpha:
-            return Route.OPAQUE, colours
-        return (Route.SAMPLED if step.filter.preserve_alpha else Route.WEIGHTED), colours
-    if has_alpha and step.channels == colours + 1:
-        return Route.STORED, colours if step.answers == step.channels else step.answers
-    if step.channels != colours:
-        raise ShapeError(
-            f"filter {step.filter.name or 'given'} reads {step.channels} channels and the picture "
-            f"has {colours}{' and transparency' if has_alpha else ''}: "
-            "--mode converts the picture (L has 1, RGB 3, RGBA and CMYK 4)"
-        )
-    if not has_alpha:
-        return Route.OPAQUE, step.answers
-    keeps = step.answers in (1, 3) and (same_size or step.filter.preserve_alpha)
-    return (Route.SAMPLED if keeps else Route.DROPPED), step.answers
-
-
-def _check_size(geometry: Geometry, size: Pair, channels: int, max_pixels: int) -> None:
-    """Refuse results, and borders on the way to them, that are absurdly large."""
-    top, left, bottom, right = geometry.pads
-    inner = geometry.image[0] * geometry.image[1]
-    outer = geometry.image[0] + top + bottom, geometry.image[1] + left + right
-    # A picture just below the limit may have the border that its filter needs.
-    for (height, width), most in ((size, max_pixels), (outer, max(max_pixels, 2 * inner))):
-        if height * width > most:
-            raise _too_large(f"the result or its border would have {width}×{height}", max_pixels)
-    height, width = size
-    if height * width * channels > MOST_CHANNELS * max_pixels:
-        raise _too_large(
-            f"the result would have {channels} channels of {width}×{height}", max_pixels
-        )
-
-
-def _check_sum(plans: Sequence[Plan], max_pixels: int) -> None:
-    """Refuse animations, stacks and many pages that come out absurdly large as a whole."""
-    total = sum(plan.size[0] * plan.size[1] for plan in plans)
-    if len(plans) > 1 and total > MOST_FRAMES * max_pixels:
-        raise _too_large(f"{len(plans)} frames would have {total:,}", max_pixels)
-
-
-def _too_large(fault: str, max_pixels: int) -> ImageError:
-    return ImageError(
-        f"{fault} pixels, more than the limit of {max_pixels:,} (--max-pixels): "
-        "use a smaller scale or pad"
-    )
 
 
 def _is_direct(frame: Frame, stages: Sequence[Stage], dtype: np.dtype[np.generic]) -> bool:

@@ -12,8 +12,8 @@ from convcli.errors import ConvcliError, ImageError
 from convcli.files import check_target
 from convcli.images import Header, read_header
 from convcli.inputs import STREAM, contents, name_of
-from convcli.ops import MAX_PIXELS, result_shape
 from convcli.plan import Job
+from convcli.stages import MAX_PIXELS, result_shape
 from convcli.steps import Step
 from convcli.warned import collected
 
