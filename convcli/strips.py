@@ -31,8 +31,14 @@ from convcli.steps import Convolution
 STRIP_ROWS = 192
 """Rows of a strip, where steps do not reach so far that it pays to take more."""
 
+LAYERED_ROWS = 96
+"""The same where it becomes floats in several layers, which take so much more memory."""
+
 STRIP_SAMPLES = 1 << 20
 """Samples of a strip of a narrow picture, which has more rows: each strip costs some calls."""
+
+MOST_SAMPLES = 1 << 22
+"""Samples of a strip of a wide picture, which has fewer."""
 
 WORTH_A_THREAD = 500_000
 """Samples of a result below which a second thread costs more than it saves."""
@@ -76,13 +82,19 @@ def for_each_strip(
     stages: Sequence[Stage],
     height: int,
     make_worker: Callable[[], Callable[[Strip], None]],
+    *,
+    rows: int,
     in_place: bool = False,
 ) -> None:
-    """Do every strip of a result ``height`` rows high, on as many threads as are worth it."""
+    """Do every strip of a result ``height`` rows high, on as many threads as are worth it.
+
+    A strip has about so many ``rows``.
+    """
     row = stages[-1].size[1] * stages[-1].colours
     workers = processors() if height * row > WORTH_A_THREAD else 1
     most = height if workers == 1 else height // (4 * workers)
-    rows = max(STRIP_ROWS, 2 * _reach(stages), min(STRIP_SAMPLES // row, most))
+    rows = max(min(rows, MOST_SAMPLES // row), min(STRIP_SAMPLES // row, most))
+    rows = max(rows, 2 * _reach(stages), 1)
     share(make_worker, each_strip(source, stages, height, rows, in_place), workers)
 
 
@@ -110,7 +122,8 @@ def write_samples(
 
         return work
 
-    for_each_strip(source, [stage], stage.size[0], make_worker, in_place)
+    height = stage.size[0]
+    for_each_strip(source, [stage], height, make_worker, rows=STRIP_ROWS, in_place=in_place)
 
 
 def write_layers(
@@ -134,7 +147,8 @@ def write_layers(
 
         return work
 
-    for_each_strip(frame.raster, stages, target.size[0], make_worker, in_place)
+    height = target.size[0]
+    for_each_strip(frame.raster, stages, height, make_worker, rows=LAYERED_ROWS, in_place=in_place)
 
 
 def extremes(frame: Frame, stages: Sequence[Stage], linear: bool) -> tuple[float, float]:
@@ -150,5 +164,5 @@ def extremes(frame: Frame, stages: Sequence[Stage], linear: bool) -> tuple[float
 
         return work
 
-    for_each_strip(frame.raster, stages, stages[-1].size[0], make_worker)
+    for_each_strip(frame.raster, stages, stages[-1].size[0], make_worker, rows=LAYERED_ROWS)
     return min(low for low, _ in found), max(high for _, high in found)

@@ -365,7 +365,8 @@ def test_strips_are_the_whole_picture(
         samples = rng.integers(0, 256, (61, 40, channels), np.uint8)
         results = []
         for rows in (7, 1000):
-            monkeypatch.setattr(strips, "STRIP_ROWS", rows)
+            for least in ("STRIP_ROWS", "LAYERED_ROWS"):
+                monkeypatch.setattr(strips, least, rows)
             monkeypatch.setattr(strips, "STRIP_SAMPLES", 0)
             monkeypatch.setattr(strips, "_reach", lambda stages: 0)
             results.append(only(apply_filters(picture(samples, picture_mode), filters)).samples)
@@ -388,7 +389,8 @@ def test_enlarged_strips_are_the_whole_picture(
     results = []
     enlarging = ops.preset_filter(preset, 3).override(pad_mode=mode)
     for rows in (5, 1000):
-        monkeypatch.setattr(strips, "STRIP_ROWS", rows)
+        for least in ("STRIP_ROWS", "LAYERED_ROWS"):
+            monkeypatch.setattr(strips, least, rows)
         monkeypatch.setattr(strips, "STRIP_SAMPLES", 0)
         monkeypatch.setattr(strips, "_reach", lambda stages: 0)
         results.append(only(upsample(noise("RGBA"), enlarging, normalize=True)).samples.astype(int))
@@ -399,7 +401,8 @@ def test_enlarged_strips_are_the_whole_picture(
 def test_a_strip_in_a_gap_between_kernels_is_empty(
     mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(strips, "STRIP_ROWS", 3)
+    for least in ("STRIP_ROWS", "LAYERED_ROWS"):
+        monkeypatch.setattr(strips, least, 3)
     monkeypatch.setattr(strips, "STRIP_SAMPLES", 0)
     samples = np.random.default_rng(4).integers(1, 256, (58, 5, 1), np.uint8)
     sparse = Filter([[1.0]], stride=5, pad_mode=mode)

@@ -124,7 +124,8 @@ def test_strips_of_every_shape_are_the_whole_picture(
         except ShapeError:  # nothing would be left of the picture
             continue
         done += 1
-        monkeypatch.setattr(strips, "STRIP_ROWS", one.rows)
+        for least in ("STRIP_ROWS", "LAYERED_ROWS"):
+            monkeypatch.setattr(strips, least, one.rows)
         monkeypatch.setattr(strips, "WORTH_A_THREAD", 0 if seed % 4 == 0 else 10**9)
         for reach_is_kept in (False, True):
             with monkeypatch.context() as patch:
@@ -160,7 +161,8 @@ def test_a_result_in_its_pictures_own_memory_is_that_in_fresh_memory(
     filters = [one.override(pad_mode=pad_mode) for one in WALKS[walk]]
     expected = apply_filters(Picture((Frame.of(samples.copy(), "L"),)), filters).frames[0].samples
     for rows in (1, 3, 7, 13):
-        monkeypatch.setattr(strips, "STRIP_ROWS", rows)
+        for least in ("STRIP_ROWS", "LAYERED_ROWS"):
+            monkeypatch.setattr(strips, least, rows)
         monkeypatch.setattr(strips, "STRIP_SAMPLES", 0)
         picture = Picture((Frame.of(samples.copy(), "L"),))
         result = apply_filters(picture, filters, reuse=True).frames[0].samples
