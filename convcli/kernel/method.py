@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.scan import Scan
 
-BUFFER_BYTES = 4 * 2**20
+BUFFER_BYTES = 3 * 2**20
 """About what a thread's working rows may take: more falls out of its share of the cache."""
 
 
