@@ -245,6 +245,12 @@ def test_a_thread_keeps_buffers_for_the_next_picture_of_that_size_and_filter() -
     assert strip_worker(given) is not strip_worker(given, of_bytes=True)
 
 
+def test_a_stride_makes_low_rank_pay_earlier() -> None:
+    given = spec(np.ones((3, 3)), channels=1)
+    assert choose(given) == "banded"
+    assert choose(given._replace(scan=given.scan._replace(stride=(2, 2)))) == "separable"
+
+
 def test_small_images_and_strides_find_a_method_too() -> None:
     for size in ((1, 1), (5, 1000), (1000, 5)):
         for kernel in (dense(1, 1), dense(31, 31), np.ones((1, 99))):

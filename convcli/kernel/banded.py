@@ -38,11 +38,9 @@ MOST_ROWS = 128
 """Most rows of output at once: more gain nothing, and share badly among threads."""
 
 
-def rows_at_once(filters: int, kernel: tuple[int, int]) -> int:
+def rows_at_once(filters: int) -> int:
     """Return T: BLAS likes multiples of four rows of the matrix, and T > 1 widens its band."""
-    if filters > 1:
-        return 4 // gcd(filters, 4)
-    return 2 if kernel[0] * kernel[1] <= 25 else 4
+    return 4 // gcd(filters, 4)
 
 
 def slots_for(depth: int, kernel: tuple[int, int], stride_x: int) -> int:
@@ -63,11 +61,11 @@ class Banded(Method):
     def __init__(self, spec: Spec) -> None:
         super().__init__(spec)
         scan = spec.scan
-        _, self.filters, self.depth, taps_y, taps_x = spec.weight.shape
+        _, self.filters, self.depth, taps_y, _ = spec.weight.shape
         # With stride 1 a dilation splits the rows into as many lanes that do not mix.
         self.lanes = scan.dilation[0] if scan.stride[0] == 1 else 1
         self.dilation_y = 1 if scan.stride[0] == 1 else scan.dilation[0]
-        self.t = min(rows_at_once(self.filters, (taps_y, taps_x)), -(-scan.output[0] // self.lanes))
+        self.t = min(rows_at_once(self.filters), -(-scan.output[0] // self.lanes))
         self.seen = (self.t - 1) * scan.stride[0] + span(taps_y, self.dilation_y)
         self.tap = scan.dilation[1] * scan.pixel
         self.slots, self.products = self._slots_and_products()

@@ -19,6 +19,7 @@ PRODUCT = 0.024  # a multiplication and addition in a banded product: 85 Gflop/s
 RIGHT_PRODUCT = 0.0145  # the same in the narrow product along rows
 ADDITION = 0.053  # adding one product's answers to another's
 SAMPLE = 0.78  # reading, shifting and finishing a sample
+PICK = 0.45  # copying a sample to a slot, where a stride passes over others
 TRANSFORM = 7.2  # both transforms of a sample of a tile
 SPECTRUM = 3.6  # multiplying and adding a sample's spectra
 RANK = 0.2  # starting on one more rank
@@ -74,7 +75,7 @@ def _with_rank(shape: Shape, rank: int) -> Shape:
 def _seen(shape: Shape) -> tuple[int, int]:
     """Return T and the rows that T output rows see, as the banded product has them."""
     scan = shape.scan
-    t = rows_at_once(shape.filters, scan.kernel)
+    t = rows_at_once(shape.filters)
     dilation = 1 if scan.stride[0] == 1 else scan.dilation[0]
     return t, (t - 1) * scan.stride[0] + span(scan.kernel[0], dilation)
 
@@ -84,7 +85,10 @@ def _banded(shape: Shape) -> float:
     slots = slots_for(shape.depth, shape.scan.kernel, shape.scan.stride[1])
     products = ceil(shape.scan.kernel[1] / slots)
     across = seen * shape.depth * slots
-    return PRODUCT * across * products + ADDITION * (products - 1) + SAMPLE
+    # A sample of each channel and slot for every output, of the rows that each output row adds.
+    picked = shape.depth * slots * shape.scan.stride[0] / shape.filters
+    gathering = PICK * picked if shape.scan.stride[1] > 1 else 0.0
+    return PRODUCT * across * products + ADDITION * (products - 1) + gathering + SAMPLE
 
 
 def _separable(shape: Shape) -> float:

@@ -151,9 +151,9 @@ def cells(*, quick: bool) -> Iterator[Cell]:
     for taps in (3, 9, 31):
         yield Cell((768, 1024), taps, pixel=3)
         yield Cell((768, 1024), taps, rank=1, pixel=3)
-    for taps in (5, 9, 31):
-        yield Cell((768, 1024), taps, stride=2)
-        yield Cell((768, 1024), taps, rank=1, stride=2)
+    for taps in (3, 5, 9, 31):
+        yield Cell((1536, 2048), taps, stride=2)
+        yield Cell((1536, 2048), taps, rank=1, stride=2)
     banks = ((3, 3), (8, 3), (16, 16)) if quick else ((3, 3), (8, 3), (64, 3), (3, 16), (16, 16))
     for filters, depth in banks:
         for taps in (3, 9) if quick else (3, 5, 9, 15, 23):
