@@ -40,6 +40,10 @@ STRIP_SAMPLES = 1 << 20
 MOST_SAMPLES = 1 << 22
 """Samples of a strip of a wide picture, which has fewer."""
 
+LEAST_STRIPS = 8
+"""Strips of a narrow picture, if they are not too low. However many threads there are, strips are
+the same: a sum may be rounded otherwise where it stands elsewhere in a strip."""
+
 WORTH_A_THREAD = 500_000
 """Samples of a result below which a second thread costs more than it saves."""
 
@@ -91,10 +95,11 @@ def for_each_strip(
     A strip has about so many ``rows``.
     """
     row = stages[-1].size[1] * stages[-1].colours
-    workers = processors() if height * row > WORTH_A_THREAD else 1
-    most = height if workers == 1 else height // (4 * workers)
+    is_worth_it = height * row > WORTH_A_THREAD
+    most = height // LEAST_STRIPS if is_worth_it else height
     rows = max(min(rows, MOST_SAMPLES // row), min(STRIP_SAMPLES // row, most))
     rows = max(rows, 2 * _reach(stages), 1)
+    workers = processors() if is_worth_it else 1
     share(make_worker, each_strip(source, stages, height, rows, in_place), workers)
 
 

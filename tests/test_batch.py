@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import (
@@ -25,6 +26,7 @@ from PIL import Image
 
 from convcli import Picture, apply_filters, batch, load_filter
 from convcli.batch import Job, Options, Result, plan_jobs, run_jobs
+from convcli.images import opening
 from convcli.workers import each_done
 
 
@@ -417,7 +419,6 @@ def test_a_report_that_cannot_be_written_any_more_ends_the_batch(
 def test_a_report_that_nobody_reads_any_more_ends_quietly(
     pictures: list[str], tmp_path: Path
 ) -> None:
-    import subprocess
 
     command = [sys.executable, "-m", "convcli", "apply", "-f", "sharpen", *pictures, "-j", "1"]
     line = f"{' '.join(command)} -d '{tmp_path}/out' --report - | head -n 1"
@@ -447,7 +448,6 @@ def test_progress_is_told_in_lines_where_there_is_no_terminal(
 def on_a_terminal(*arguments: object) -> tuple[int, str]:
     """Run a command whose standard error is a terminal; return exit code and what it showed."""
     import pty
-    import subprocess
 
     terminal, inner = pty.openpty()
     try:
@@ -490,7 +490,6 @@ def test_one_image_needs_no_bar(pictures: list[str], tmp_path: Path) -> None:
 def test_one_image_loads_nothing_that_only_batches_need(
     pictures: list[str], tmp_path: Path
 ) -> None:
-    import subprocess
 
     code = f"""
 import sys
@@ -505,3 +504,27 @@ print([name for name in names if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_nothing_is_decoded_ahead_by_a_process_that_may_fork(
+    run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead: list[str] = []
+    monkeypatch.setattr(opening, "decode_ahead", lambda source, limit: ahead.append(source))
+    (tmp_path / "list").write_text("")
+    words = ["apply", "-f", "identity", photo, "-d", tmp_path / "out"]
+    assert run(*words, "--files-from", tmp_path / "list").exit_code == 0
+    assert ahead == []
+    assert run(*words, "--overwrite").exit_code == 0
+    assert ahead == [str(photo)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the thread is what is tried
+def test_a_fork_forgets_what_its_parent_decodes(photo: Path) -> None:
+    opening.decode_ahead(str(photo))
+    child = os.fork()
+    if not child:
+        os._exit(len(opening._ahead))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert opening.open_image(str(photo)).decoded().size == (12, 9)

@@ -92,13 +92,11 @@ def test_what_goes_through_the_whole_picture_is_left_to_pillow(
     options: dict[str, Any], takes: bool
 ) -> None:
     image = Image.new("RGB", (1000, 400))
-    assert jpeg.can_write(image, options, 2) is takes
-    assert not jpeg.can_write(image, options, 1)
-    assert not jpeg.can_write(Image.new("RGB", (1000, 200)), options, 2)
+    assert jpeg.can_write(image, options) is takes
+    assert not jpeg.can_write(Image.new("RGB", (1000, 200)), options)
 
 
-def test_a_large_picture_is_written_in_bands(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("convcli.images.writing.processors", lambda: 2)
+def test_a_large_picture_is_written_in_bands(tmp_path: Path) -> None:
     image = picture("RGB", (800, 600))
     write_image(Picture.from_array(np.asarray(image).transpose(2, 0, 1)), tmp_path / "a.jpg")
     alone = io.BytesIO()

@@ -167,3 +167,20 @@ def test_a_result_in_its_pictures_own_memory_is_that_in_fresh_memory(
         picture = Picture((Frame.of(samples.copy(), "L"),))
         result = apply_filters(picture, filters, reuse=True).frames[0].samples
         np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("taps", [3, 9, 31])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_results_do_not_depend_on_the_number_of_processors(
+    taps: int, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(taps)
+    samples = rng.integers(0, 256, (700, 300, len(mode)), np.uint8)
+    blur = Filter(rng.random((taps, taps)), divisor="sum", pad_mode="reflect")
+    results = []
+    for count in (1, 2, 7):
+        monkeypatch.setattr(strips, "processors", lambda count=count: count)
+        picture = Picture((Frame.of(samples.copy(), mode),))
+        results.append(apply_filters(picture, [blur]).frames[0].samples)
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0], other)

@@ -52,7 +52,8 @@ class Request:
 
 def begin(images: Sequence[str], given: Mapping[str, Any]) -> None:
     """Start to decode a single picture, while the rest of the program is still being loaded."""
-    if len(images) == 1 and not (given["dry_run"] or given["skip_existing"]):
+    others = given["files_from"] is not None  # for which this process may fork
+    if len(images) == 1 and not (others or given["dry_run"] or given["skip_existing"]):
         from convcli.images.opening import decode_ahead
 
         decode_ahead(images[0], given["max_pixels"])

@@ -27,11 +27,13 @@ _CODING = {"quality", "subsampling"}
 _FRAME, _SCAN, _INTERVAL, _RESTART, _END = 0xC0, 0xDA, 0xDD, 0xD0, 0xD9
 
 
-def can_write(image: Image.Image, options: Mapping[str, Any], workers: int) -> bool:
-    """Return whether :func:`write_jpeg` takes it, and is the faster: Pillow can do all of it."""
+def can_write(image: Image.Image, options: Mapping[str, Any]) -> bool:
+    """Return whether :func:`write_jpeg` takes it, and is the faster: Pillow can do all of it.
+
+    It does not matter how many threads there are, and so not to the bytes of the file either.
+    """
     return (
-        workers > 1
-        and image.mode in ("L", "RGB", "CMYK")
+        image.mode in ("L", "RGB", "CMYK")
         and image.width * image.height * len(image.getbands()) >= _LEAST
         and image.width <= _WIDEST
         and image.height <= _HIGHEST

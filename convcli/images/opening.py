@@ -150,6 +150,8 @@ def _opened(source: str | BinaryIO, limit: int) -> ImageFile.ImageFile:
 
 _AHEAD = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 _ahead: dict[str, Opened] = {}
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ahead.clear)  # the thread that decodes is the parent's
 
 
 def decode_ahead(source: str, max_pixels: int | None = None) -> None:

@@ -170,7 +170,7 @@ def _save(
     elif format_name == "JPEG":
         from convcli.images import jpeg  # as above
 
-        if jpeg.can_write(image, options, processors()):
+        if jpeg.can_write(image, options):
             jpeg.write_jpeg(image, file, options, processors())
             return
     elif format_name == "GIF" and len(images) > 1 and only:
