@@ -37,6 +37,23 @@ class _Packed(NamedTuple):
     pixels: bytes
 
 
+def clear_disposed(image: Any) -> None:
+    """Before the next frame is sought, have the place of this one made empty if it is to be.
+
+    Where no colour of the frame is transparent, Pillow would fill it with the background colour,
+    which no viewer does.
+    """
+    if image.disposal_method != 2 or image.dispose is None:
+        return
+    if image.mode == "P" and "transparency" not in image.info:
+        image.im, image._mode = image.convert("RGBA").im, "RGBA"
+    if image.mode in ("RGB", "RGBA"):
+        if image.mode == "RGB":
+            image.im, image._mode = image.im.convert("RGBA"), "RGBA"
+        left, top, right, bottom = image.dispose_extent
+        image.dispose = Image.new("RGBA", (right - left, bottom - top)).im
+
+
 def write_animation(
     images: Sequence[Image.Image], file: BinaryIO, metadata: Mapping[str, Any]
 ) -> None:
