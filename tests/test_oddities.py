@@ -15,6 +15,7 @@ from PIL.TiffImagePlugin import AppendingTiffWriter
 
 from convcli import ImageError, ImageWarning, read_image, write_image
 from convcli.images import read_header
+from convcli.images.profiles import is_srgb
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -222,3 +223,31 @@ def test_a_warning_about_a_picture_that_is_decoded_ahead_is_told_as_any_other(
     result = run("apply", "-f", "identity", source, "-o", tmp_path / "out.png")
     assert result.exit_code == 0
     assert result.stderr == f"Warning: {source}: only the first of 2 pictures is used\n"
+
+
+def tiff(bits: int, meaning: int, data: bytes, width: int) -> bytes:
+    """Return a TIFF of one row of grey, ``bits`` each; a ``meaning`` of 0 has 0 for white."""
+    entries = [(256, width), (257, 1), (258, bits), (259, 1), (262, meaning), (273, 8)]
+    entries += [(277, 1), (278, 1), (279, len(data))]
+    table = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in entries)
+    place = 8 + len(data)
+    head = b"II*\0" + place.to_bytes(4, "little")
+    return head + data + struct.pack("<H", len(entries)) + table + bytes(4)
+
+
+def test_a_tiff_of_16_bits_with_0_for_white_is_no_negative() -> None:
+    frame = read_image(tiff(16, 0, struct.pack("<4H", 0, 1, 65534, 65535), 4)).frames[0]
+    assert frame.samples[0, :, 0].tolist() == [65535, 65534, 1, 0]
+
+
+def test_a_tiff_of_12_bits_is_as_bright_as_it_is_meant() -> None:
+    frame = read_image(tiff(12, 1, bytes.fromhex("000fff800001"), 4)).frames[0]
+    assert frame.samples[0, :, 0].tolist() == [0, 65535, 0x8008, 0x0010]
+
+
+@pytest.mark.parametrize("name", ["e-sRGB", "Linear sRGB", "sRGB-elle-V2-g10.icc"])
+def test_a_profile_with_a_name_like_srgb_is_not_taken_for_it(name: str) -> None:
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert is_srgb(made)
+    assert not is_srgb(made + name.encode("utf-16-be"))
+    assert not is_srgb(made + name.encode())
