@@ -106,6 +106,14 @@ def test_a_gif_that_disposes_of_what_the_next_frame_covers_stays_opaque() -> Non
     assert [frame.mode for frame in picture.frames] == ["RGB"] * 3
 
 
+@pytest.mark.parametrize("earlier", [2, 3])
+def test_a_frame_of_a_gif_that_says_nothing_of_its_disposal_stays(earlier: int) -> None:
+    parts = [(0, 0, 6, 4, 1), (1, 1, 3, 2, earlier), (5, 3, 1, 1, 0), (0, 0, 1, 1, 1)]
+    last = read_image(gif((6, 4), parts)).frames[3]
+    assert last.samples[3, 5, :3].tolist() == [6, 7, 8]
+    assert last.samples[0, 0, :3].tolist() == [9, 10, 11]
+
+
 def test_a_frame_of_a_gif_that_reaches_out_of_the_picture_is_cut() -> None:
     picture = read_image(gif((6, 4), [(0, 0, 6, 4, 1), (4, 2, 5, 5, 1), (0, 0, 1, 1, 1)]))
     assert picture.shape == (3, 3, 4, 6)

@@ -37,13 +37,16 @@ class _Packed(NamedTuple):
     pixels: bytes
 
 
-def clear_disposed(image: Any) -> None:
-    """Before the next frame is sought, have the place of this one made empty if it is to be.
+def prepare_disposal(image: Any) -> None:
+    """Before the next frame is sought, have done with this one what its file says, and no more.
 
-    Where no colour of the frame is transparent, Pillow would fill it with the background colour,
-    which no viewer does.
+    Where no colour of a frame is transparent, Pillow would fill its place with the background
+    colour, which no browser does. And it would do with a frame that says nothing what an earlier
+    one has said of itself.
     """
-    if image.disposal_method != 2 or image.dispose is None:
+    is_cleared = image.disposal_method == 2 and image.dispose is not None
+    image.disposal_method = 0
+    if not is_cleared:
         return
     if image.mode == "P" and "transparency" not in image.info:
         image.im, image._mode = image.convert("RGBA").im, "RGBA"

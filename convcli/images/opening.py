@@ -78,9 +78,9 @@ class Opened:
         for number in range(1, self.count):
             try:
                 if is_gif:
-                    from convcli.images.gif import clear_disposed  # for this format alone
+                    from convcli.images.gif import prepare_disposal  # for this format alone
 
-                    clear_disposed(self.image)
+                    prepare_disposal(self.image)
                 self.image.seek(number)
                 check_pixels(self.image.size, self.limit)
                 self.image.load()
