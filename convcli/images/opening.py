@@ -254,11 +254,13 @@ _NOT_KEYWORDS = {
 def _bring_transparency_to_8_bits(image: Image.Image) -> None:
     """Bring a PNG's transparent colour to the samples that Pillow gives, from those of the file.
 
-    Pillow leaves it as it stands in the file, where grey may have 2 or 4 bits and colours 16.
+    Pillow leaves it as it stands in the file, where grey may have fewer bits and colours more.
     """
     transparent: Any = image.info.get("transparency")
     depth = str(next((tile[3] for tile in getattr(image, "tile", ())), ""))
-    if isinstance(transparent, int) and image.mode == "L" and depth in ("L;2", "L;4"):
+    if isinstance(transparent, int) and image.mode == "1":
+        image.info["transparency"] = 255 * bool(transparent)
+    elif isinstance(transparent, int) and image.mode == "L" and depth in ("L;2", "L;4"):
         image.info["transparency"] = transparent * {"L;2": 85, "L;4": 17}[depth]
     elif isinstance(transparent, tuple) and depth == "RGB;16B":
         image.info["transparency"] = tuple(value >> 8 for value in transparent)
