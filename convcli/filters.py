@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +180,6 @@ def parse_filter(text: bytes, path: Path) -> Filter:
             entries = json.loads(
                 text.decode("utf-8-sig"),
                 object_pairs_hook=_unique,
-                parse_constant=_not_finite,
                 parse_int=_integer,
             )
         except UnicodeDecodeError as error:
@@ -236,10 +235,6 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _integer(digits: str) -> float:
     # Python refuses to read integers of thousands of digits; as a float they are infinite.
     return int(digits) if len(digits) < 400 else float(digits)
-
-
-def _not_finite(constant: str) -> NoReturn:
-    raise FilterError(f"{constant} is not a number that a pixel can have: use a finite one")
 
 
 def _weights(value: object) -> NDArray[np.float64]:

@@ -192,10 +192,21 @@ def _ranged(
             return np.abs
         case "rescale":
             low, high = extremes(frame, stages, linear)
-            # A flat picture has no range to stretch.
-            scale = np.float32(1 / (high - low)) if high > low else None
+            # A flat picture has no range to stretch, if it were not for rounding.
+            is_flat = high - low <= _rounding(frame, stages, max(abs(low), abs(high)))
+            scale = None if is_flat else np.float32(1 / (high - low))
             return lambda colour: colour if scale is None else (colour - np.float32(low)) * scale
     return _identity
+
+
+def _rounding(frame: Frame, stages: Sequence[Stage], most: float) -> float:
+    """Return how far apart answers may be that ought to be equal; ``most`` is the greatest."""
+    if frame.raster.dtype.kind == "f":
+        return 1e-6 * most
+    for stage in stages:
+        # Of samples from 0 to 1; a sum that cancels out has the rounding of its parts.
+        most = max(most, float(np.abs(stage.step.filter.kernel).sum((1, 2, 3)).max()))
+    return 1e-6 * most
 
 
 def _mode(before: str, colours: int, has_alpha: bool) -> str:

@@ -6,6 +6,7 @@ all steps at once with as many rows around it as they reach, and becomes samples
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -157,17 +158,26 @@ def write_layers(
 
 
 def extremes(frame: Frame, stages: Sequence[Stage], linear: bool) -> tuple[float, float]:
-    """Return the least and the greatest colour value of the result."""
-    found: list[tuple[float, float]] = []
+    """Return the least and the greatest colour value of the result, of what is to be seen.
+
+    What is no finite number is none of them. Both are 0 where there is nothing to be seen.
+    """
+    found: list[tuple[float, float]] = [(math.inf, -math.inf)]
 
     def make_worker() -> Callable[[Strip], None]:
         pipeline = Pipeline(frame, stages, linear)
 
         def work(strip: Strip) -> None:
-            colour = pipeline.rows(strip[2], strip[0], strip[1]).colour
-            found.append((float(colour.min()), float(colour.max())))
+            colour, alpha = pipeline.rows(strip[2], strip[0], strip[1])
+            if alpha is not None:
+                colour = colour[:, alpha[0] > 0]
+            if not np.isfinite(colour.sum()):
+                colour = colour[np.isfinite(colour)]
+            if colour.size:
+                found.append((float(colour.min()), float(colour.max())))
 
         return work
 
     for_each_strip(frame.raster, stages, stages[-1].size[0], make_worker, rows=LAYERED_ROWS)
-    return min(low for low, _ in found), max(high for _, high in found)
+    low, high = min(low for low, _ in found), max(high for _, high in found)
+    return (low, high) if low <= high else (0.0, 0.0)

@@ -135,6 +135,29 @@ def test_rescale_stretches_to_the_full_range() -> None:
     assert (kept.samples == 100).all()
 
 
+@pytest.mark.parametrize("keeps", [False, True])
+def test_what_is_not_to_be_seen_has_no_say_in_rescale(keeps: bool) -> None:
+    samples = np.array([[[0, 0, 0, 0], [100, 120, 110, 255], [150, 150, 150, 128]]], np.uint8)
+    one = Filter([[1.0]], range="rescale", preserve_alpha=keeps)
+    result = only(apply_filters(picture(samples, "RGBA"), [one])).samples
+    assert result[0, 1].tolist() == [0, 102, 51, 255]
+    assert np.abs(result[0, 2].astype(int) - (255, 255, 255, 128)).max() <= 1
+
+
+def test_rescale_takes_numbers_for_its_range_and_nothing_else() -> None:
+    values = np.array([[1, np.nan, 3], [np.inf, 5, -np.inf]], np.float32)
+    result = apply_filters(Picture.from_array(values), [Filter([[1.0]], range="rescale")])
+    expected = [[[0, np.nan, 0.5], [np.inf, 1, -np.inf]]]
+    np.testing.assert_array_equal(result.tensor, np.array(expected, np.float32))
+
+
+def test_rescale_does_not_stretch_what_rounding_leaves_of_a_flat_picture() -> None:
+    flat = picture(np.full((40, 40, 1), 77, np.uint8), "L")
+    weight = np.random.default_rng(4).normal(size=(9, 9))
+    kernel = Filter(weight - weight.mean(), range="rescale", pad_mode="reflect")
+    assert not only(apply_filters(flat, [kernel])).samples.any()
+
+
 def test_a_bank_is_reduced_as_it_says() -> None:
     bank = [[[[1.0]]], [[[-2.0]]]]
     source = picture(np.full((1, 1, 3), [10, 20, 30], np.uint8), "RGB")

@@ -57,6 +57,8 @@ def test_a_header_tells_what_reading_the_picture_gives(
     kinds: Path, mode: str | None, frames: str
 ) -> None:
     for path in kinds.iterdir():
+        if mode and path.name == "stack.npy":  # which has no mode to convert from
+            continue
         header = read_header(path, mode=mode, frames=frames)
         picture = read_image(path, mode=mode, frames=frames)
         first = picture.frames[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from PIL import Image
@@ -55,8 +55,11 @@ def animation_options(
         return options
     if any(metadata.get("durations", ())):
         options["duration"] = list(metadata["durations"])
+    if format_name == "AVIF" and "duration" in options:
+        options["duration"] = _whole(options["duration"])
     if format_name in ("PNG", "WEBP"):
-        options["loop"] = metadata.get("plays", 0)
+        plays = metadata.get("plays", 0)
+        options["loop"] = min(plays, _MOST_PLAYS) if format_name == "WEBP" else plays
     if format_name == "PNG":
         has_poster = bool(metadata.get("has_poster"))
         # Pillow counts these without the poster.
@@ -71,6 +74,15 @@ def animation_options(
         plays = metadata.get("plays", 0)
         options |= {} if plays == 1 else {"loop": max(plays - 1, 0)}
     return options
+
+
+def _whole(durations: Sequence[float]) -> list[int]:
+    """Return durations in whole milliseconds, rounded so that their sums are right."""
+    ends = [round(end) for end in accumulate(durations)]
+    return [end - start for start, end in pairwise([0, *ends])]
+
+
+_MOST_PLAYS = 65535  # of a WebP
 
 
 def _disposals(images: Sequence[Image.Image]) -> list[int]:

@@ -87,6 +87,8 @@ def _with_depth(frame: Frame, format_name: str, held: frozenset[str]) -> Image.I
     elif samples.dtype == np.uint16:
         if raster.channels == 1 and "I;16" in held:
             return Image.fromarray(np.ascontiguousarray(samples[:, :, 0]))
+        if raster.channels == 1 and "F" in held:
+            return Image.fromarray(samples[:, :, 0] / np.float32(65535))
         kind = "" if raster.channels == 1 else " in colour or with transparency"
         _warn(f"16 bits become 8: {format_name} holds no more{kind}")
         samples = np.rint(samples / np.float32(257)).astype(np.uint8)
@@ -99,10 +101,26 @@ def _with_known_colours(image: Image.Image, format_name: str, profile: bytes | N
     """Return an image with colours in sRGB if they need a profile that the format cannot hold."""
     if not profile or is_srgb(profile) or image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
         return image
-    if format_name in PROFILE_FORMATS or not suits(profile, image.mode) or image.mode == "CMYK":
+    if format_name in PROFILE_FORMATS or not suits(profile, image.mode):
+        return image
+    if image.mode == "CMYK":
+        _warn(f"{format_name} holds no ICC profile: it is left out, so inks may be off")
         return image
     _warn(f"{format_name} holds no ICC profile: colours are converted to sRGB")
     return in_srgb(image, profile).convert(image.mode)
+
+
+def in_one_space(
+    images: Sequence[Image.Image], profiles: Sequence[bytes | None], format_name: str
+) -> list[Image.Image]:
+    """Return frames that have several profiles, where a format holds one for all, in sRGB."""
+    if format_name not in PROFILE_FORMATS:  # it has been done
+        return list(images)
+    _warn(f"{format_name} holds one ICC profile: colours are converted to sRGB")
+    return [
+        in_srgb(image, profile).convert(image.mode)
+        for image, profile in zip(images, profiles, strict=True)
+    ]
 
 
 def unified(images: Sequence[Image.Image]) -> list[Image.Image]:

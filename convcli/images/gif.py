@@ -37,6 +37,26 @@ class _Packed(NamedTuple):
     pixels: bytes
 
 
+def prepare_disposal(image: Any) -> None:
+    """Before the next frame is sought, have done with this one what its file says, and no more.
+
+    Where no colour of a frame is transparent, Pillow would fill its place with the background
+    colour, which no browser does. And it would do with a frame that says nothing what an earlier
+    one has said of itself.
+    """
+    is_cleared = image.disposal_method == 2 and image.dispose is not None
+    image.disposal_method = 0
+    if not is_cleared:
+        return
+    if image.mode == "P" and "transparency" not in image.info:
+        image.im, image._mode = image.convert("RGBA").im, "RGBA"
+    if image.mode in ("RGB", "RGBA"):
+        if image.mode == "RGB":
+            image.im, image._mode = image.im.convert("RGBA"), "RGBA"
+        left, top, right, bottom = image.dispose_extent
+        image.dispose = Image.new("RGBA", (right - left, bottom - top)).im
+
+
 def write_animation(
     images: Sequence[Image.Image], file: BinaryIO, metadata: Mapping[str, Any]
 ) -> None:

@@ -3,6 +3,7 @@
 Between the two it is a mapping with these keys, each only where the file has it:
 
 - ``icc_profile``, ``exif``, ``xmp``: bytes; ``exif`` without orientation and preview;
+- ``page_profiles``: of a TIFF whose pages differ, each page's ``icc_profile`` or None;
 - ``dpi``: (x, y); ``comment``: text, of GIF, JPEG, JPEG 2000 and PNG;
 - ``text``: {keyword: text} of PNG, ``chunks``: what PNG says of colour, ready to be written;
 - ``durations``: milliseconds of each frame; ``plays``: how often an animation runs, 0 for ever;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError, ImageWarning
@@ -24,6 +25,7 @@ _FRAME_MODE = {
     "HSV": "RGB",
     "LAB": "RGB",
 }
+_BITS, _MEANING, _WHITE_IS_ZERO = 258, 262, 0  # tags of a TIFF, and a value of the latter
 _STORED = ("L", "LA", "RGB", "RGBA", "CMYK")
 
 
@@ -45,7 +47,7 @@ def frame_of(
                 ImageWarning,
                 3,
             )
-        samples = np.asarray(image).astype(np.uint16)
+        samples = _wide_samples(image)
         if mode in (None, "L"):
             return Frame.of(samples[:, :, np.newaxis], "L")
         warnings.warn(f"16 bits become 8: {mode} has no more in Pillow", ImageWarning, 3)
@@ -81,6 +83,15 @@ def _is_wide(image: Image.Image, format_name: str) -> bool:
     """Tell whether an image is grey with 16 bits."""
     # Pillow gives a 16-bit PGM as wide integers, scaled to 0-65535.
     return image.mode.startswith("I;16") or (image.mode == "I" and format_name == "PPM")
+
+
+def _wide_samples(image: Image.Image) -> NDArray[np.uint16]:
+    """Return 16-bit grey (H, W); of a TIFF that has 12 bits, or 0 for white, as others have it."""
+    samples = np.asarray(image).astype(np.uint16)
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_BITS) == (12,):
+        samples = samples * np.uint16(16) + samples // np.uint16(256)
+    return ~samples if tags.get(_MEANING) == _WHITE_IS_ZERO else samples
 
 
 def _natural_mode(image: Image.Image) -> str:

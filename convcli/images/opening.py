@@ -7,12 +7,13 @@ import threading
 import warnings
 from collections.abc import Iterator
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError, ImageWarning
-from convcli.warned import as_errors
+from convcli.images.profiles import is_opaque
+from convcli.warned import as_errors, collected
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -26,6 +27,8 @@ class Opened:
         self.limit = limit_of(max_pixels)
         self._thread: threading.Thread | None = None
         self._failure: Exception | None = None
+        self.warnings: list[str] = []
+        """Texts of what was to be warned of before anyone listened."""
         try:
             self.image = _opened(source, self.limit)
         except MemoryError:
@@ -39,6 +42,9 @@ class Opened:
             self.image.close()
             raise self._told(error) from error
         self.bits = _bits(self.image, source)
+        if self.image.format == "PNG":
+            _set_texts_apart(self.image)
+            _bring_transparency_to_8_bits(self.image)
 
     def start_decoding(self) -> None:
         """Decode in a thread, while this one does something else."""
@@ -52,6 +58,8 @@ class Opened:
         """Return the image with its pixels; raises an ImageError where they are broken."""
         if self._thread is not None:
             self._thread.join()
+            for text in self.warnings:
+                warnings.warn(text, ImageWarning, 3)
         else:
             self._load()
         if self._failure is not None:
@@ -61,16 +69,30 @@ class Opened:
 
     def frames(self) -> Iterator[Image.Image]:
         """Give every frame or page, decoded; one is gone when the next is asked for."""
-        yield self.decoded()
+        first = self.decoded()
+        size, is_gif = first.size, first.format == "GIF"
+        was_opaque = is_gif and not first.has_transparency_data
+        if first.format == "PNG":
+            _set_texts_apart(first)  # some stand behind the pixels
+        yield first
         for number in range(1, self.count):
             try:
+                if is_gif:
+                    from convcli.images.gif import prepare_disposal  # for this format alone
+
+                    prepare_disposal(self.image)
                 self.image.seek(number)
                 check_pixels(self.image.size, self.limit)
                 self.image.load()
             except Exception as error:
                 self.image.close()
                 raise self._told(error) from error
-            yield self.image
+            if was_opaque and self.image.mode == "RGBA" and is_opaque(self.image):
+                yield self.image.convert("RGB").crop((0, 0, *size))
+            elif is_gif and self.image.size != size:  # a frame reached out of the picture
+                yield self.image.crop((0, 0, *size))
+            else:
+                yield self.image
 
     def _load(self) -> None:
         try:
@@ -158,9 +180,11 @@ def decode_ahead(source: str, max_pixels: int | None = None) -> None:
     """Start to decode a file that will be read soon; what is wrong with it is told then."""
     if os.path.isfile(source) and source.lower().endswith(_AHEAD):
         try:
-            opened = Opened(source, max_pixels)
+            with collected() as texts:
+                opened = Opened(source, max_pixels)
         except (ImageError, MemoryError):
             return
+        opened.warnings += texts
         opened.start_decoding()
         _ahead[source] = opened
 
@@ -213,3 +237,32 @@ def _bits_in_head(source: str | BinaryIO, mark: bytes, after: int, less: int) ->
 
 
 _HEAD = 1 << 16
+
+
+def _set_texts_apart(image: Image.Image) -> None:
+    """Spell keywords of a PNG's texts another way that Pillow would take for something else."""
+    for key in _NOT_KEYWORDS & image.info.keys():
+        if isinstance(image.info[key], str):
+            image.info.setdefault(str(key).capitalize(), image.info.pop(key))
+
+
+_NOT_KEYWORDS = {
+    *("chromaticity", "comment", "default_image", "dpi", "duration", "exif", "gamma"),
+    *("icc_profile", "loop", "srgb", "transparency", "xmp"),
+}
+"""What Pillow keeps in one table with the texts."""
+
+
+def _bring_transparency_to_8_bits(image: Image.Image) -> None:
+    """Bring a PNG's transparent colour to the samples that Pillow gives, from those of the file.
+
+    Pillow leaves it as it stands in the file, where grey may have fewer bits and colours more.
+    """
+    transparent: Any = image.info.get("transparency")
+    depth = str(next((tile[3] for tile in getattr(image, "tile", ())), ""))
+    if isinstance(transparent, int) and image.mode == "1":
+        image.info["transparency"] = 255 * bool(transparent)
+    elif isinstance(transparent, int) and image.mode == "L" and depth in ("L;2", "L;4"):
+        image.info["transparency"] = transparent * {"L;2": 85, "L;4": 17}[depth]
+    elif isinstance(transparent, tuple) and depth == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in transparent)

@@ -105,7 +105,7 @@ class Picture:
             )
         profile = self.metadata.get("icc_profile", b"")
         # A profile describes a kind of colour, which is named at its byte 16.
-        spared = () if profile[16:20] == b"GRAY" else ("icc_profile",)
+        spared = ("page_profiles", *(() if profile[16:20] == b"GRAY" else ("icc_profile",)))
         metadata = {key: value for key, value in self.metadata.items() if key not in spared}
         samples = [frame.samples for frame in self.frames]
         return [

@@ -15,7 +15,8 @@ from PIL import Image
 from convcli.errors import ImageWarning
 
 _SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK", b"Lab ": "LAB"}
-_SRGB = (b"sRGB", "sRGB".encode("utf-16-be"))
+_OTHERS = (b"linear", b"-g10", b"e-srgb")
+"""What is in the names of profiles with the colours of sRGB and another curve."""
 
 
 def suits(profile: bytes, mode: str) -> bool:
@@ -29,7 +30,8 @@ def suits(profile: bytes, mode: str) -> bool:
 
 def is_srgb(profile: bytes) -> bool:
     """Tell whether a profile says of itself that it is sRGB, which is what no profile means."""
-    return any(name in profile for name in _SRGB)
+    names = profile.replace(b"\0", b"")  # of two bytes a letter in newer profiles
+    return b"sRGB" in names and not any(other in names.lower() for other in _OTHERS)
 
 
 def converted(image: Image.Image, mode: str, profile: bytes | None) -> Image.Image:

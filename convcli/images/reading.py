@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -19,6 +20,7 @@ from convcli.images.modes import frame_of
 from convcli.images.opening import Opened, check_pixels, limit_of, open_image
 from convcli.images.picture import Frame, Picture
 from convcli.images.profiles import suits
+from convcli.images.raster import PillowRaster
 
 NPY_MAGIC = b"\x93NUMPY"
 
@@ -32,6 +34,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_TIFF_PROFILE = 0x8773
 _ANIMATED = frozenset({"AVIF", "FLI", "GIF", "PNG", "WEBP"})
 
 
@@ -58,7 +61,7 @@ def read_image(
         if not head:
             raise ImageError("the file is empty")
         if head == NPY_MAGIC:
-            return _read_array(file, limit_of(max_pixels))
+            return _read_array(file, limit_of(max_pixels), mode, frames == "first")
         return _read_picture(open_image(place, max_pixels), file, mode, frames == "first")
 
 
@@ -126,8 +129,9 @@ def _second_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]
     return np.lib.format.read_array_header_2_0(file)
 
 
-def _read_array(file: BinaryIO, limit: int) -> Picture:
-    array_header(file, limit)
+def _read_array(file: BinaryIO, limit: int, mode: str | None, only_first: bool) -> Picture:
+    shape, _ = array_header(file, limit)
+    check_array_mode(shape, mode)
     try:
         array = np.load(file, allow_pickle=False)
     except (MemoryError, OSError):
@@ -135,13 +139,25 @@ def _read_array(file: BinaryIO, limit: int) -> Picture:
     # A broken file makes NumPy raise nearly anything.
     except Exception as error:
         raise ImageError(f"not a NumPy array that can be read: {error}") from error
-    return Picture.from_array(array)
+    picture = Picture.from_array(array)
+    return replace(picture, frames=picture.frames[:1], is_stack=False) if only_first else picture
+
+
+def check_array_mode(shape: tuple[int, ...], mode: str | None) -> None:
+    """Raise an ImageError where an array would have to be converted to have ``mode``."""
+    channels = (1, *shape)[-3] if len(shape) > 1 else 1
+    if mode and channels != {"L": 1, "RGB": 3}.get(mode):
+        raise ImageError(
+            f"an array of {channels} channels is no picture that could be converted to {mode}: "
+            "leave --mode out"
+        )
 
 
 def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: bool) -> Picture:
     frames: list[Frame] = []
     metadata: dict[str, Any] = {}
     durations: list[float] = []
+    profiles: list[bytes | None] = []
     format_name = opened.image.format or ""
     try:
         with opened.image:  # closes the file and leaves the pixels
@@ -155,7 +171,10 @@ def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: 
                 # A frame shares its memory with the next one, unless it is the only one.
                 own = upright is not image or opened.count == 1
                 profile = metadata.get("icc_profile")
+                if format_name == "TIFF":  # a page without one has that of another in its info
+                    profile = bytes(getattr(image, "tag_v2", {}).get(_TIFF_PROFILE) or b"") or None
                 frames.append(frame_of(upright, format_name, mode, profile, own=own))
+                profiles.append(profile if profile and suits(profile, frames[-1].mode) else None)
                 if only_first:
                     break
             if len(frames) > 1:
@@ -165,8 +184,12 @@ def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: 
     # Broken metadata and palettes raise whatever comes up, as broken pixels do.
     except Exception as error:
         raise ImageError(f"the image is broken: {error or type(error).__name__}") from error
-    if "icc_profile" in metadata and not suits(metadata["icc_profile"], frames[0].mode):
-        del metadata["icc_profile"]
+    if format_name == "GIF" and mode is None and len({frame.mode for frame in frames}) > 1:
+        frames = [_clear(frame) for frame in frames]
+    if profiles[0] is None:
+        metadata.pop("icc_profile", None)
+    if format_name == "TIFF" and len(set(profiles)) > 1:
+        metadata["page_profiles"] = profiles
     if format_name == "WEBP":
         from convcli.images.webp import is_lossless  # for this format alone
 
@@ -178,6 +201,13 @@ def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: 
             3,
         )
     return Picture(tuple(frames), format_name, metadata)
+
+
+def _clear(frame: Frame) -> Frame:
+    """Return a frame of a GIF with transparency, as others have it that came after it."""
+    raster = frame.raster
+    assert isinstance(raster, PillowRaster)
+    return Frame(PillowRaster(raster.image.convert("RGBA")), "RGBA")
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

@@ -18,9 +18,9 @@ from convcli.errors import ImageError, ImageWarning
 from convcli.files import replace_all, replacing
 from convcli.images import formats
 from convcli.images.animations import animation_options, frames_for
-from convcli.images.fitting import fitted, unified
+from convcli.images.fitting import fitted, in_one_space, unified
 from convcli.images.metadata import encoder_options, stripped
-from convcli.images.picture import Picture
+from convcli.images.picture import Frame, Picture
 from convcli.images.profiles import is_srgb, suits
 from convcli.kernel.threads import processors
 
@@ -113,19 +113,23 @@ def _encode(
         np.save(file, picture.tensor, allow_pickle=False)
         return
     frames, metadata = frames_for(picture, format_name)
-    profile = metadata.get("icc_profile")
-    if profile and not suits(profile, frames[0].mode):
-        if not is_srgb(profile):
-            _warn("its ICC profile is for other colours than the result has, and left out")
-        profile = None
+    profiles = _profiles(frames, metadata)
     is_still = len(frames) == 1
-    images = [fitted(frame, format_name, profile, palette=is_still) for frame in frames]
+    images = [
+        fitted(frame, format_name, profile, palette=is_still)
+        for frame, profile in zip(frames, profiles, strict=True)
+    ]
     if len(images) > 1 and format_name not in formats.PAGE_FORMATS:
+        if len(set(profiles)) > 1:
+            images, profiles = in_one_space(images, profiles, format_name), [None]
         images = unified(images)
+    profile = profiles[0]
     if strip:
         metadata = stripped(metadata)
     elif profile is None or not suits(profile, images[0].mode):
         metadata.pop("icc_profile", None)
+    if format_name == "TIFF" and len(set(profiles)) > 1 and not strip:
+        images = [images[0], *map(_with_profile, images[1:], profiles[1:])]
     compression = wishes.get("compression", metadata.get("compression"))
     compression = None if compression == "raw" else compression
     options = encoder_options(metadata, format_name, frames[0].size, compression)
@@ -149,6 +153,26 @@ def _encode(
         if isinstance(error, OSError) and error.errno is not None:  # the disk, not the encoder
             raise
         raise ImageError(f"cannot be written as {format_name}: {error}") from error
+
+
+def _profiles(frames: Sequence[Frame], metadata: Mapping[str, Any]) -> list[bytes | None]:
+    """Return the ICC profile of each frame; none where it is for other colours than it has now."""
+    same = [metadata.get("icc_profile")] * len(frames)
+    profiles: list[bytes | None] = []
+    for profile, frame in zip(metadata.get("page_profiles", same), frames, strict=True):
+        is_apt = profile is not None and suits(profile, frame.mode)
+        if profile and not is_apt and not is_srgb(profile):
+            _warn("its ICC profile is for other colours than the result has, and left out")
+        profiles.append(profile if is_apt else None)
+    return profiles
+
+
+def _with_profile(page: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return a page after the first of a TIFF, with a profile of its own, or none."""
+    page = page.copy()
+    # Where Pillow looks for what is said of this page alone.
+    page.encoderinfo = {"icc_profile": profile if profile and suits(profile, page.mode) else None}
+    return page
 
 
 def _save(
