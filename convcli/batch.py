@@ -195,18 +195,24 @@ def _run(job: Job, transform: Transform, options: Options, shapes: list[Shape | 
     except ConvcliError as error:
         raise ImageError(f"{name_of(job.source)}: {error}") from error
     shapes.append(result.shape)
-    target = standard_output() if job.target == STREAM else job.target
     if job.target != STREAM:
         _make_folder(folder)
-    write_image(
+    write = partial(
+        write_image,
         result,
-        target,
         format=chosen,
         quality=options.quality,
         save=options.save,
         strip=options.strip,
         overwrite=options.overwrite,
     )
+    if job.target != STREAM:
+        write(job.target)
+        return
+    try:
+        write(standard_output())
+    except ImageError as error:  # which knows of no name
+        raise ImageError(f"{name_of(job.source)}: {error}") from error
 
 
 def _make_folder(folder: str) -> None:

@@ -49,6 +49,19 @@ def test_results_do_not_depend_on_the_number_of_workers(
         assert all(other == first for other in others)
 
 
+def test_a_picture_and_a_list_of_others_are_a_batch_like_any_other(
+    start, pictures: list[str], tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"  # takes longer to decode than workers take to start
+    noise = np.random.default_rng(0).integers(0, 256, (2000, 1500, 3), np.uint8)
+    Image.fromarray(noise).save(photo, quality=95)
+    (tmp_path / "list").write_text("\n".join(pictures))
+    flags = ["--files-from", tmp_path / "list", "-d", tmp_path / "out", "-j", "2"]
+    process = start("apply", "-f", "sharpen", photo, *flags)
+    assert (process.wait(), process.stderr) == (0, "")
+    assert len(os.listdir(tmp_path / "out")) == 13
+
+
 def test_errors_and_warnings_come_back_from_workers(
     run, pictures: list[str], tmp_path: Path
 ) -> None:
@@ -350,7 +363,9 @@ def test_a_report_holds_names_that_are_no_text_so_that_they_can_be_had_back(
     ("arguments", "fault"),
     [
         (["--report", "gone/r.jsonl"], "gone/r.jsonl: it cannot be written: No such file"),
-        (["--report", "."], "cannot be written: Is a directory"),
+        (["--report", "."], ". is a folder of results: name a file in it"),
+        (["--report", "out"], "out is a folder of results: name a file in it"),
+        (["--report", "out/"], "out/ is a folder: name a file in it"),
         (["--report", "0.png"], "0.png is an image of this batch"),
         (["--report", "r.jsonl", "--dry-run"], "nothing to --report"),
         (["--overwrite", "--skip-existing"], "either --overwrite or --skip-existing"),

@@ -52,7 +52,9 @@ class Request:
 
 def begin(images: Sequence[str], given: Mapping[str, Any]) -> None:
     """Start to decode a single picture, while the rest of the program is still being loaded."""
-    if len(images) == 1 and not (given["dry_run"] or given["skip_existing"]):
+    # More may come from a list, and the thread that decodes would not come along into a worker.
+    is_only = len(images) == 1 and given["files_from"] is None
+    if is_only and not (given["dry_run"] or given["skip_existing"]):
         from convcli.images.opening import decode_ahead
 
         decode_ahead(images[0], given["max_pixels"])
@@ -151,7 +153,7 @@ def _opened(request: Request, jobs: Iterable[Job]) -> Report:
 
     assert request.report is not None
     if request.report != STREAM:
-        check_apart(request.report, jobs)
+        check_apart(request.report, jobs, request.files_from)
         folder = os.path.abspath(os.path.dirname(request.report))
         results = request.output_dir and os.path.abspath(request.output_dir)
         if results and os.path.commonpath([folder, results]) == results:
