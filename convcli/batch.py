@@ -100,6 +100,8 @@ def run_jobs(
     of these processes: ``workers`` then says how many it has, and what it loses is not tried
     again. It stays open. Jobs are taken a few at a time, and may come from a generator.
     """
+    if workers < 1:
+        raise ValueError(f"{workers} workers do nothing: there has to be one at least")
     do = partial(run_job, transform=transform, options=options)
     if executor is not None:
         from convcli.executors import each_done_by

@@ -102,6 +102,45 @@ def double(number: int) -> int:
     return 2 * number
 
 
+def no_room() -> None:
+    """Let every thread fail to start, as where the number of processes is limited."""
+    import threading
+
+    def fail(thread: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    threading.Thread.start = fail  # type: ignore[method-assign]
+
+
+def test_without_room_for_threads_one_image_at_a_time_is_done(
+    start, samples: Path, tmp_path: Path
+) -> None:
+    request = ["apply", "-f", "sharpen", samples / "landscape.jpg", "-o"]
+    process = start(*request, tmp_path / "o.jpg", prepare=no_room)
+    assert (process.wait(), process.stderr) == (0, "")
+    process = start(*request, tmp_path / "o.jpg", "--overwrite", "-j", "2", prepare=no_room)
+    assert (process.wait(), process.stderr) == (0, "")
+
+
+def test_without_room_for_processes_a_batch_tells_what_needs_none(
+    start, pictures: list[str], tmp_path: Path
+) -> None:
+    request = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "-j"]
+    process = start(*request, "2", prepare=no_room)
+    assert process.wait() == 1
+    assert re.fullmatch("Error: no processes can be started, -j 1 needs none: .*\n", process.stderr)
+    process = start(*request, "1", prepare=no_room)
+    assert (process.wait(), process.stderr) == (0, "")
+
+
+def test_a_batch_without_workers_is_a_mistake(pictures: list[str], tmp_path: Path) -> None:
+    jobs = plan_jobs(pictures, output_dir=str(tmp_path / "out"))
+    for workers in (0, -1):
+        for executor in (None, ThreadPoolExecutor(1)):
+            with pytest.raises(ValueError, match=f"{workers} workers do nothing"):
+                next(run_jobs(jobs, dying, workers=workers, executor=executor))
+
+
 def test_tasks_are_handed_out_a_few_at_a_time() -> None:
     taken = []
 
@@ -446,6 +485,9 @@ def test_failures_are_summed_up_unless_quiet(run, pictures: list[str], tmp_path:
         Path(pictures[number]).write_bytes(b"nothing")
     command = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "-j", "1"]
     assert "3 of 12 images failed; the others are done\n" in run(*command).stderr
+    assert run(*command[:2], "sharpen", *pictures[3:6], "-d", tmp_path / "none").stderr.endswith(
+        "3 of 3 images failed\n"
+    )
     quiet = run(*command, "--overwrite", "-q").stderr
     assert quiet.count("\n") == quiet.count("Error: ") == 3
 

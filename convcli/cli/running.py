@@ -182,7 +182,8 @@ def _follow(
                 _record(report, result, messages)
             messages.advance()
     if failed and total > 1 and not request.quiet:
-        click.echo(f"{failed} of {total} images failed; the others are done", err=True)
+        others = "" if failed == total else "; the others are done"
+        click.echo(f"{failed} of {total} images failed{others}", err=True)
     if failed:
         raise click.exceptions.Exit(1)
 
