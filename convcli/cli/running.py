@@ -40,6 +40,7 @@ class Request:
     max_pixels: int | None
     mode: str | None
     frames: str
+    linear: bool
     jobs: int | None
     dry_run: bool
     report: str | None
@@ -93,7 +94,7 @@ def run_batch(
     if request.dry_run:
         from convcli.preview import preview_jobs
 
-        _show_plan(preview_jobs(jobs, steps, options), request.quiet)
+        _show_plan(preview_jobs(jobs, steps, options, linear=request.linear), request.quiet)
         return
     if request.max_pixels is not None:
         transform = partial(transform, max_pixels=request.max_pixels)

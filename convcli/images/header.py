@@ -12,6 +12,7 @@ from convcli.errors import ImageError
 from convcli.images.formats import ARRAY_FORMAT
 from convcli.images.modes import frame_mode
 from convcli.images.opening import Opened, limit_of
+from convcli.images.picture import check_array
 from convcli.images.reading import NPY_MAGIC, ORIENTATION, array_header, naming, readable
 
 _LYING = (5, 6, 7, 8)
@@ -48,7 +49,7 @@ def read_header(
         if not head:
             raise ImageError("the file is empty")
         if head == NPY_MAGIC:
-            return _of_array(file, limit_of(max_pixels))
+            return _of_array(file, limit_of(max_pixels), frames == "first")
         opened = Opened(place, max_pixels)
         with opened.image:
             try:
@@ -74,7 +75,9 @@ def _is_lying(image: Image.Image) -> bool:
     return image.format != "TIFF" and Image.Image.getexif(image).get(ORIENTATION) in _LYING
 
 
-def _of_array(file: BinaryIO, limit: int) -> Header:
+def _of_array(file: BinaryIO, limit: int, only_first: bool) -> Header:
     shape, dtype = array_header(file, limit)
+    check_array(shape, dtype)
     channels, height, width = (1, 1, 1, *shape)[-3:]
-    return Header(ARRAY_FORMAT, str(dtype), (height, width), channels, "", math.prod(shape[:-3]))
+    count = 1 if only_first else math.prod(shape[:-3])
+    return Header(ARRAY_FORMAT, str(dtype), (height, width), channels, "", count)

@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -58,7 +59,7 @@ def read_image(
         if not head:
             raise ImageError("the file is empty")
         if head == NPY_MAGIC:
-            return _read_array(file, limit_of(max_pixels))
+            return _read_array(file, limit_of(max_pixels), frames == "first")
         return _read_picture(open_image(place, max_pixels), file, mode, frames == "first")
 
 
@@ -126,7 +127,7 @@ def _second_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]
     return np.lib.format.read_array_header_2_0(file)
 
 
-def _read_array(file: BinaryIO, limit: int) -> Picture:
+def _read_array(file: BinaryIO, limit: int, only_first: bool) -> Picture:
     array_header(file, limit)
     try:
         array = np.load(file, allow_pickle=False)
@@ -135,7 +136,8 @@ def _read_array(file: BinaryIO, limit: int) -> Picture:
     # A broken file makes NumPy raise nearly anything.
     except Exception as error:
         raise ImageError(f"not a NumPy array that can be read: {error}") from error
-    return Picture.from_array(array)
+    picture = Picture.from_array(array)
+    return replace(picture, frames=picture.frames[:1], is_stack=False) if only_first else picture
 
 
 def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: bool) -> Picture:
