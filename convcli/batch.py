@@ -23,7 +23,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from convcli.channels import existing
+from convcli.channels import existing, is_split
 from convcli.errors import ConvcliError, ImageError
 from convcli.files import check_target
 from convcli.images import Picture, output_format, read_image, write_image
@@ -145,6 +145,10 @@ def run_job(job: Job, transform: Transform, options: Options) -> Result:
     shapes: list[Shape | None] = []
     with collected() as texts:
         error = _attempt(job, transform, options, shapes)
+    # A file that is there now is whole, and another run's, which was faster.
+    is_faster = options.skip_existing and not is_split(Path(job.target)) and is_done(job)
+    if error is not None and is_faster:
+        return Result(job, SKIPPED, filters=options.filters)
     read, written = (*shapes, None, None)[:2]
     return Result(
         job,

@@ -379,6 +379,19 @@ def test_a_second_run_does_only_what_is_missing(run, pictures: list[str], tmp_pa
     assert len(records) == 11
 
 
+def test_what_another_run_has_written_meanwhile_is_skipped_too(
+    pictures: list[str], tmp_path: Path
+) -> None:
+    def faster(picture: Picture, as_float: bool) -> Picture:
+        (tmp_path / "0-2.png").write_bytes(b"the other's")
+        return picture
+
+    jobs = plan_jobs(pictures[:1], suffix="-2")
+    (result,) = run_jobs(jobs, faster, Options(skip_existing=True))
+    assert (result.status, result.error) == ("skipped", None)
+    assert (tmp_path / "0-2.png").read_bytes() == b"the other's"
+
+
 def test_a_report_on_standard_output_is_all_that_is_there(
     run, pictures: list[str], tmp_path: Path
 ) -> None:
