@@ -23,7 +23,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from convcli.channels import existing
+from convcli.channels import existing, is_split
 from convcli.errors import ConvcliError, ImageError
 from convcli.files import check_target
 from convcli.images import Picture, output_format, read_image, write_image
@@ -100,6 +100,8 @@ def run_jobs(
     of these processes: ``workers`` then says how many it has, and what it loses is not tried
     again. It stays open. Jobs are taken a few at a time, and may come from a generator.
     """
+    if workers < 1:
+        raise ValueError(f"{workers} workers do nothing: there has to be one at least")
     do = partial(run_job, transform=transform, options=options)
     if executor is not None:
         from convcli.executors import each_done_by
@@ -143,6 +145,10 @@ def run_job(job: Job, transform: Transform, options: Options) -> Result:
     shapes: list[Shape | None] = []
     with collected() as texts:
         error = _attempt(job, transform, options, shapes)
+    # A file that is there now is whole, and another run's, which was faster.
+    is_faster = options.skip_existing and not is_split(Path(job.target)) and is_done(job)
+    if error is not None and is_faster:
+        return Result(job, SKIPPED, filters=options.filters)
     read, written = (*shapes, None, None)[:2]
     return Result(
         job,
@@ -195,18 +201,24 @@ def _run(job: Job, transform: Transform, options: Options, shapes: list[Shape | 
     except ConvcliError as error:
         raise ImageError(f"{name_of(job.source)}: {error}") from error
     shapes.append(result.shape)
-    target = standard_output() if job.target == STREAM else job.target
     if job.target != STREAM:
         _make_folder(folder)
-    write_image(
+    write = partial(
+        write_image,
         result,
-        target,
         format=chosen,
         quality=options.quality,
         save=options.save,
         strip=options.strip,
         overwrite=options.overwrite,
     )
+    if job.target != STREAM:
+        write(job.target)
+        return
+    try:
+        write(standard_output())
+    except ImageError as error:  # which knows of no name
+        raise ImageError(f"{name_of(job.source)}: {error}") from error
 
 
 def _make_folder(folder: str) -> None:

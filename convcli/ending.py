@@ -69,8 +69,10 @@ def end_promptly() -> None:
     told, tell = os.pipe()
     os.set_blocking(tell, False)
     signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
-    threading.Thread(target=_listen, args=(told,), daemon=True).start()
-    _is_listening = True
+    # A system that has no room for another thread says so with a RuntimeError.
+    with suppress(RuntimeError):
+        threading.Thread(target=_listen, args=(told,), daemon=True).start()
+        _is_listening = True
 
 
 @contextmanager

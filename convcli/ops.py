@@ -19,7 +19,7 @@ from convcli.kernel.arrays import FloatArray
 from convcli.kernel.geometry import IntOrPair, Pair
 from convcli.light import srgb_samples
 from convcli.pipeline import Layers
-from convcli.stages import MAX_PIXELS, Plan, Route, Stage, check_sum, plan_frame
+from convcli.stages import MAX_PIXELS, Plan, Route, Stage, check_sum, plan_frame, result_mode
 from convcli.steps import Convolution, Step, Transposition, preset_filter
 from convcli.strips import extremes, write_layers, write_samples
 
@@ -101,7 +101,7 @@ def _through(frame: Frame, plan: Plan, wishes: Wishes) -> Frame:
     linear = wishes.linear and _has_curve(frame)
     dtype = np.dtype(np.float32) if wishes.as_float else frame.raster.dtype
     channels = last.colours + has_alpha
-    mode = _mode(frame.mode, last.colours, has_alpha)
+    mode = result_mode(frame.mode, plan)
     in_place = (
         wishes.reuse
         and _fits(frame.raster, last.size, channels, dtype)
@@ -133,12 +133,17 @@ def _samples(
     return quantized(colour if alpha is None else np.concatenate([colour, alpha]), dtype)
 
 
-def _has_curve(frame: Frame) -> bool:
-    """Tell whether the samples are sRGB's; an error where they are another kind of colour."""
-    if frame.mode == "CMYK":
+def check_linear(mode: str) -> None:
+    """Raise an ImageError for colours that have no linear light to be taken to."""
+    if mode == "CMYK":
         raise ImageError(
             "linear light is defined for sRGB, not for CMYK: --mode RGB converts the picture"
         )
+
+
+def _has_curve(frame: Frame) -> bool:
+    """Tell whether the samples are sRGB's; an error where they are another kind of colour."""
+    check_linear(frame.mode)
     if frame.raster.dtype.kind == "f":
         warnings.warn(
             "numbers without a scale are taken as linear light already: --linear changes nothing",
@@ -207,12 +212,3 @@ def _rounding(frame: Frame, stages: Sequence[Stage], most: float) -> float:
         # Of samples from 0 to 1; a sum that cancels out has the rounding of its parts.
         most = max(most, float(np.abs(stage.step.filter.kernel).sum((1, 2, 3)).max()))
     return 1e-6 * most
-
-
-def _mode(before: str, colours: int, has_alpha: bool) -> str:
-    """Return the mode of a result, or "" where it is no picture's or came from an array."""
-    if has_alpha:
-        return {1: "LA", 3: "RGBA"}.get(colours, "")
-    if before == "" or colours == 4:
-        return before if before == "CMYK" else ""
-    return {1: "L", 3: "RGB"}.get(colours, "")

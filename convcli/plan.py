@@ -74,14 +74,23 @@ def plan_jobs(
     return jobs
 
 
-def check_apart(file: str, jobs: Iterable[Job]) -> None:
-    """Raise a PlanError if ``file``, which is going to be written, is an input or a result."""
+def check_apart(file: str, jobs: Iterable[Job], listed_in: str | None = None) -> None:
+    """Raise a PlanError if ``file``, which is going to be written, is wanted for something else.
+
+    For an input or a result, a folder of results, or the list ``listed_in`` that names the inputs.
+    """
     places = _Places()
     place = places.of(file)
+    if listed_in is not None and listed_in != STREAM and places.of(listed_in) == place:
+        raise PlanError(f"{file} is the list of this batch: choose another file")
+    if not os.path.basename(file):
+        raise PlanError(f"{file} is a folder: name a file in it")
     for job in jobs:
         for name in (job.source, job.target):
             if name != STREAM and places.of(name) == place:
                 raise PlanError(f"{file} is an image of this batch: choose another file")
+        if job.target != STREAM and places.of(job.target).startswith(os.path.join(place, "")):
+            raise PlanError(f"{file} is a folder of results: name a file in it, or another one")
 
 
 class _Places:
@@ -126,6 +135,8 @@ def _single_job(sources: Sequence[Source], output: str, format: str | None) -> J
 
 def _check_folder(folder: str) -> None:
     """Refuse a folder that could never be created: a file is in its way."""
+    if not folder:  # what a script has where a variable is not set
+        raise PlanError("-d has no name after it: name a folder; . is the one you are in")
     above = os.path.abspath(folder)
     while not os.path.lexists(above):
         above = os.path.dirname(above)

@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.batch import FAILED, OK, SKIPPED, Options, is_done
+from convcli.channels import is_split
 from convcli.errors import ConvcliError, ImageError
 from convcli.files import check_target
-from convcli.images import Header, read_header
+from convcli.images import Header, output_format, read_header
+from convcli.images.animations import check_count, check_size
+from convcli.images.fitting import pictured
+from convcli.images.formats import ARRAY_FORMAT
 from convcli.inputs import STREAM, contents, name_of
+from convcli.ops import check_linear
 from convcli.plan import Job
-from convcli.stages import MAX_PIXELS, result_shape
+from convcli.stages import MAX_PIXELS, Plan, plan_alike, result_mode
 from convcli.steps import Step
 from convcli.warned import collected
 
@@ -29,15 +34,17 @@ class Preview(NamedTuple):
     shape: tuple[int, int, int] | None = None
 
 
-def preview_jobs(jobs: Iterable[Job], steps: Sequence[Step], options: Options) -> Iterator[Preview]:
-    """Tell of each job what would become of it, were it done with ``steps``."""
+def preview_jobs(
+    jobs: Iterable[Job], steps: Sequence[Step], options: Options, *, linear: bool = False
+) -> Iterator[Preview]:
+    """Tell of each job what would become of it, were it done with ``steps`` in ``linear`` light."""
     for job in jobs:
         if options.skip_existing and is_done(job):
             yield Preview(job, SKIPPED)
             continue
         with collected() as texts:
             try:
-                header, shape = _foreseen(job, steps, options)
+                header, shape = _foreseen(job, steps, options, linear)
             except ConvcliError as error:
                 preview = Preview(job, FAILED, str(error))
             else:
@@ -46,7 +53,7 @@ def preview_jobs(jobs: Iterable[Job], steps: Sequence[Step], options: Options) -
 
 
 def _foreseen(
-    job: Job, steps: Sequence[Step], options: Options
+    job: Job, steps: Sequence[Step], options: Options, linear: bool
 ) -> tuple[Header, tuple[int, int, int]]:
     if job.target != STREAM and os.path.isdir(os.path.dirname(job.target) or os.curdir):
         check_target(Path(job.target), options.overwrite)
@@ -55,7 +62,7 @@ def _foreseen(
             source, mode=options.mode, frames=options.frames, max_pixels=options.max_pixels
         )
     try:
-        shape = result_shape(
+        plan = plan_alike(
             steps,
             header.size,
             header.channels,
@@ -63,6 +70,24 @@ def _foreseen(
             frames=header.frames,
             max_pixels=options.max_pixels or MAX_PIXELS,
         )
+        if linear:
+            check_linear(header.mode)
     except ConvcliError as error:
         raise ImageError(f"{name_of(job.source)}: {error}") from error
-    return header, shape
+    try:
+        _check_held(job, header, plan)
+    except ImageError as error:
+        name = name_of(job.source) if job.target == STREAM else job.target
+        raise ImageError(f"{name}: {error}") from error
+    return header, (plan.colours + plan.has_alpha, *plan.size)
+
+
+def _check_held(job: Job, header: Header, plan: Plan) -> None:
+    """Raise an ImageError for a result that its format does not hold."""
+    format_name = output_format(job.format or header.format)
+    if format_name == ARRAY_FORMAT:
+        return
+    check_count(header.frames, format_name)
+    check_size(plan.size, format_name)
+    if not is_split(Path(job.target)):
+        pictured(result_mode(header.mode, plan), plan.colours + plan.has_alpha)

@@ -53,7 +53,7 @@ class Plan(NamedTuple):
     has_alpha: bool
 
 
-def result_shape(
+def plan_alike(
     steps: Sequence[Step],
     size: Pair,
     channels: int,
@@ -61,14 +61,23 @@ def result_shape(
     mode: str = "",
     frames: int = 1,
     max_pixels: int = MAX_PIXELS,
-) -> tuple[int, int, int]:
-    """Return (C, H, W) of what ``steps`` make of a picture, from what its header tells.
+) -> Plan:
+    """Settle every step for a picture of ``frames`` frames alike, from what its header tells.
 
     ``size`` is (H, W), and ``mode`` a frame's. Raises and warns as doing it would.
     """
     plan = plan_frame(steps, size, channels, mode, max_pixels)
     check_sum([plan] * frames, max_pixels)
-    return plan.colours + plan.has_alpha, *plan.size
+    return plan
+
+
+def result_mode(before: str, plan: Plan) -> str:
+    """Return the mode of a result, or "" where it is no picture's or came from an array."""
+    if plan.has_alpha:
+        return {1: "LA", 3: "RGBA"}.get(plan.colours, "")
+    if before == "" or plan.colours == 4:
+        return before if before == "CMYK" else ""
+    return {1: "L", 3: "RGB"}.get(plan.colours, "")
 
 
 def plan_frame(

@@ -36,7 +36,7 @@ def read_standard_input() -> bytes:
 def standard_output() -> BinaryIO:
     """Return standard output for bytes; raises an ImageError where it is closed."""
     if sys.stdout is None:
-        raise ImageError("standard output is closed: open it, or use -o FILE")
+        raise ImageError("standard output is closed: open it, or name a file instead")
     # Unbuffered, where there is such a layer: what a full disk refuses must not stay behind in a
     # buffer that Python flushes, and fails to, at exit.
     stream: BinaryIO = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import sys
 import threading
@@ -87,8 +88,15 @@ def _drain(
 
 def _hand_out(crew: ProcessPoolExecutor, do: Callable[[Task], Done], task: Task) -> Future[Done]:
     # This may start workers, which shall hear nothing before they know what to do about it.
-    with signals_held():
-        return crew.submit(do, task)
+    try:
+        with signals_held():
+            return crew.submit(do, task)
+    except BrokenProcessPool:
+        raise
+    except (OSError, RuntimeError) as error:  # the latter where there is no room for a thread
+        reason = getattr(error, "strerror", None) or error
+        fault = f"no processes can be started, -j 1 needs none: {reason}"
+        raise OSError(getattr(error, "errno", errno.EAGAIN), fault) from error
 
 
 # A fork starts in milliseconds and is safe here: no thread has been started yet.
@@ -111,7 +119,8 @@ def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
         line.close()
         raise
     finally:
-        crew.shutdown(cancel_futures=True)
+        with suppress(RuntimeError):  # its own thread could not be started
+            crew.shutdown(cancel_futures=True)
         _lines.discard(line)
         line.close()
         listening.close()
@@ -136,7 +145,10 @@ def _prepare(listening: Connection, line: Connection) -> None:
     for inherited in {line, *_lines}:
         inherited.close()
     _lines.clear()
-    threading.Thread(target=_end_when_alone, args=(listening,), daemon=True).start()
+    try:
+        threading.Thread(target=_end_when_alone, args=(listening,), daemon=True).start()
+    except RuntimeError:  # there is no room for another one; without it this might never end
+        end(1)
 
 
 def _end_when_alone(listening: Connection) -> None:

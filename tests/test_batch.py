@@ -51,6 +51,19 @@ def test_results_do_not_depend_on_the_number_of_workers(
         assert all(other == first for other in others)
 
 
+def test_a_picture_and_a_list_of_others_are_a_batch_like_any_other(
+    start, pictures: list[str], tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"  # takes longer to decode than workers take to start
+    noise = np.random.default_rng(0).integers(0, 256, (2000, 1500, 3), np.uint8)
+    Image.fromarray(noise).save(photo, quality=95)
+    (tmp_path / "list").write_text("\n".join(pictures))
+    flags = ["--files-from", tmp_path / "list", "-d", tmp_path / "out", "-j", "2"]
+    process = start("apply", "-f", "sharpen", photo, *flags)
+    assert (process.wait(), process.stderr) == (0, "")
+    assert len(os.listdir(tmp_path / "out")) == 13
+
+
 def test_errors_and_warnings_come_back_from_workers(
     run, pictures: list[str], tmp_path: Path
 ) -> None:
@@ -89,6 +102,45 @@ def test_a_worker_that_is_killed_costs_its_picture_and_no_other(
 
 def double(number: int) -> int:
     return 2 * number
+
+
+def no_room() -> None:
+    """Let every thread fail to start, as where the number of processes is limited."""
+    import threading
+
+    def fail(thread: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    threading.Thread.start = fail  # type: ignore[method-assign]
+
+
+def test_without_room_for_threads_one_image_at_a_time_is_done(
+    start, samples: Path, tmp_path: Path
+) -> None:
+    request = ["apply", "-f", "sharpen", samples / "landscape.jpg", "-o"]
+    process = start(*request, tmp_path / "o.jpg", prepare=no_room)
+    assert (process.wait(), process.stderr) == (0, "")
+    process = start(*request, tmp_path / "o.jpg", "--overwrite", "-j", "2", prepare=no_room)
+    assert (process.wait(), process.stderr) == (0, "")
+
+
+def test_without_room_for_processes_a_batch_tells_what_needs_none(
+    start, pictures: list[str], tmp_path: Path
+) -> None:
+    request = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "-j"]
+    process = start(*request, "2", prepare=no_room)
+    assert process.wait() == 1
+    assert re.fullmatch("Error: no processes can be started, -j 1 needs none: .*\n", process.stderr)
+    process = start(*request, "1", prepare=no_room)
+    assert (process.wait(), process.stderr) == (0, "")
+
+
+def test_a_batch_without_workers_is_a_mistake(pictures: list[str], tmp_path: Path) -> None:
+    jobs = plan_jobs(pictures, output_dir=str(tmp_path / "out"))
+    for workers in (0, -1):
+        for executor in (None, ThreadPoolExecutor(1)):
+            with pytest.raises(ValueError, match=f"{workers} workers do nothing"):
+                next(run_jobs(jobs, dying, workers=workers, executor=executor))
 
 
 def test_tasks_are_handed_out_a_few_at_a_time() -> None:
@@ -329,6 +381,19 @@ def test_a_second_run_does_only_what_is_missing(run, pictures: list[str], tmp_pa
     assert len(records) == 11
 
 
+def test_what_another_run_has_written_meanwhile_is_skipped_too(
+    pictures: list[str], tmp_path: Path
+) -> None:
+    def faster(picture: Picture, as_float: bool) -> Picture:
+        (tmp_path / "0-2.png").write_bytes(b"the other's")
+        return picture
+
+    jobs = plan_jobs(pictures[:1], suffix="-2")
+    (result,) = run_jobs(jobs, faster, Options(skip_existing=True))
+    assert (result.status, result.error) == ("skipped", None)
+    assert (tmp_path / "0-2.png").read_bytes() == b"the other's"
+
+
 def test_a_report_on_standard_output_is_all_that_is_there(
     run, pictures: list[str], tmp_path: Path
 ) -> None:
@@ -352,7 +417,9 @@ def test_a_report_holds_names_that_are_no_text_so_that_they_can_be_had_back(
     ("arguments", "fault"),
     [
         (["--report", "gone/r.jsonl"], "gone/r.jsonl: it cannot be written: No such file"),
-        (["--report", "."], "cannot be written: Is a directory"),
+        (["--report", "."], ". is a folder of results: name a file in it"),
+        (["--report", "out"], "out is a folder of results: name a file in it"),
+        (["--report", "out/"], "out/ is a folder: name a file in it"),
         (["--report", "0.png"], "0.png is an image of this batch"),
         (["--report", "r.jsonl", "--dry-run"], "nothing to --report"),
         (["--overwrite", "--skip-existing"], "either --overwrite or --skip-existing"),
@@ -432,6 +499,9 @@ def test_failures_are_summed_up_unless_quiet(run, pictures: list[str], tmp_path:
         Path(pictures[number]).write_bytes(b"nothing")
     command = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "-j", "1"]
     assert "3 of 12 images failed; the others are done\n" in run(*command).stderr
+    assert run(*command[:2], "sharpen", *pictures[3:6], "-d", tmp_path / "none").stderr.endswith(
+        "3 of 3 images failed\n"
+    )
     quiet = run(*command, "--overwrite", "-q").stderr
     assert quiet.count("\n") == quiet.count("Error: ") == 3
 

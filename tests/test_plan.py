@@ -89,6 +89,7 @@ def test_nothing_planned_is_no_error_but_nowhere_to_go_is() -> None:
         (["a.png", "./a.png"], {"suffix": "-2"}, "both be written"),
         (["a.png"], {"output_dir": "file"}, "-d file cannot be a folder: .*file is a file"),
         (["a.png"], {"output_dir": "file/below/it"}, "file is a file"),
+        (["a.png"], {"output_dir": ""}, "-d has no name after it"),
         (["a.png"], {"output": "gone/b.png"}, "folder gone does not exist"),
         (["a.png"], {"output": "b.png", "suffix": "-2"}, "--suffix is for -d"),
         (["a.png"], {"suffix": "/2"}, "cannot be part of a file's name"),
@@ -115,3 +116,15 @@ def test_a_report_is_not_written_over_an_image_of_the_batch() -> None:
     for name in ("./a.png", "out/b.png"):
         with pytest.raises(PlanError, match="is an image of this batch"):
             check_apart(name, jobs)
+
+
+def test_a_report_is_not_written_over_the_list_or_in_the_place_of_a_folder() -> None:
+    jobs = plan_jobs([Source("in/a.png", "b/a.png", True)], output_dir="out")
+    check_apart("out/b/c.jsonl", jobs, "list")
+    with pytest.raises(PlanError, match="list is the list of this batch"):
+        check_apart("./list", jobs, "list")
+    for name in ("out", "out/b"):
+        with pytest.raises(PlanError, match=f"{name} is a folder of results: name a file in it"):
+            check_apart(name, jobs)
+    with pytest.raises(PlanError, match="new/ is a folder: name a file in it"):
+        check_apart("new/", jobs)

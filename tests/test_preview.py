@@ -165,3 +165,42 @@ def test_names_in_the_plan_are_one_line_each(run, photo: Path) -> None:
     done = run("apply", "-f", "sharpen", name, "-d", photo.parent / "out", "--dry-run")
     assert len(done.stdout.splitlines()) == 1
     assert "a\\n\\x1b[31mb.png -> " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "fault"),
+    [
+        ("pulse.gif", ["--format", "jpg"], "JPEG holds one image, and this has 10"),
+        ("pulse.gif", ["--format", "jpg", "--frames", "first"], None),
+        ("landscape.jpg", ["--format", "ico"], "ICO: that holds 256×256 pixels at most"),
+        ("landscape.jpg", ["-f", "five.json"], "a result of 5 channels is no picture"),
+        ("landscape.jpg", ["-f", "five.json", "--format", "npy"], None),
+        ("landscape.jpg", ["-f", "five.json", "--suffix", "-{channel}"], None),
+        ("landscape.jpg", ["-f", "four.json"], "a result of 4 channels is no picture"),
+        ("badge.png", ["-f", "four.json"], None),
+        ("badge.png", ["--mode", "CMYK", "--linear", "--format", "tif"], "not for CMYK: --mode"),
+        ("line.npy", ["--format", "png"], "an array of shape (9,) is no picture"),
+        ("stack.npy", ["--format", "jpg"], "JPEG holds one image, and this has 2"),
+        ("stack.npy", ["--format", "jpg", "--frames", "first"], None),
+    ],
+)
+def test_what_the_format_does_not_hold_is_told_beforehand(
+    run, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name, flags, fault
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for count, word in ((4, "four"), (5, "five")):
+        Path(f"{word}.json").write_text(json.dumps({"weight": [[[[0.5]]] * 3] * count}))
+    np.save("line.npy", np.zeros(9, np.float32))
+    np.save("stack.npy", np.zeros((2, 3, 8, 9), np.float32))
+    path = samples / name if (samples / name).exists() else name
+    request = ["apply", "-f", "identity", *flags, path, "-d", "out", "-j", "1"]
+    told = run(*request, "--dry-run")
+    assert not Path("out").exists()
+    done = run(*request)
+    assert told.exit_code == done.exit_code == bool(fault)
+    errors = [
+        [line for line in one.stderr.splitlines() if line.startswith("Error")]
+        for one in (told, done)
+    ]
+    assert errors[0] == errors[1]
+    assert fault is None or fault in told.stderr

@@ -37,7 +37,7 @@ def shell(line: str, folder: Path, **environment: str) -> subprocess.CompletedPr
 CLOSED = [
     ("convcli apply -f identity - -o out.png <&-", 1, "standard input: it is closed"),
     ("convcli apply -f identity - -o out.png 0> /dev/null", 1, "standard input: it cannot be read"),
-    ("convcli apply -f identity photo.png -o - >&-", 1, "standard output is closed"),
+    ("convcli apply -f identity photo.png -o - >&-", 1, "photo.png: standard output is closed"),
     ("convcli apply -f identity gone.png -o out.png 2>&-", 1, ""),
     ("convcli filters list >&-", 0, ""),
     ("convcli filters list > /dev/full", 1, "Error: No space left on device"),
@@ -56,6 +56,22 @@ def test_a_stream_that_is_closed_or_full_is_a_message(
     assert fault in done.stderr.decode()
     assert done.stderr.count(b"\n") == bool(fault)
     assert os.listdir(photo.parent) == ["photo.png"]
+
+
+def test_a_full_disk_for_messages_does_not_stop_a_batch(photo: Path) -> None:
+    done = shell(
+        "convcli apply -f identity gone.png photo.png -d out -j 1 2> /dev/full", photo.parent
+    )
+    assert done.returncode == 1
+    assert os.listdir(photo.parent / "out") == ["photo.png"]
+
+
+def test_what_standard_output_cannot_hold_is_told_with_the_name_of_its_image(
+    run, samples: Path
+) -> None:
+    done = run("apply", "-f", "identity", samples / "pulse.gif", "-o", "-", "--format", "jpg")
+    assert (done.exit_code, done.stdout_bytes) == (1, b"")
+    assert done.stderr.startswith(f"Error: {samples / 'pulse.gif'}: JPEG holds one image")
 
 
 def test_no_file_takes_the_place_of_a_closed_stream(photo: Path, pixels: np.ndarray) -> None:

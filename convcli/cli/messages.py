@@ -96,7 +96,7 @@ class Messages:
     def _say(self, text: str) -> None:
         if self._bar is not None:  # the next step draws it again, below
             click.echo("\r\x1b[K", err=True, nl=False)
-        click.echo(text, err=True)
+        _echo(text)
 
     def _rate(self) -> float:
         return self._done / max(time.monotonic() - self._begun, 1e-6)
@@ -107,8 +107,17 @@ class Messages:
         if self._done == self._total or now - self._told >= EVERY:
             self._told = now
             left = round((self._total - self._done) / self._rate())
-            click.echo(
+            _echo(
                 f"{self._done} of {self._total} images, {self._rate():.1f} per second, "
-                f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02} left",
-                err=True,
+                f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"
             )
+
+
+def _echo(text: str) -> None:
+    """Print a line to standard error; that its disk is full is no reason to end a batch."""
+    try:
+        click.echo(text, err=True)
+    except BrokenPipeError:  # nobody listens any more, who then wants no more
+        raise
+    except OSError:
+        pass

@@ -40,6 +40,7 @@ class Request:
     max_pixels: int | None
     mode: str | None
     frames: str
+    linear: bool
     jobs: int | None
     dry_run: bool
     report: str | None
@@ -52,8 +53,9 @@ class Request:
 
 def begin(images: Sequence[str], given: Mapping[str, Any]) -> None:
     """Start to decode a single picture, while the rest of the program is still being loaded."""
-    others = given["files_from"] is not None  # for which this process may fork
-    if len(images) == 1 and not (others or given["dry_run"] or given["skip_existing"]):
+    # More may come from a list, and the thread that decodes would not come along into a worker.
+    is_only = len(images) == 1 and given["files_from"] is None
+    if is_only and not (given["dry_run"] or given["skip_existing"]):
         from convcli.images.opening import decode_ahead
 
         decode_ahead(images[0], given["max_pixels"])
@@ -92,7 +94,7 @@ def run_batch(
     if request.dry_run:
         from convcli.preview import preview_jobs
 
-        _show_plan(preview_jobs(jobs, steps, options), request.quiet)
+        _show_plan(preview_jobs(jobs, steps, options, linear=request.linear), request.quiet)
         return
     if request.max_pixels is not None:
         transform = partial(transform, max_pixels=request.max_pixels)
@@ -152,7 +154,7 @@ def _opened(request: Request, jobs: Iterable[Job]) -> Report:
 
     assert request.report is not None
     if request.report != STREAM:
-        check_apart(request.report, jobs)
+        check_apart(request.report, jobs, request.files_from)
         folder = os.path.abspath(os.path.dirname(request.report))
         results = request.output_dir and os.path.abspath(request.output_dir)
         if results and os.path.commonpath([folder, results]) == results:
@@ -181,7 +183,8 @@ def _follow(
                 _record(report, result, messages)
             messages.advance()
     if failed and total > 1 and not request.quiet:
-        click.echo(f"{failed} of {total} images failed; the others are done", err=True)
+        others = "" if failed == total else "; the others are done"
+        click.echo(f"{failed} of {total} images failed{others}", err=True)
     if failed:
         raise click.exceptions.Exit(1)
 

@@ -25,25 +25,36 @@ def frames_for(picture: Picture, format_name: str) -> tuple[Sequence[Frame], dic
         )
         frames = frames[1:]
         metadata["durations"] = metadata["durations"][1:]
-    if len(frames) > 1 and format_name not in formats.FRAME_FORMATS:
-        raise ImageError(
-            f"{format_name} holds one image, and this has {len(frames)}: "
-            "take the first (--frames first), or write gif, png, webp, tif or npy"
-        )
+    check_count(len(frames), format_name)
     sizes = {frame.size for frame in frames}
     if len(sizes) > 1 and format_name not in formats.PAGE_FORMATS:
         raise ImageError(
             f"frames in {format_name} have one size, and these have {len(sizes)}: write tif, "
             "or take the first (--frames first)"
         )
-    most = formats.MOST_PIXELS_A_SIDE.get(format_name)
-    for height, width in sizes:
-        if most and max(height, width) > most:
-            raise ImageError(
-                f"cannot be written as {format_name}: that holds {most}×{most} pixels at most, "
-                f"and this has {width}×{height}: write png or tif"
-            )
+    for size in sizes:
+        check_size(size, format_name)
     return frames, metadata
+
+
+def check_count(frames: int, format_name: str) -> None:
+    """Raise an ImageError for more frames than a format holds."""
+    if frames > 1 and format_name not in formats.FRAME_FORMATS:
+        raise ImageError(
+            f"{format_name} holds one image, and this has {frames}: "
+            "take the first (--frames first), or write gif, png, webp, tif or npy"
+        )
+
+
+def check_size(size: tuple[int, int], format_name: str) -> None:
+    """Raise an ImageError for a picture of (H, W) that is larger than a format holds."""
+    most = formats.MOST_PIXELS_A_SIDE.get(format_name)
+    height, width = size
+    if most and max(height, width) > most:
+        raise ImageError(
+            f"cannot be written as {format_name}: that holds {most}×{most} pixels at most, "
+            f"and this has {width}×{height}: write png or tif"
+        )
 
 
 def animation_options(

@@ -64,15 +64,21 @@ def fitted(
     return image if image.mode == target else image.convert(target)
 
 
+def pictured(mode: str, channels: int) -> str:
+    """Return ``mode``, or for "" that of a picture with so many channels; or an ImageError."""
+    mode = mode or {1: "L", 3: "RGB"}.get(channels, "")
+    if not mode:
+        raise ImageError(
+            f"a result of {channels} channels is no picture (1 is grey, 3 are RGB): "
+            "write it to a .npy file, or each channel to its own, with {channel} in the name"
+        )
+    return mode
+
+
 def _with_depth(frame: Frame, format_name: str, held: frozenset[str]) -> Image.Image:
     """Return a frame as an image of 8 bits, or of more where the format holds them."""
     raster = frame.raster
-    mode = frame.mode or {1: "L", 3: "RGB"}.get(raster.channels, "")
-    if not mode:
-        raise ImageError(
-            f"a result of {raster.channels} channels is no picture (1 is grey, 3 are RGB): "
-            "write it to a .npy file, or each channel to its own, with {channel} in the name"
-        )
+    mode = pictured(frame.mode, raster.channels)
     if isinstance(raster, PillowRaster):
         return raster.image
     samples = frame.samples

@@ -12,6 +12,7 @@ from convcli.errors import ImageError
 from convcli.images.formats import ARRAY_FORMAT
 from convcli.images.modes import frame_mode
 from convcli.images.opening import Opened, limit_of
+from convcli.images.picture import check_array
 from convcli.images.reading import (
     NPY_MAGIC,
     ORIENTATION,
@@ -83,7 +84,8 @@ def _is_lying(image: Image.Image) -> bool:
 
 def _of_array(file: BinaryIO, limit: int, mode: str | None, only_first: bool) -> Header:
     shape, dtype = array_header(file, limit)
+    check_array(shape, dtype)
     check_array_mode(shape, mode)
     channels, height, width = (1, 1, 1, *shape)[-3:]
-    frames = 1 if only_first else math.prod(shape[:-3])
-    return Header(ARRAY_FORMAT, str(dtype), (height, width), channels, "", frames)
+    count = 1 if only_first else math.prod(shape[:-3])
+    return Header(ARRAY_FORMAT, str(dtype), (height, width), channels, "", count)

@@ -6,6 +6,7 @@ import os
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -51,8 +52,11 @@ class Opened:
         if self.image.format == "JPEG":
             # Read at once: every further read would have to wait for this thread to pause.
             self.image.decodermaxblock = os.path.getsize(self.image.filename) + 1
-        self._thread = threading.Thread(target=self._load, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._load, daemon=True)
+        # A system that has no room for another thread says so with a RuntimeError.
+        with suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
 
     def decoded(self) -> Image.Image:
         """Return the image with its pixels; raises an ImageError where they are broken."""

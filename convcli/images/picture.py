@@ -125,22 +125,23 @@ class Picture:
         Raises :class:`ImageError`.
         """
         values = np.asarray(array)
-        if values.ndim not in (2, 3, 4) or 0 in values.shape:
-            raise ImageError(
-                f"an array of shape {values.shape} is no picture: (H, W), (C, H, W) or "
-                "(N, C, H, W) are, none of them 0"
-            )
-        if values.dtype.kind == "f":
-            values = values.astype(np.float32)
-        elif values.dtype.kind == "u" and values.dtype.itemsize <= 2:
-            values = values.astype(values.dtype.newbyteorder("="))
-        else:
-            raise ImageError(
-                f"an array of {values.dtype} is no picture: save it as float32, uint8 or uint16"
-            )
+        check_array(values.shape, values.dtype)
+        is_float = values.dtype.kind == "f"
+        values = values.astype(np.float32 if is_float else values.dtype.newbyteorder("="))
         stack = values.reshape((1,) * (4 - values.ndim) + values.shape)
         frames = tuple(Frame.of(one.transpose(1, 2, 0), "") for one in stack)
         return cls(frames, "NPY", is_stack=values.ndim == 4)
+
+
+def check_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise an ImageError for an array that is no picture."""
+    if len(shape) not in (2, 3, 4) or 0 in shape:
+        raise ImageError(
+            f"an array of shape {shape} is no picture: (H, W), (C, H, W) or "
+            "(N, C, H, W) are, none of them 0"
+        )
+    if not (dtype.kind == "f" or (dtype.kind == "u" and dtype.itemsize <= 2)):
+        raise ImageError(f"an array of {dtype} is no picture: save it as float32, uint8 or uint16")
 
 
 def tensor_of(samples: Samples) -> NDArray[np.float32]:
