@@ -74,15 +74,15 @@ def plan_jobs(
     return jobs
 
 
-def check_apart(file: str, jobs: Iterable[Job], listed_in: str | None = None) -> None:
+def check_apart(file: str, jobs: Iterable[Job], read: Iterable[str] = ()) -> None:
     """Raise a PlanError if ``file``, which is going to be written, is wanted for something else.
 
-    For an input or a result, a folder of results, or the list ``listed_in`` that names the inputs.
+    For an input or a result, a folder of results, or a file that is ``read`` beside the inputs.
     """
     places = _Places()
     place = places.of(file)
-    if listed_in is not None and listed_in != STREAM and places.of(listed_in) == place:
-        raise PlanError(f"{file} is the list of this batch: choose another file")
+    if any(name != STREAM and places.of(name) == place for name in read):
+        raise PlanError(f"{file} is a list or filter of this batch: choose another file")
     if not os.path.basename(file):
         raise PlanError(f"{file} is a folder: name a file in it")
     for job in jobs:

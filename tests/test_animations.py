@@ -286,3 +286,14 @@ def test_the_options_of_pillows_encoder_reach_it_for_a_gif_too(tmp_path: Path) -
     write_image(read_image(source), tmp_path / "out.gif", save={"duration": 500})
     pictures, durations, loop = shown(tmp_path / "out.gif")
     assert (len(pictures), durations, loop) == (3, [500, 500, 500], 5)
+
+
+def test_an_animation_as_pages_tells_that_its_timing_is_lost(
+    run, samples: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "pages.tif"
+    result = run("apply", "-f", "identity", samples / "pulse.gif", "-o", target)
+    assert result.exit_code == 0
+    assert result.stderr.count("TIFF holds no timing: frames become pages") == 1
+    again = run("apply", "-f", "identity", target, "-o", tmp_path / "again.tif")
+    assert (again.exit_code, again.stderr) == (0, "")

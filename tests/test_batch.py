@@ -598,3 +598,14 @@ def test_a_fork_forgets_what_its_parent_decodes(photo: Path) -> None:
         os._exit(len(opening._ahead))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert opening.open_image(str(photo)).decoded().size == (12, 9)
+
+
+def test_a_report_does_not_take_the_place_of_a_filter(run, photo: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.json"
+    mine.write_text('{"weight": [[1]]}')
+    target = tmp_path / "out.png"
+    for words in (["apply", "-f", "identity", "-f", mine], ["upsample", "-f", mine]):
+        result = run(*words, photo, "-o", target, "--report", tmp_path / "." / "mine.json")
+        assert (result.exit_code, target.exists()) == (2, False)
+        assert "mine.json is a list or filter of this batch" in result.stderr
+    assert mine.read_text() == '{"weight": [[1]]}'

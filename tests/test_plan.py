@@ -120,9 +120,9 @@ def test_a_report_is_not_written_over_an_image_of_the_batch() -> None:
 
 def test_a_report_is_not_written_over_the_list_or_in_the_place_of_a_folder() -> None:
     jobs = plan_jobs([Source("in/a.png", "b/a.png", True)], output_dir="out")
-    check_apart("out/b/c.jsonl", jobs, "list")
-    with pytest.raises(PlanError, match="list is the list of this batch"):
-        check_apart("./list", jobs, "list")
+    check_apart("out/b/c.jsonl", jobs, ["list", "filter.json"])
+    with pytest.raises(PlanError, match="list is a list or filter of this batch"):
+        check_apart("./list", jobs, ["filter.json", "list"])
     for name in ("out", "out/b"):
         with pytest.raises(PlanError, match=f"{name} is a folder of results: name a file in it"):
             check_apart(name, jobs)

@@ -59,4 +59,11 @@ def apply(images: tuple[str, ...], filters: tuple[str, ...], linear: bool, **giv
     chosen = [load_filter(name).override(**overrides) for name in filters]
 
     transform = partial(apply_filters, filters=chosen, linear=linear, reuse=True)
-    run_batch(images, transform, [Convolution(one) for one in chosen], linear=linear, **batch)
+    run_batch(
+        images,
+        transform,
+        [Convolution(one) for one in chosen],
+        linear=linear,
+        filters=filters,
+        **batch,
+    )

@@ -46,6 +46,7 @@ class Request:
     report: str | None
     progress: bool | None
     quiet: bool
+    filters: Sequence[str]
 
     def __init__(self, **given: Any) -> None:
         vars(self).update(given)  # a NamedTuple of so many fields takes a millisecond to make
@@ -154,7 +155,8 @@ def _opened(request: Request, jobs: Iterable[Job]) -> Report:
 
     assert request.report is not None
     if request.report != STREAM:
-        check_apart(request.report, jobs, request.files_from)
+        listed = () if request.files_from is None else (request.files_from,)
+        check_apart(request.report, jobs, (*request.filters, *listed))
         folder = os.path.abspath(os.path.dirname(request.report))
         results = request.output_dir and os.path.abspath(request.output_dir)
         if results and os.path.commonpath([folder, results]) == results:

@@ -93,7 +93,7 @@ def upsample(
         linear=linear,
     )
     step = Transposition(chosen, output_padding or 0, bool(normalize))
-    run_batch(images, transform, [step], linear=linear, **batch)
+    run_batch(images, transform, [step], linear=linear, filters=[name], **batch)
 
 
 def _refuse_what_a_preset_settles(name: str, given: dict[str, Any]) -> None:

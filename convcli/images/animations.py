@@ -63,6 +63,8 @@ def animation_options(
     """Return the encoder's options for several frames."""
     options: dict[str, Any] = {"save_all": True, "append_images": images[1:]}
     if format_name in formats.PAGE_FORMATS:
+        if any(metadata.get("durations", ())):
+            warnings.warn(f"{format_name} holds no timing: frames become pages", ImageWarning, 4)
         return options
     if any(metadata.get("durations", ())):
         options["duration"] = list(metadata["durations"])
