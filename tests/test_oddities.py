@@ -139,12 +139,13 @@ def pages(path: Path) -> list[tuple[str, bytes]]:
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
 def test_each_page_of_a_tiff_keeps_a_profile_of_its_own(tmp_path: Path, compression: str) -> None:
     kinds = [("RGB", b"RGB "), ("CMYK", b"CMYK"), ("L", b""), ("L", b"GRAY")]
-    with AppendingTiffWriter(tmp_path / "in.tif", True) as file:
+    buffer = io.BytesIO()
+    with AppendingTiffWriter(buffer, True) as file:
         for mode, space in kinds:
             own = {"icc_profile": profile(space)} if space else {}
             Image.new(mode, (4, 3)).save(file, "TIFF", compression=compression, **own)
             file.newFrame()
-    picture = read_image(tmp_path / "in.tif")
+    picture = read_image(buffer.getvalue())
     write_image(picture, tmp_path / "out.tif")
     assert pages(tmp_path / "out.tif") == kinds
     write_image(picture, tmp_path / "out.tif", strip=True, overwrite=True)
@@ -153,12 +154,13 @@ def test_each_page_of_a_tiff_keeps_a_profile_of_its_own(tmp_path: Path, compress
 
 @pytest.mark.parametrize("suffix", [".png", ".gif"])
 def test_pages_of_several_profiles_become_an_animation_in_srgb(tmp_path: Path, suffix: str) -> None:
-    with AppendingTiffWriter(tmp_path / "in.tif", True) as file:
+    buffer = io.BytesIO()
+    with AppendingTiffWriter(buffer, True) as file:
         for number, own in enumerate([{"icc_profile": profile(b"RGB ")}, {}]):
             Image.new("RGB", (4, 3), (number, 99, 200)).save(file, "TIFF", **own)
             file.newFrame()
     with pytest.warns(ImageWarning, match="converted to sRGB"):
-        write_image(read_image(tmp_path / "in.tif"), tmp_path / f"out{suffix}")
+        write_image(read_image(buffer.getvalue()), tmp_path / f"out{suffix}")
     result = read_image(tmp_path / f"out{suffix}")
     assert "icc_profile" not in result.metadata
     assert np.abs(result.tensor[:, 1] * 255 - 99).max() <= 1
