@@ -63,6 +63,9 @@ class Options(NamedTuple):
     filters: tuple[str, ...] = ()
 
 
+AS_THEY_COME = Options()
+
+
 class Result(NamedTuple):
     """What became of a job.
 
@@ -84,7 +87,7 @@ class Result(NamedTuple):
 def run_jobs(
     jobs: Iterable[Job],
     transform: Transform,
-    options: Options = Options(),  # noqa: B008 - it cannot change
+    options: Options = AS_THEY_COME,
     *,
     workers: int = 1,
     executor: Executor | None = None,

@@ -7,7 +7,6 @@ A :class:`Filter` is checked when it is made, whether by a file or by Python cod
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -19,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.bundled import bundled_filters
+from convcli.checks import check_one_of, number_of, shape_text, short, weights_of
 from convcli.errors import FilterError, ShapeError
 from convcli.kernel.geometry import PAD_MODES, IntOrPair, PadLike, check_pad, pair
 
 RANGES = ("clip", "abs", "rescale")
 REDUCTIONS = ("magnitude", "max", "sum")
-MOST_WEIGHTS = 1_000_000
 MOST_BYTES = 64 * 2**20
 
 
@@ -57,12 +56,12 @@ class Filter:
 
     def __post_init__(self) -> None:
         """Check every field, and bring those with several spellings into one."""
-        weight = _weights(self.weight)
+        weight = weights_of(self.weight)
         weight.setflags(write=False)
         self._set("weight", weight)
         self._set("bias", self._checked_bias())
         if self.divisor != "sum":
-            divisor = _number(self.divisor, "divisor", ' or "sum"')
+            divisor = number_of(self.divisor, "divisor", ' or "sum"')
             if divisor == 0:
                 raise FilterError('divisor is 0: give another number, or "sum"')
             self._set("divisor", divisor)
@@ -73,21 +72,21 @@ class Filter:
             self._set("pad", check_pad(self.pad))
         except ShapeError as error:
             raise FilterError(str(error)) from None
-        _one_of(self.pad_mode, "pad_mode", PAD_MODES)
-        _one_of(self.range, "range", RANGES)
+        check_one_of(self.pad_mode, "pad_mode", PAD_MODES)
+        check_one_of(self.range, "range", RANGES)
         if self.reduce is not None:
-            _one_of(self.reduce, "reduce", REDUCTIONS)
+            check_one_of(self.reduce, "reduce", REDUCTIONS)
             if weight.ndim != 4 or weight.shape[1] != 1:
                 raise FilterError(
                     "reduce needs a bank of kernels, weight as [F][1][Hf][Wf]: "
-                    f"it is {_shape_text(weight.shape)}"
+                    f"it is {shape_text(weight.shape)}"
                 )
         for key in ("flip", "preserve_alpha"):
             if not isinstance(getattr(self, key), bool):
-                raise FilterError(f"{key} must be true or false: got {_short(getattr(self, key))}")
+                raise FilterError(f"{key} must be true or false: got {short(getattr(self, key))}")
         for key in ("name", "description", "source"):
             if not isinstance(getattr(self, key), str):
-                raise FilterError(f"{key} must be text: got {_short(getattr(self, key))}")
+                raise FilterError(f"{key} must be text: got {short(getattr(self, key))}")
         with np.errstate(over="ignore"):
             if not np.isfinite(self.kernel.astype(np.float32)).all():
                 raise FilterError("weight divided by divisor is too large for 32-bit floats")
@@ -134,9 +133,9 @@ class Filter:
 
     def _checked_bias(self) -> float | tuple[float, ...]:
         if not isinstance(self.bias, (list, tuple, np.ndarray)):
-            return _number(self.bias, "bias")
+            return number_of(self.bias, "bias")
         filters = self.weight.shape[0] if self.weight.ndim == 4 else 1
-        bias = tuple(_number(item, f"bias[{k}]") for k, item in enumerate(self.bias))
+        bias = tuple(number_of(item, f"bias[{k}]") for k, item in enumerate(self.bias))
         if len(bias) != filters:
             raise FilterError(
                 f"bias has {len(bias)} numbers for {filters} filter(s): "
@@ -199,7 +198,7 @@ def parse_filter(text: bytes, path: Path) -> Filter:
             if key not in known:
                 near = _nearest(key, known, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-                raise FilterError(f"unknown key {_short(key)}: {hint}")
+                raise FilterError(f"unknown key {short(key)}: {hint}")
         if "weight" not in entries:
             raise FilterError('the key "weight" is missing: the kernel, as a list of rows')
         for key in ("stride", "reduce"):
@@ -227,7 +226,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     entries: dict[str, object] = {}
     for key, value in pairs:
         if key in entries:
-            raise FilterError(f"the key {_short(key)} stands there twice: remove one")
+            raise FilterError(f"the key {short(key)} stands there twice: remove one")
         entries[key] = value
     return entries
 
@@ -237,76 +236,7 @@ def _integer(digits: str) -> float:
     return int(digits) if len(digits) < 400 else float(digits)
 
 
-def _weights(value: object) -> NDArray[np.float64]:
-    """Return nested lists as an array; an error says where they are ragged or hold no number."""
-    nested = value.tolist() if isinstance(value, np.ndarray) else value
-    shape: list[int] = []
-    level = nested
-    while isinstance(level, (list, tuple)) and len(shape) < 5:
-        if not level:
-            raise FilterError(
-                f"weight{'[0]' * len(shape)} is empty: a kernel has one weight or more"
-            )
-        shape.append(len(level))
-        level = level[0]
-    if not 2 <= len(shape) <= 4:
-        found = f"{len(shape)}" if len(shape) < 5 else "more than 4"
-        raise FilterError(
-            f"weight has {found} levels of lists: [Hf][Wf], [C][Hf][Wf] or [F][C][Hf][Wf] are known"
-        )
-    if math.prod(shape) > MOST_WEIGHTS:
-        raise FilterError(f"weight has {math.prod(shape):,} numbers: {MOST_WEIGHTS:,} are the most")
-    numbers: list[float] = []
-    _collect(nested, tuple(shape), "weight", numbers)
-    return np.array(numbers, np.float64).reshape(shape)
-
-
-def _collect(value: object, shape: tuple[int, ...], place: str, numbers: list[float]) -> None:
-    if not shape:
-        numbers.append(_number(value, place))
-        return
-    if not isinstance(value, (list, tuple)):
-        raise FilterError(f"{place} is {_short(value)}, where a list of {shape[0]} belongs")
-    if len(value) != shape[0]:
-        raise FilterError(
-            f"{place} has {len(value)} entries, but its neighbours have {shape[0]}: "
-            "all rows of a kernel are equally long"
-        )
-    for k, item in enumerate(value):
-        _collect(item, shape[1:], f"{place}[{k}]", numbers)
-
-
-def _number(value: object, place: str, otherwise: str = "") -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise FilterError(f"{place} is {_short(value)}, where a number{otherwise} belongs")
-    try:
-        number = float(value)
-    except (OverflowError, TypeError):
-        number = math.inf
-    if not math.isfinite(number):
-        raise FilterError(f"{place} is {_short(value)}: use a finite number")
-    return number
-
-
-def _one_of(value: object, key: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise FilterError(f"{key} is {_short(value)}: {', '.join(known)} are known")
-
-
-def _shape_text(shape: tuple[int, ...]) -> str:
-    return "".join(f"[{length}]" for length in shape)
-
-
 def _nearest(name: str, known: Iterable[str], most: int) -> list[str]:
     from difflib import get_close_matches  # takes longer to import than most filters to run
 
     return get_close_matches(name, list(known), most, 0.5)
-
-
-def _short(value: object) -> str:
-    """Return ``value`` as JSON would show it, cut to a length that fits a message."""
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        text = type(value).__name__
-    return text if len(text) <= 40 else f"{text[:37]}…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from types import TracebackType
+from io import FileIO
 from typing import Any
 
 from convcli.batch import Result
@@ -39,7 +39,7 @@ class Report:
         self._is_own = target != STREAM
         try:
             # Unbuffered: a line is there before the next, and what a full disk refuses is gone.
-            self._file: Any = open(target, "wb", 0) if self._is_own else standard_output()  # noqa: SIM115
+            self._file: Any = FileIO(target, "w") if self._is_own else standard_output()
         except (OSError, ImageError) as error:
             reason = getattr(error, "strerror", None) or error
             raise PlanError(f"--report {target}: it cannot be written: {reason}") from error
@@ -51,14 +51,7 @@ class Report:
             data = data[self._file.write(data) :]
         self._file.flush()
 
-    def __enter__(self) -> Report:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the file; standard output stays open."""
         if self._is_own:
             self._file.close()

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.checks import MOST_WEIGHTS
 from convcli.errors import FilterError, ShapeError
-from convcli.filters import MOST_WEIGHTS, Filter
+from convcli.filters import Filter
 from convcli.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.borders import source_index

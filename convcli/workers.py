@@ -14,14 +14,12 @@ from multiprocessing.connection import Connection
 from typing import TypeVar
 
 from convcli.ending import be_a_worker, before_the_end, end, signals_held
+from convcli.executors import WAITING_PER_WORKER
 from convcli.files import discard_unfinished
 from convcli.kernel.threads import stay_alone
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")
-
-WAITING_PER_WORKER = 4
-"""Jobs handed out ahead for each worker: none has to wait, and memory does not grow with jobs."""
 
 MOST_SECONDS_TO_END = 5.0
 """How long workers are waited for that have been told to end; it takes them milliseconds."""
@@ -115,7 +113,7 @@ def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
     _lines.add(line)
     try:
         yield crew
-    except BaseException:
+    except BaseException:  # an iterator that is closed too: what is going on is abandoned
         line.close()
         raise
     finally:

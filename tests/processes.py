@@ -20,7 +20,7 @@ PATIENCE = 30.0
 class Started:
     """``convcli`` with ``arguments``, forked from this process: what takes long is imported.
 
-    It leads a session, and so a process group, of its own. ``prepare`` is called in it first.
+    It leads a process group of its own. ``prepare`` is called in it first.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "convcli"
 
 RANKS = {
     **dict.fromkeys(("channels", "ending", "errors", "lazy"), 0),
-    **dict.fromkeys(("bundled", "executors", "files", "interpolation", "kernel"), 1),
+    **dict.fromkeys(("bundled", "checks", "executors", "files", "interpolation", "kernel"), 1),
     **dict.fromkeys(("streams", "warned"), 1),
     **dict.fromkeys(("filters", "images", "light", "workers"), 2),
     **dict.fromkeys(("inputs", "steps"), 3),
@@ -73,7 +73,7 @@ def test_imports_point_to_lower_ranks(path: Path) -> None:
         (
             "numpy",
             {
-                *("kernel", "interpolation", "light", "filters", "images"),
+                *("kernel", "interpolation", "light", "checks", "filters", "images"),
                 *("steps", "pipeline", "strips", "ops"),
             },
         ),

@@ -111,7 +111,7 @@ def no_room() -> None:
     def fail(thread: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    threading.Thread.start = fail  # type: ignore[method-assign]
+    threading.Thread.start = fail
 
 
 def test_without_room_for_threads_one_image_at_a_time_is_done(

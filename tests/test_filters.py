@@ -82,7 +82,7 @@ def test_the_bias_is_not_divided() -> None:
 def test_a_filter_is_a_value() -> None:
     one = load_filter("sobel")
     with pytest.raises(dataclasses.FrozenInstanceError):
-        one.name = "other"  # type: ignore[misc]
+        one.name = "other"
     with pytest.raises(ValueError, match="read-only"):
         one.weight[0] = 1
     assert one == load_filter("sobel")

@@ -195,7 +195,7 @@ def test_an_interrupt_while_it_waits_for_standard_input_ends_it(start, tmp_path:
 
         os.dup2(nothing_comes, 0)
         read = inputs.read_standard_input
-        inputs.read_standard_input = lambda: (bell.ring(), read())[1]  # type: ignore[attr-defined]
+        inputs.read_standard_input = lambda: (bell.ring(), read())[1]
 
     process = start("apply", "-f", "identity", "-", "-o", "-", prepare=prepare)
     bell.wait()

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from convcli import ImageError, ImageWarning, apply_filters, load_filter, read_image, write_image
-from convcli.images import opening, profiles
+from convcli.images import opening, profiles, quirks
 from convcli.images.modes import frame_of
 
 SHAPE = (5, 7)
@@ -149,7 +149,7 @@ def test_depth_that_only_a_header_tells_is_read_from_it(
         pytest.skip(f"Pillow was built without {format_name}")
     data = bytearray(file.getvalue())
     data[data.index(mark) + len(mark) + after] = stored
-    assert opening._bits_in_head(io.BytesIO(data), *opening._DEPTH_AFTER[format_name]) == bits
+    assert quirks._bits_in_head(io.BytesIO(data), *quirks._DEPTH_AFTER[format_name]) == bits
     if format_name == "JPEG2000":  # an AVIF tells its depth twice, and is refused now
         assert opening.Opened(io.BytesIO(data)).bits == bits
 

@@ -71,7 +71,7 @@ def run_batch(
     """
     from convcli.batch import Options, run_jobs
     from convcli.ending import end_promptly
-    from convcli.kernel.arrays import keep_memory
+    from convcli.kernel.memory import keep_memory
     from convcli.kernel.threads import processors
 
     # What has been imported stays; from here on there can be garbage.
@@ -103,7 +103,7 @@ def run_batch(
     if workers == 1:
         end_promptly()
     with ExitStack() as stack:
-        report = stack.enter_context(_opened(request, jobs)) if request.report else None
+        report = stack.enter_context(closing(_opened(request, jobs))) if request.report else None
         results = run_jobs(jobs, transform, options, workers=workers)
         _follow(results, len(jobs), request, report)
 

@@ -14,12 +14,10 @@ from convcli.images.modes import frame_mode
 from convcli.images.opening import Opened, limit_of
 from convcli.images.picture import check_array
 from convcli.images.reading import (
-    NPY_MAGIC,
     ORIENTATION,
     array_header,
     check_array_mode,
-    naming,
-    readable,
+    opened_source,
 )
 
 _LYING = (5, 6, 7, 8)
@@ -50,12 +48,8 @@ def read_header(
     max_pixels: int | None = None,
 ) -> Header:
     """Read the header of an image file or array; arguments and errors as for ``read_image``."""
-    with naming(source), readable(source) as (file, place):
-        head = file.read(len(NPY_MAGIC))
-        file.seek(0)
-        if not head:
-            raise ImageError("the file is empty")
-        if head == NPY_MAGIC:
+    with opened_source(source) as (file, place, is_array):
+        if is_array:
             return _of_array(file, limit_of(max_pixels), mode, frames == "first")
         opened = Opened(place, max_pixels)
         with opened.image:

@@ -22,7 +22,7 @@ from convcli.images.picture import Frame, Picture
 from convcli.images.profiles import suits
 from convcli.images.raster import PillowRaster
 
-NPY_MAGIC = b"\x93NUMPY"
+_NPY_MAGIC = b"\x93NUMPY"
 
 ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {
@@ -55,18 +55,30 @@ def read_image(
     Raises :class:`ImageError` where the file cannot be read; warns with :class:`ImageWarning`
     of what is not kept.
     """
-    with naming(source), readable(source) as (file, place):
-        head = file.read(len(NPY_MAGIC))
-        file.seek(0)
-        if not head:
-            raise ImageError("the file is empty")
-        if head == NPY_MAGIC:
+    with opened_source(source) as (file, place, is_array):
+        if is_array:
             return _read_array(file, limit_of(max_pixels), mode, frames == "first")
         return _read_picture(open_image(place, max_pixels), file, mode, frames == "first")
 
 
 @contextmanager
-def naming(source: object) -> Iterator[None]:
+def opened_source(
+    source: str | os.PathLike[str] | BinaryIO | bytes,
+) -> Iterator[tuple[BinaryIO, str | BinaryIO, bool]]:
+    """Give a file that seeks, what Pillow shall open, and whether the file is an array.
+
+    Errors of the block name the path, where there is one.
+    """
+    with _naming(source), _readable(source) as (file, place):
+        head = file.read(len(_NPY_MAGIC))
+        file.seek(0)
+        if not head:
+            raise ImageError("the file is empty")
+        yield file, place, head == _NPY_MAGIC
+
+
+@contextmanager
+def _naming(source: object) -> Iterator[None]:
     """Name the path, where there is one, in errors of the block."""
     if not isinstance(source, (str, os.PathLike)):
         yield
@@ -87,7 +99,7 @@ def naming(source: object) -> Iterator[None]:
 
 
 @contextmanager
-def readable(
+def _readable(
     source: str | os.PathLike[str] | BinaryIO | bytes,
 ) -> Iterator[tuple[BinaryIO, str | BinaryIO]]:
     """Give a file that seeks, and what Pillow shall open: a path tells it the format."""
@@ -211,10 +223,10 @@ def _clear(frame: Frame) -> Frame:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """Return what puts an image upright, by its EXIF or XMP; broken ones are told elsewhere."""
+    """Return what puts an image upright, by its EXIF or XMP."""
     try:
         return _TURNS.get(image.getexif().get(ORIENTATION, 1))
-    except Exception:
+    except Exception:  # a broken table raises what comes up; collected() tells of it
         return None
 
 

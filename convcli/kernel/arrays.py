@@ -62,14 +62,3 @@ def check_channels(name: str, found: int, wanted: int, why: str) -> None:
     """Raise a ShapeError unless ``name`` has the channels that ``why`` asks for."""
     if found != wanted:
         raise ShapeError(f"{name} has {found} channels, but {why} asks for {wanted}")
-
-
-def keep_memory() -> None:
-    """Let this process keep the memory of arrays that are gone, for the next ones.
-
-    glibc gives large blocks back at once, and the system clears every page of the next; but once a
-    block has been given back, it keeps all up to twice its size (mallopt(3), M_MMAP_THRESHOLD).
-    So one of nearly the largest size that counts is given back, whose pages are never touched.
-    Other C libraries do as they please.
-    """
-    np.empty(31 * 2**20, np.uint8)

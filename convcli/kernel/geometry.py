@@ -215,6 +215,7 @@ def _whole_numbers(items: tuple[object, ...]) -> tuple[int, ...] | None:
     if not items or any(isinstance(item, bool) for item in items):
         return None
     try:
+        # Whether an item has an index is what is being asked.
         return tuple(operator.index(item) for item in items)  # type: ignore[arg-type]
     except TypeError:
         return None

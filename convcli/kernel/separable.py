@@ -11,8 +11,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.banded import Banded, Rows
+from convcli.kernel.banded import Banded
 from convcli.kernel.method import Spec
+from convcli.kernel.rows import Rows
 
 Q = 16
 """Samples of a row at a time: as wide as BLAS likes, and no wider than the band."""
