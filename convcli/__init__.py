@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convcli.lazy import exports
+from convcli.system.lazy_exports import exports
 
 if TYPE_CHECKING:
     from convcli.errors import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         conv_transpose2d,
         conv_transpose_output_size,
     )
-    from convcli.ops import apply_filters, upsample
+    from convcli.pipeline.apply import apply_filters, upsample
 
 __version__ = "0.1.0"
 
@@ -75,7 +75,7 @@ __getattr__ = exports(
             "conv_transpose2d",
             "conv_transpose_output_size",
         ),
-        "ops": ("apply_filters", "upsample"),
+        "pipeline.apply": ("apply_filters", "upsample"),
     },
 )
 

@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from convcli.ending import end_on_signals
+from convcli.system.signals import end_on_signals
 
 
 def main() -> NoReturn:

@@ -26,8 +26,8 @@ from PIL import Image
 
 from convcli import Picture, apply_filters, batch, load_filter
 from convcli.batch import Job, Options, Result, plan_jobs, run_jobs
-from convcli.images import opening
-from convcli.workers import each_done
+from convcli.batch.process_pool import each_done
+from convcli.images import decode
 
 
 @pytest.fixture
@@ -568,8 +568,8 @@ try:
     cli(["apply", "-f", "sharpen", {pictures[0]!r}, "-d", {str(tmp_path / "o")!r}])
 except SystemExit as exit:
     assert exit.code == 0
-names = ("concurrent.futures", "multiprocessing", "click._termui_impl", "convcli.report",
-         "convcli.preview", "convcli.executors", "convcli.workers")
+names = ("concurrent.futures", "multiprocessing", "click._termui_impl", "convcli.batch.report",
+         "convcli.batch.dry_run", "convcli.batch.executors", "convcli.batch.process_pool")
 print([name for name in names if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -580,7 +580,7 @@ def test_nothing_is_decoded_ahead_by_a_process_that_may_fork(
     run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ahead: list[str] = []
-    monkeypatch.setattr(opening, "decode_ahead", lambda source, limit: ahead.append(source))
+    monkeypatch.setattr(decode, "decode_ahead", lambda source, limit: ahead.append(source))
     (tmp_path / "list").write_text("")
     words = ["apply", "-f", "identity", photo, "-d", tmp_path / "out"]
     assert run(*words, "--files-from", tmp_path / "list").exit_code == 0
@@ -592,12 +592,12 @@ def test_nothing_is_decoded_ahead_by_a_process_that_may_fork(
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the thread is what is tried
 def test_a_fork_forgets_what_its_parent_decodes(photo: Path) -> None:
-    opening.decode_ahead(str(photo))
+    decode.decode_ahead(str(photo))
     child = os.fork()
     if not child:
-        os._exit(len(opening._ahead))
+        os._exit(len(decode._ahead))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert opening.open_image(str(photo)).decoded().size == (12, 9)
+    assert decode.open_image(str(photo)).decoded().size == (12, 9)
 
 
 def test_a_report_does_not_take_the_place_of_a_filter(run, photo: Path, tmp_path: Path) -> None:

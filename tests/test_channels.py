@@ -13,8 +13,8 @@ from PIL import Image, ImageCms
 
 from convcli import ImageError, PlanError, apply_filters, load_filter, read_image, write_image
 from convcli.batch import plan_jobs
-from convcli.channels import channel_targets, existing, split_names
-from convcli.files import replace_all
+from convcli.images.split_names import channel_targets, existing, split_names
+from convcli.system.atomic_files import replace_all
 
 
 def bank(path: Path, filters: int, channels: int) -> Path:

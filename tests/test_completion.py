@@ -14,11 +14,11 @@ import pytest
 from click.shell_completion import get_completion_class
 from conftest import ROOT
 
-from convcli.bundled import bundled_filters
 from convcli.cli import cli
 from convcli.cli.completion import FORMATS, PRESETS
+from convcli.filters.bundled import bundled_filters
+from convcli.filters.interpolation import PRESETS as KNOWN_PRESETS
 from convcli.images import output_format
-from convcli.interpolation import PRESETS as KNOWN_PRESETS
 
 PATIENCE = 20.0
 

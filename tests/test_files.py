@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from convcli import ImageError
-from convcli.files import is_temporary, replacing
+from convcli.system.atomic_files import is_temporary, replacing
 
 
 def write(target: Path, data: bytes = b"new", overwrite: bool = False) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from convcli import Filter, FilterError, load_filter
-from convcli.filters import bundled_filters
+from convcli.filters.bundled import bundled_filters
 
 BUNDLED = {
     "identity", "box-blur", "gaussian-blur", "gaussian-blur-large", "motion-blur", "sharpen",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convcli import PlanError
-from convcli.inputs import Source, expand, read_list
+from convcli.batch.inputs import Source, expand, read_list
 
 TEMPORARY = ".convcli-0123456789abcdef.png"
 

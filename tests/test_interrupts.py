@@ -16,9 +16,10 @@ import pytest
 from PIL import Image
 from processes import Bell, SlowPicture
 
-from convcli import ending, files, read_image
-from convcli.files import is_temporary
-from convcli.images import writing
+from convcli import read_image
+from convcli.images import write
+from convcli.system import atomic_files, signals
+from convcli.system.atomic_files import is_temporary
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
 
@@ -26,11 +27,11 @@ CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 MESSAGES = {signal.SIGINT: "Interrupted", signal.SIGTERM: "Terminated", signal.SIGHUP: "Hung up"}
 
 MOMENTS = {
-    "before encoding": (writing, "_encode", True),
-    "after encoding": (writing, "_encode", False),
+    "before encoding": (write, "_encode", True),
+    "after encoding": (write, "_encode", False),
     "before flushing": (os, "fsync", True),
-    "before renaming": (files, "_put", True),
-    "after renaming": (files, "_put", False),
+    "before renaming": (atomic_files, "_put", True),
+    "after renaming": (atomic_files, "_put", False),
 }
 
 
@@ -114,7 +115,7 @@ def test_workers_that_were_not_forked_are_interrupted_as_quietly(tmp_path: Path)
     (tmp_path / "out").mkdir()
     slow = [SlowPicture(tmp_path / f"{k}.png") for k in range(2)]
     code = (
-        "from convcli import workers; workers.START_METHOD = 'spawn'\n"
+        "from convcli.batch import process_pool; process_pool.START_METHOD = 'spawn'\n"
         "from convcli.__main__ import main; main()"
     )
     request = ["apply", "-f", "identity", "0.png", "1.png", "-d", "out", "-j", "2"]
@@ -148,7 +149,7 @@ def test_an_interrupt_does_not_wait_for_an_encoder(
     (tmp_path / "out").mkdir()
     process = start(
         *("apply", "-f", "identity", *names, "-d", tmp_path / "out", "-j", jobs),
-        prepare=lambda: setattr(writing, "_encode", encode),
+        prepare=lambda: setattr(write, "_encode", encode),
     )
     for bell in bells:
         bell.wait()
@@ -166,7 +167,7 @@ def test_more_interrupts_while_it_tidies_up_change_nothing(
             os.kill(os.getpid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGTERM)
 
-        ending.before_the_end(again)
+        signals.before_the_end(again)
         struck("before renaming", signal.SIGINT)()
 
     request = ["apply", "-f", "identity", photo, "-o", tmp_path / "out.png"]
@@ -191,7 +192,7 @@ def test_an_interrupt_while_it_waits_for_standard_input_ends_it(start, tmp_path:
     nothing_comes, _open = os.pipe()
 
     def prepare() -> None:
-        from convcli import inputs
+        from convcli.batch import inputs
 
         os.dup2(nothing_comes, 0)
         read = inputs.read_standard_input

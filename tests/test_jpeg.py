@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
 from convcli import Picture, read_image, write_image
-from convcli.images import jpeg
+from convcli.images.codecs import jpeg
 
 
 def picture(mode: str, size: tuple[int, int]) -> Image.Image:

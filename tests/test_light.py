@@ -20,7 +20,7 @@ from convcli import (
     write_image,
 )
 from convcli.images import Frame
-from convcli.light import linear_planes, srgb_samples
+from convcli.pipeline.srgb import linear_planes, srgb_samples
 
 MEAN = Filter(np.full((3, 3), 1 / 9), pad_mode="replicate", name="mean")
 

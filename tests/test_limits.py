@@ -174,7 +174,7 @@ def test_pages_of_different_sizes_have_no_common_shape(tmp_path: Path) -> None:
 
 
 def test_warnings_keep_to_their_threads() -> None:
-    from convcli.warned import collected
+    from convcli.system.thread_warnings import collected
 
     both_inside, one_out = threading.Barrier(2), threading.Event()
     texts: dict[str, list[str]] = {}
@@ -200,7 +200,7 @@ def test_warnings_keep_to_their_threads() -> None:
 
 
 def test_a_warning_of_a_thread_that_decodes_for_the_only_job_is_its() -> None:
-    from convcli.warned import collected
+    from convcli.system.thread_warnings import collected
 
     with collected() as texts:
         thread = threading.Thread(target=warnings.warn, args=("corrupt", UserWarning))

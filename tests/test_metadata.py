@@ -12,7 +12,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from convcli import ImageWarning, load_filter, ops, read_image, write_image
+from convcli import ImageWarning, apply_filters, load_filter, read_image, write_image
 
 ORIENTATION, MAKE, CAMERA = 0x0112, 0x010F, 0x8769
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -241,7 +241,7 @@ def test_nothing_of_the_source_sneaks_into_the_result(tmp_path: Path, reuse: boo
     """An encoder of Pillow's takes what it finds at the image, if it is the one that was read."""
     picture().save(tmp_path / "in.tif", xmp=XMP, dpi=(300, 300), icc_profile=SRGB, exif=exif())
     read = read_image(tmp_path / "in.tif")
-    result = ops.apply_filters(read, [load_filter("box-blur")], reuse=reuse)
+    result = apply_filters(read, [load_filter("box-blur")], reuse=reuse)
     write_image(result, tmp_path / "out.tif", strip=True)
     with Image.open(tmp_path / "out.tif") as image:
         assert not {"icc_profile", "xmp"} & set(image.info)

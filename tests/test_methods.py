@@ -8,14 +8,14 @@ import pytest
 from cases import GRID, Case
 
 from convcli import conv2d, conv2d_backward, conv_transpose2d
-from convcli.kernel import correlation, whole
-from convcli.kernel import gradient as gradient_module
-from convcli.kernel.choice import choose
-from convcli.kernel.correlation import METHODS, correlate, strip_worker
+from convcli.kernel.engine import dispatch, int16
+from convcli.kernel import weight_gradient as gradient_module
+from convcli.kernel.engine.cost_model import choose
+from convcli.kernel.engine.dispatch import METHODS, correlate, strip_worker
+from convcli.kernel.engine.method import Spec
+from convcli.kernel.engine.separable import factors
 from convcli.kernel.geometry import conv_geometry
-from convcli.kernel.method import Spec
-from convcli.kernel.scan import Scan
-from convcli.kernel.separable import factors
+from convcli.kernel.window import Scan
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 FOR_FLOATS = [name for name in METHODS if name != "whole"]
@@ -145,8 +145,8 @@ def test_whole_sums_do_not_depend_on_how_they_are_cut(
     scan = Scan((-1, -1), (30, 20), (3, 3), (1, 1), (1, 1), "reflect", 3)
     expected, out = np.empty_like(samples), np.empty_like(samples)
     correlate(samples, weight, scan, out=expected, method="banded")
-    monkeypatch.setattr(whole, "_BLOCK_SAMPLES", parts[0])
-    monkeypatch.setattr(whole, "_PART_SAMPLES", parts[1])
+    monkeypatch.setattr(int16, "_BLOCK_SAMPLES", parts[0])
+    monkeypatch.setattr(int16, "_PART_SAMPLES", parts[1])
     correlate(samples, weight, scan, out=out, method="whole")
     np.testing.assert_array_equal(out, expected)
 
@@ -265,7 +265,7 @@ def test_every_verb_goes_through_the_engine(name: str, monkeypatch: pytest.Monke
         taken.append(choose(given))
         return taken[-1]
 
-    monkeypatch.setattr(correlation, "choose", watching)
+    monkeypatch.setattr(dispatch, "choose", watching)
     image, weight = np.ones((1, 80, 90), np.float32), dense(1, 1, 41, 41).astype(np.float32)
     if name == "conv2d":
         conv2d(image, weight, pad="same")
@@ -289,14 +289,14 @@ def test_a_gaussian_has_rank_one_and_noise_has_full_rank() -> None:
 def test_results_do_not_depend_on_the_number_of_threads(
     workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (correlation, gradient_module):
+    for module in (dispatch, gradient_module):
         monkeypatch.setattr(module, "processors", lambda: workers)
         monkeypatch.setattr(module, "WORTH_A_THREAD", 0)
     image = np.random.default_rng(0).random((3, 301, 257), np.float32)
     weight = dense(3, 1, 5, 5)
     answers = conv2d(image, weight, pad="same", groups=3)
     gradient = conv2d_backward(answers, image, weight, pad="same", groups=3)[1]
-    for module in (correlation, gradient_module):
+    for module in (dispatch, gradient_module):
         monkeypatch.setattr(module, "processors", lambda: 1)
     np.testing.assert_array_equal(answers, conv2d(image, weight, pad="same", groups=3))
     again = conv2d_backward(answers, image, weight, pad="same", groups=3)[1]
@@ -304,7 +304,7 @@ def test_results_do_not_depend_on_the_number_of_threads(
 
 
 def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convcli.kernel.threads import share
+    from convcli.system.threads import share
 
     def make_worker():
         def work(task: int) -> None:

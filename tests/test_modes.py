@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from convcli import ImageError, ImageWarning, apply_filters, load_filter, read_image, write_image
-from convcli.images import opening, profiles, quirks
+from convcli.images import decode, icc, pillow_quirks
 from convcli.images.modes import frame_of
 
 SHAPE = (5, 7)
@@ -149,9 +149,12 @@ def test_depth_that_only_a_header_tells_is_read_from_it(
         pytest.skip(f"Pillow was built without {format_name}")
     data = bytearray(file.getvalue())
     data[data.index(mark) + len(mark) + after] = stored
-    assert quirks._bits_in_head(io.BytesIO(data), *quirks._DEPTH_AFTER[format_name]) == bits
+    assert (
+        pillow_quirks._bits_in_head(io.BytesIO(data), *pillow_quirks._DEPTH_AFTER[format_name])
+        == bits
+    )
     if format_name == "JPEG2000":  # an AVIF tells its depth twice, and is refused now
-        assert opening.Opened(io.BytesIO(data)).bits == bits
+        assert decode.Opened(io.BytesIO(data)).bits == bits
 
 
 def test_16_bit_grey_becomes_colour_of_8_bits_with_a_warning(tmp_path: Path) -> None:
@@ -361,7 +364,7 @@ def test_little_cms_is_not_loaded_for_colours_that_stay(run, photo: Path, tmp_pa
         "import sys; from convcli import read_image, write_image; "
         f"write_image(read_image({str(photo)!r}), {str(tmp_path / 'out.png')!r}); "
         "assert not {'PIL.ImageCms', 'convcli.images.palettes', "
-        "'convcli.images.gif'} & set(sys.modules)"
+        "'convcli.images.codecs.gif'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -369,5 +372,5 @@ def test_little_cms_is_not_loaded_for_colours_that_stay(run, photo: Path, tmp_pa
 def test_the_ink_profile_of_these_tests_is_one() -> None:
     profile = ImageCms.ImageCmsProfile(io.BytesIO(ink_profile()))
     assert profile.profile.xcolor_space == "CMYK"
-    assert profiles.suits(ink_profile(), "CMYK")
-    assert not profiles.suits(ink_profile(), "RGB")
+    assert icc.suits(ink_profile(), "CMYK")
+    assert not icc.suits(ink_profile(), "RGB")

@@ -19,14 +19,14 @@ from convcli import (
     conv2d,
     conv_transpose2d,
     load_filter,
-    ops,
     read_image,
-    strips,
     upsample,
 )
-from convcli.filters import bundled_filters
+from convcli.filters.bundled import bundled_filters
 from convcli.images import Frame
-from convcli.strips import write_samples
+from convcli.pipeline import apply, strips
+from convcli.pipeline.operators import preset_filter
+from convcli.pipeline.strips import write_samples
 
 MEAN = Filter(np.full((3, 3), 1 / 9), pad_mode="replicate", name="mean")
 RNG = np.random.default_rng(11)
@@ -358,7 +358,7 @@ def test_plain_pictures_are_filtered_as_they_lie_and_in_their_own_memory(
     samples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shortest = []
-    monkeypatch.setattr(ops, "write_samples", lambda *a: shortest.append(a) or write_samples(*a))
+    monkeypatch.setattr(apply, "write_samples", lambda *a: shortest.append(a) or write_samples(*a))
     for name, expected in (("landscape.jpg", True), ("zone_plate.png", True), ("badge.png", False)):
         shortest.clear()
         source = read_image(samples / name)
@@ -410,7 +410,7 @@ def test_enlarged_strips_are_the_whole_picture(
     preset: str, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = []
-    enlarging = ops.preset_filter(preset, 3).override(pad_mode=mode)
+    enlarging = preset_filter(preset, 3).override(pad_mode=mode)
     for rows in (5, 1000):
         for least in ("STRIP_ROWS", "LAYERED_ROWS"):
             monkeypatch.setattr(strips, least, rows)

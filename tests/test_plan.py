@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from convcli import PlanError
-from convcli.inputs import Source
-from convcli.plan import Job, check_apart, plan_jobs
+from convcli.batch.inputs import Source
+from convcli.batch.jobs import Job, check_apart, plan_jobs
 
 
 @pytest.fixture(autouse=True)

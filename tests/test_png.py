@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from convcli.images import png, png_filters
+from convcli.images.codecs import png, png_filters
 from convcli.images.raster import PillowRaster
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}

@@ -14,7 +14,7 @@ from conftest import ROOT, SAMPLES
 from PIL import Image
 
 from convcli import Filter, load_filter
-from convcli.filters import bundled_filters
+from convcli.filters.bundled import bundled_filters
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -96,7 +96,7 @@ def test_the_makefile_does_what_has_changed(workshop: Path) -> None:
 
 def test_the_fields_of_a_report_are_described() -> None:
     from convcli.batch import Job, Result
-    from convcli.report import record
+    from convcli.batch.report import record
 
     table = README.partition("| field | is |")[2].partition("\n\n")[0]
     described = set(re.findall(r"\w+", " ".join(re.findall(r"^\| (.*?) \|", table, re.M))))

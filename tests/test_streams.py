@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, features
 
 from convcli import ImageError, read_image
-from convcli.files import replacing
+from convcli.system.atomic_files import replacing
 
 resource = pytest.importorskip("resource", reason="needs POSIX")
 IS_ROOT = os.name == "posix" and os.geteuid() == 0
@@ -82,9 +82,9 @@ def test_no_file_takes_the_place_of_a_closed_stream(photo: Path, pixels: np.ndar
     script = photo.with_name("script.py")
     script.write_text(
         "import os, sys\n"
-        "from convcli.images import writing\n"
-        "encode = writing._encode\n"
-        "writing._encode = lambda *a: (os.write(1, b'said'), os.write(2, b'said'), encode(*a))\n"
+        "from convcli.images import write\n"
+        "encode = write._encode\n"
+        "write._encode = lambda *a: (os.write(1, b'said'), os.write(2, b'said'), encode(*a))\n"
         "from convcli.__main__ import main\n"
         "main()\n"
     )

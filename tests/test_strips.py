@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from cases import MODES
 
-from convcli import Filter, Picture, ShapeError, apply_filters, conv2d, conv_transpose2d, strips
+from convcli import Filter, Picture, ShapeError, apply_filters, conv2d, conv_transpose2d
 from convcli import upsample as upsample_picture
 from convcli.images import Frame
 from convcli.kernel.geometry import conv_geometry, conv_transpose_geometry, span
+from convcli.pipeline import strips
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from convcli import workers
-from convcli.workers import each_done
+from convcli.batch import process_pool
+from convcli.batch.process_pool import each_done
 
 
 def double(number: int) -> int:
@@ -21,7 +21,7 @@ def double(number: int) -> int:
 def test_workers_can_be_started_in_every_way_there_is(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(workers, "START_METHOD", method)
+    monkeypatch.setattr(process_pool, "START_METHOD", method)
     answers = each_done(range(20), double, 2, again=lambda _: double, lost=double)
     assert sorted(answers) == [2 * number for number in range(20)]
     assert multiprocessing.active_children() == []

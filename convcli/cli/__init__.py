@@ -17,9 +17,9 @@ from typing import Any, NoReturn
 import click
 
 from convcli import __version__
-from convcli.ending import end_on_signals
 from convcli.errors import ConvcliError
-from convcli.streams import make_streams_safe
+from convcli.system.signals import end_on_signals
+from convcli.system.streams import make_streams_safe
 
 COMMANDS = ("apply", "filters", "upsample")
 """The commands; each is the name, the module and what it holds."""
@@ -51,7 +51,7 @@ class Boundary(click.Group):
             return super().invoke(ctx)
         except ConvcliError as error:
             # Errors of single images end as results; what arrives here was found before any work.
-            from convcli.cli.messages import printable
+            from convcli.cli.terminal import printable
 
             click.echo(f"Error: {printable(str(error), lines=True)}", err=True)
             raise click.exceptions.Exit(2) from error

@@ -48,12 +48,12 @@ def apply(images: tuple[str, ...], filters: tuple[str, ...], linear: bool, **giv
     Results keep size, mode and depth of the picture unless stride, pad or the filter say
     otherwise. Options beat what the filter file says; the kernel is not rotated (see --flip).
     """
-    from convcli.cli.running import begin, run_batch
+    from convcli.cli.execute import begin, run_batch
 
     begin(images, given)
     from convcli.filters import load_filter
-    from convcli.ops import apply_filters
-    from convcli.steps import Convolution
+    from convcli.pipeline.apply import apply_filters
+    from convcli.pipeline.operators import Convolution
 
     overrides, batch = options.split(given)
     chosen = [load_filter(name).override(**overrides) for name in filters]

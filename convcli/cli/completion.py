@@ -37,7 +37,7 @@ def formats(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
 
 def bundled(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Offer the names of the bundled filters."""
-    from convcli.bundled import bundled_filters
+    from convcli.filters.bundled import bundled_filters
 
     return _starting(bundled_filters(), incomplete)
 

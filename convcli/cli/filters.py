@@ -15,8 +15,8 @@ def filters() -> None:
 @filters.command("list", epilog="\b\nExample:\n  convcli filters list")
 def list_filters() -> None:
     """Print the name and purpose of every bundled filter."""
-    from convcli.bundled import bundled_filters
     from convcli.filters import load_filter
+    from convcli.filters.bundled import bundled_filters
 
     names = list(bundled_filters())
     width = max(map(len, names), default=0)

@@ -68,12 +68,12 @@ def upsample(
 
     Each pixel scales the kernel; the scaled kernels are laid STRIDE apart, overlaps are summed.
     """
-    from convcli.cli.running import begin, run_batch
+    from convcli.cli.execute import begin, run_batch
 
     begin(images, given)
     from convcli.filters import load_filter
-    from convcli.ops import upsample as upsample_picture
-    from convcli.steps import Transposition, preset_filter
+    from convcli.pipeline.apply import upsample as upsample_picture
+    from convcli.pipeline.operators import Transposition, preset_filter
 
     overrides, batch = options.split(given)
     if name in completion.PRESETS and not Path(name).exists():

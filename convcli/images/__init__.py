@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convcli.lazy import exports
+from convcli.system.lazy_exports import exports
 
 if TYPE_CHECKING:
     from convcli.images.formats import output_format, readable_extensions
     from convcli.images.header import Header, read_header
     from convcli.images.picture import Frame, Picture
-    from convcli.images.reading import read_image
-    from convcli.images.writing import write_image
+    from convcli.images.read import read_image
+    from convcli.images.write import write_image
 
 __all__ = [
     "Frame",
@@ -31,7 +31,7 @@ __getattr__ = exports(
         "formats": ("output_format", "readable_extensions"),
         "header": ("Header", "read_header"),
         "picture": ("Frame", "Picture"),
-        "reading": ("read_image",),
-        "writing": ("write_image",),
+        "read": ("read_image",),
+        "write": ("write_image",),
     },
 )

@@ -9,11 +9,11 @@ from typing import BinaryIO, NamedTuple
 from PIL import Image
 
 from convcli.errors import ImageError
+from convcli.images.decode import Opened, limit_of
 from convcli.images.formats import ARRAY_FORMAT
 from convcli.images.modes import frame_mode
-from convcli.images.opening import Opened, limit_of
 from convcli.images.picture import check_array
-from convcli.images.reading import (
+from convcli.images.read import (
     ORIENTATION,
     array_header,
     check_array_mode,

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError, ImageWarning
+from convcli.images.icc import converted
 from convcli.images.picture import Frame
-from convcli.images.profiles import converted
 from convcli.images.raster import PillowRaster
 
 # Pillow's modes, and the ones a frame can have: the same colours without a detour.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convcli.lazy import exports
+from convcli.system.lazy_exports import exports
 
 if TYPE_CHECKING:
     from convcli.kernel.convolution import conv2d, conv2d_backward, conv_transpose2d

@@ -10,17 +10,17 @@ from numpy.typing import ArrayLike
 
 from convcli.errors import ShapeError
 from convcli.kernel.arrays import FloatArray, as_bias, as_stack, as_weight, check_channels
-from convcli.kernel.borders import check_pad_mode, fold
-from convcli.kernel.correlation import correlate
+from convcli.kernel.engine.dispatch import correlate
 from convcli.kernel.geometry import (
     IntOrPair,
     PadLike,
     conv_geometry,
     conv_transpose_geometry,
 )
-from convcli.kernel.gradient import weight_gradient
-from convcli.kernel.scan import Scan
-from convcli.kernel.transposition import transpose
+from convcli.kernel.padding import check_pad_mode, fold
+from convcli.kernel.transpose import transpose
+from convcli.kernel.weight_gradient import weight_gradient
+from convcli.kernel.window import Scan
 
 
 def conv2d(

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import ShapeError
 from convcli.kernel.arrays import FloatArray, as_weight, check_channels
-from convcli.kernel.borders import check_pad_mode, source_index
 from convcli.kernel.geometry import Geometry, IntOrPair, PadLike, conv_geometry
+from convcli.kernel.padding import check_pad_mode, source_index
 
 
 def conv_matrix(

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.kernel.choice import Shape, choose, costs
-from convcli.kernel.correlation import correlate
-from convcli.kernel.method import Spec
-from convcli.kernel.scan import Scan
-from convcli.kernel.whole import operations
+from convcli.kernel.engine.cost_model import Shape, choose, costs
+from convcli.kernel.engine.dispatch import correlate
+from convcli.kernel.engine.int16 import operations
+from convcli.kernel.engine.method import Spec
+from convcli.kernel.window import Scan
 
 METHOD_NAMES = ("banded", "separable", "spectral", "whole")
 SECONDS_A_TIMING = 0.05

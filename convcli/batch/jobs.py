@@ -1,0 +1,215 @@
+"""Which picture goes where: settled for all of them before any is touched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from convcli.batch.inputs import STREAM, Source
+from convcli.errors import ImageError, PlanError
+from convcli.images import output_format
+from convcli.images.split_names import is_split, split_names
+
+
+class Job(NamedTuple):
+    """One picture to read, and where the result goes.
+
+    ``format`` is None where the result takes the format of the input (on a stream).
+    """
+
+    source: str
+    target: str
+    format: str | None
+
+
+def plan_jobs(
+    sources: Iterable[str | Source],
+    *,
+    output: str | None = None,
+    output_dir: str | None = None,
+    suffix: str | None = None,
+    format: str | None = None,
+    overwrite: bool = False,
+) -> list[Job]:
+    """Settle where every result goes, before any is computed; looks at names, opens nothing.
+
+    One result goes to ``output``; any number to the folder ``output_dir``, which need not exist,
+    a plain name under its base name; with ``suffix`` and no folder each goes beside its input.
+
+    Raises :class:`PlanError` for a request that cannot be right as a whole: an unknown format, a
+    missing folder for ``output``, two results of one name, a result in the place of an input.
+    """
+    if format is not None:
+        _known_format(format)
+    if suffix is not None and ("/" in suffix or os.sep in suffix or "\0" in suffix):
+        raise PlanError(f"the suffix {suffix!r} cannot be part of a file's name")
+    given = [
+        Source(one, os.path.basename(one.rstrip(os.sep))) if isinstance(one, str) else one
+        for one in sources
+    ]
+    to_stream = [source.path for source in given] == [STREAM]
+    if output is not None:
+        if output_dir is not None:
+            raise PlanError("give -o FILE for one picture or -d DIR for many, not both")
+        if suffix is not None:
+            raise PlanError("-o names the result already: --suffix is for -d, or for neither")
+        jobs = [_single_job(given, output, format)] if given else []
+    elif output_dir is not None or suffix is not None:
+        if output_dir is not None:
+            _check_folder(output_dir)
+        jobs = [_job_by_name(source, output_dir, suffix or "", format) for source in given]
+        if suffix:
+            jobs = _without_results(given, jobs)
+    elif to_stream:
+        jobs = [Job(STREAM, STREAM, format)]
+    else:
+        raise PlanError(
+            "where to? One picture:    IMAGE -o FILE\n"
+            "           any number:    IMAGE... -d DIR\n"
+            "           beside each:   IMAGE... --suffix TEXT"
+        )
+    _check_distinct(jobs, overwrite)
+    return jobs
+
+
+def check_apart(file: str, jobs: Iterable[Job], read: Iterable[str] = ()) -> None:
+    """Raise a PlanError if ``file``, which is going to be written, is wanted for something else.
+
+    For an input or a result, a folder of results, or a file that is ``read`` beside the inputs.
+    """
+    places = _Places()
+    place = places.of(file)
+    if any(name != STREAM and places.of(name) == place for name in read):
+        raise PlanError(f"{file} is a list or filter of this batch: choose another file")
+    if not os.path.basename(file):
+        raise PlanError(f"{file} is a folder: name a file in it")
+    for job in jobs:
+        for name in (job.source, job.target):
+            if name != STREAM and places.of(name) == place:
+                raise PlanError(f"{file} is an image of this batch: choose another file")
+        if job.target != STREAM and places.of(job.target).startswith(os.path.join(place, "")):
+            raise PlanError(f"{file} is a folder of results: name a file in it, or another one")
+
+
+class _Places:
+    """The files that names lead to; each folder is looked up once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        """Return the same for two names of one file."""
+        folder, name = os.path.split(path)
+        if name in ("", os.curdir, os.pardir) or os.path.islink(path):
+            return os.path.realpath(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return os.path.join(self._folders[folder], name)
+
+
+def _known_format(name: str, place: str = "") -> str:
+    try:
+        return output_format(name)
+    except ImageError as error:
+        raise PlanError(f"{place}{error}") from None
+
+
+def _single_job(sources: Sequence[Source], output: str, format: str | None) -> Job:
+    if len(sources) > 1 or sources[0].is_found:
+        raise PlanError("-o FILE takes the result of one picture: -d DIR takes any number")
+    source = sources[0].path
+    if output == STREAM:
+        return Job(source, STREAM, format)
+    if os.path.isdir(output):
+        raise PlanError(f"-o {output} is a folder: -d writes into it")
+    folder, name = os.path.split(output)
+    if not os.path.isdir(folder or os.curdir):
+        raise PlanError(f"the folder {folder} does not exist: create it first")
+    extension = os.path.splitext(name)[1]
+    if format is None and not extension:
+        raise PlanError(f"-o {output} has no extension: add one, or name the --format")
+    return Job(source, output, _known_format(format or extension))
+
+
+def _check_folder(folder: str) -> None:
+    """Refuse a folder that could never be created: a file is in its way."""
+    if not folder:  # what a script has where a variable is not set
+        raise PlanError("-d has no name after it: name a folder; . is the one you are in")
+    above = os.path.abspath(folder)
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    if not os.path.isdir(above):
+        raise PlanError(f"-d {folder} cannot be a folder: {above} is a file")
+
+
+def _job_by_name(source: Source, folder: str | None, suffix: str, format: str | None) -> Job:
+    if source.path == STREAM:
+        raise PlanError("standard input has no name to write under in a folder: use -o FILE")
+    stem, extension = os.path.splitext(source.path if folder is None else source.place)
+    if format is not None:
+        extension = "." + format.lower().removeprefix(".")
+    if not extension and not os.path.lexists(source.path):
+        raise PlanError(f"{source.path}: there is no such file or folder")
+    if not extension:
+        raise PlanError(f"{source.path} has no extension to take the format from: use --format")
+    target = os.path.join(folder or "", stem + suffix + extension)
+    known = _known_format(extension if format is None else format, f"{source.path}: ")
+    return Job(source.path, target, known)
+
+
+def _without_results(sources: Sequence[Source], jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs but for files come upon in a folder that are the results of others there."""
+    places = _Places()
+    results = {places.of(job.target) for job in jobs}
+    return [
+        job
+        for source, job in zip(sources, jobs, strict=True)
+        if not (source.is_found and places.of(job.source) in results)
+    ]
+
+
+def _check_distinct(jobs: Sequence[Job], overwrite: bool) -> None:
+    places = _Places()
+    inputs = {places.of(job.source): job.source for job in jobs if job.source != STREAM}
+    claimed: dict[str, str] = {}
+    for job in jobs:
+        if job.target == STREAM:
+            continue
+        place = places.of(job.target)
+        if place in claimed:
+            raise PlanError(
+                f"{claimed[place]} and {job.source} would both be written to {job.target}: "
+                "give them different names or folders (-r FOLDER keeps the tree below it)"
+            )
+        claimed[place] = job.source
+        if place in inputs and places.of(job.source) != place:
+            raise PlanError(
+                f"the result of {job.source} would replace {inputs[place]}, which is to be read "
+                "too: leave one of them out, or choose another folder"
+            )
+        if place in inputs and not overwrite:
+            raise PlanError(
+                f"{job.source} would be replaced by its own result: "
+                "choose another place, or --overwrite"
+            )
+    if any(is_split(Path(place)) for place in claimed):
+        _check_channels_distinct(jobs, places, claimed, overwrite)
+
+
+def _check_channels_distinct(
+    jobs: Sequence[Job], places: _Places, claimed: Mapping[str, str], overwrite: bool
+) -> None:
+    """Refuse a ``{channel}`` that could stand for another job's file, ``claimed`` by its source."""
+    for job in jobs:
+        # Without overwrite nothing that can be read is replaced.
+        for path in {job.target, job.source} if overwrite else {job.target}:
+            folder, name = os.path.split(places.of(path))
+            for split in split_names(name):
+                other = claimed.get(os.path.join(folder, split), job.source)
+                if other != job.source:
+                    raise PlanError(
+                        f"a channel of {other} might replace {path}: "
+                        "give them different names or folders"
+                    )

@@ -1,0 +1,57 @@
+"""What became of each image, as JSON: one object a line, written as it ends."""
+
+from __future__ import annotations
+
+import json
+from io import FileIO
+from typing import Any
+
+from convcli.batch.inputs import STREAM
+from convcli.batch.run import Result
+from convcli.errors import ImageError, PlanError
+from convcli.system.streams import standard_output
+
+
+def record(result: Result) -> dict[str, Any]:
+    """Return a result as the report has it."""
+    return {
+        "input": result.job.source,
+        "output": result.job.target,
+        "status": result.status,
+        "error": result.error,
+        "warnings": result.warnings,
+        "input_shape": result.input_shape,
+        "output_shape": result.output_shape,
+        "filters": result.filters,
+        "seconds": round(result.seconds, 4),
+    }
+
+
+class Report:
+    r"""A file, or standard output for "-", that takes results, a line each.
+
+    A file of that name is replaced. Lines are ASCII, whatever names hold: a byte that is no UTF-8
+    is a surrogate escape (``\\udcff`` for 0xff), which ``os.fsencode`` turns back.
+    """
+
+    def __init__(self, target: str) -> None:
+        """Open ``target``; a PlanError where that cannot be."""
+        self._is_own = target != STREAM
+        try:
+            # Unbuffered: a line is there before the next, and what a full disk refuses is gone.
+            self._file: Any = FileIO(target, "w") if self._is_own else standard_output()
+        except (OSError, ImageError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise PlanError(f"--report {target}: it cannot be written: {reason}") from error
+
+    def add(self, result: Result) -> None:
+        """Write a result. Raises OSError."""
+        data = json.dumps(record(result)).encode("ascii") + b"\n"
+        while data:
+            data = data[self._file.write(data) :]
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; standard output stays open."""
+        if self._is_own:
+            self._file.close()

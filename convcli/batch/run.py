@@ -1,0 +1,216 @@
+"""Doing jobs: each picture read, filtered and written by itself, and what became of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from convcli.batch.inputs import STREAM, contents, name_of
+from convcli.batch.jobs import Job
+from convcli.errors import ConvcliError, ImageError
+from convcli.images import Picture, output_format, read_image, write_image
+from convcli.images.split_names import check_output, existing, is_split
+from convcli.system.streams import standard_output
+from convcli.system.thread_warnings import collected
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+Transform = Callable[..., Picture]
+
+Shape: TypeAlias = tuple[int, ...]
+"""(C, H, W), or (N, C, H, W) of frames."""
+
+OK, SKIPPED, FAILED = "ok", "skipped", "failed"
+
+
+class Options(NamedTuple):
+    """How every picture of a batch is read and written.
+
+    ``skip_existing`` passes over a job whose target is there; ``max_pixels`` refuses a picture
+    whose header says more (None is Pillow's limit). ``filters`` are names for the results to tell.
+    """
+
+    mode: str | None = None
+    frames: str = "all"
+    quality: int | None = None
+    save: Mapping[str, Any] | None = None
+    overwrite: bool = False
+    strip: bool = False
+    skip_existing: bool = False
+    max_pixels: int | None = None
+    filters: tuple[str, ...] = ()
+
+
+AS_THEY_COME = Options()
+
+
+class Result(NamedTuple):
+    """What became of a job.
+
+    ``status`` is "ok", "skipped" or "failed", and ``error`` says why where it failed. The shapes
+    are those before and after filtering, None where it did not come so far or where pages differ
+    in size. ``seconds`` are from reading to writing.
+    """
+
+    job: Job
+    status: str
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    input_shape: Shape | None = None
+    output_shape: Shape | None = None
+    filters: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+def run_jobs(
+    jobs: Iterable[Job],
+    transform: Transform,
+    options: Options = AS_THEY_COME,
+    *,
+    workers: int = 1,
+    executor: Executor | None = None,
+) -> Generator[Result]:
+    """Do the jobs, and tell of each as it ends.
+
+    ``transform(picture, as_float=…)`` returns the result; ``as_float`` asks for raw numbers. With
+    more than one of ``workers`` it has to be picklable, and every worker is a process: decoding
+    and encoding small pictures hold on to the interpreter too much for threads. A job that fails
+    leaves no file and does not stop the others; a process that dies costs its picture.
+
+    ``executor``, anything with the interface of ``concurrent.futures.Executor``, takes the place
+    of these processes: ``workers`` then says how many it has, and what it loses is not tried
+    again. It stays open. Jobs are taken a few at a time, and may come from a generator.
+    """
+    if workers < 1:
+        raise ValueError(f"{workers} workers do nothing: there has to be one at least")
+    do = partial(run_job, transform=transform, options=options)
+    if executor is not None:
+        from convcli.batch.executors import each_done_by
+
+        yield from each_done_by(executor, jobs, do, workers, lost=_lost)
+        return
+    waiting = iter(jobs)
+    first = list(islice(waiting, workers))
+    if len(first) < 2:
+        yield from map(do, chain(first, waiting))
+        return
+    from convcli.batch.process_pool import each_done  # what it imports takes a while
+
+    # A file that was not there before is a dead worker's own, and not in its successor's way.
+    again = options._replace(overwrite=True, skip_existing=False)
+    redo = partial(run_job, transform=transform, options=again)
+    absent: set[str] = set()
+
+    def noted() -> Iterator[Job]:
+        for job in chain(first, waiting):
+            if existing(Path(job.target)) is None:
+                absent.add(job.target)
+            yield job
+
+    for result in each_done(
+        noted(),
+        do,
+        len(first),
+        again=lambda job: redo if job.target in absent else do,
+        lost=_lost,
+    ):
+        absent.discard(result.job.target)
+        yield result
+
+
+def run_job(job: Job, transform: Transform, options: Options) -> Result:
+    """Do one job."""
+    begun = perf_counter()
+    if options.skip_existing and is_done(job):
+        return Result(job, SKIPPED, filters=options.filters)
+    shapes: list[Shape | None] = []
+    with collected() as texts:
+        error = _attempt(job, transform, options, shapes)
+    # A file that is there now is whole, and another run's, which was faster.
+    is_faster = options.skip_existing and not is_split(Path(job.target)) and is_done(job)
+    if error is not None and is_faster:
+        return Result(job, SKIPPED, filters=options.filters)
+    read, written = (*shapes, None, None)[:2]
+    return Result(
+        job,
+        OK if error is None else FAILED,
+        error,
+        tuple(dict.fromkeys(texts)),
+        read,
+        written,
+        options.filters,
+        perf_counter() - begun,
+    )
+
+
+def is_done(job: Job) -> bool:
+    """Tell whether the result of a job is there, perhaps from an earlier run."""
+    return job.target != STREAM and existing(Path(job.target)) is not None
+
+
+def _lost(job: Job, reason: str | None = None) -> Result:
+    reason = reason or "the process that worked on it was killed"
+    return Result(job, FAILED, f"{name_of(job.source)}: {reason}")
+
+
+def _attempt(
+    job: Job, transform: Transform, options: Options, shapes: list[Shape | None]
+) -> str | None:
+    """Do one job; return what went wrong, or None. Puts what comes in and out into ``shapes``."""
+    try:
+        _run(job, transform, options, shapes)
+    except ConvcliError as error:
+        return str(error)
+    except MemoryError:
+        return f"{name_of(job.source)}: there is not enough memory for this picture"
+    return None
+
+
+def _run(job: Job, transform: Transform, options: Options, shapes: list[Shape | None]) -> None:
+    folder = os.path.dirname(job.target)
+    if job.target != STREAM and os.path.isdir(folder or os.curdir):
+        check_output(Path(job.target), options.overwrite)
+    with contents(job.source) as source:
+        picture = read_image(
+            source, mode=options.mode, frames=options.frames, max_pixels=options.max_pixels
+        )
+    shapes.append(picture.shape)
+    chosen = job.format or picture.format
+    try:
+        as_float = output_format(chosen) == "NPY"
+        result = transform(picture, as_float=as_float)
+    except ConvcliError as error:
+        raise ImageError(f"{name_of(job.source)}: {error}") from error
+    shapes.append(result.shape)
+    if job.target != STREAM:
+        _make_folder(folder)
+    write = partial(
+        write_image,
+        result,
+        format=chosen,
+        quality=options.quality,
+        save=options.save,
+        strip=options.strip,
+        overwrite=options.overwrite,
+    )
+    if job.target != STREAM:
+        write(job.target)
+        return
+    try:
+        write(standard_output())
+    except ImageError as error:  # which knows of no name
+        raise ImageError(f"{name_of(job.source)}: {error}") from error
+
+
+def _make_folder(folder: str) -> None:
+    try:
+        os.makedirs(folder or os.curdir, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ImageError(f"the folder {folder} cannot be created: {reason}") from error

@@ -1,0 +1,202 @@
+"""Files to decoded Pillow images. Needs no NumPy, so that both can be had at the same time."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from convcli.errors import ImageError, ImageWarning
+from convcli.images.icc import is_opaque
+from convcli.images.pillow_quirks import bits_stored, bring_transparency_to_8_bits, set_texts_apart
+from convcli.system.thread_warnings import as_errors, collected
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
+
+
+class Opened:
+    """An image whose header is read; :meth:`decoded` has its pixels."""
+
+    def __init__(self, source: str | BinaryIO, max_pixels: int | None = None) -> None:
+        """Open a file; raises an ImageError for one that is broken or too large."""
+        self.limit = limit_of(max_pixels)
+        self._thread: threading.Thread | None = None
+        self._failure: Exception | None = None
+        self.warnings: list[str] = []
+        """Texts of what was to be warned of before anyone listened."""
+        try:
+            self.image = _opened(source, self.limit)
+        except MemoryError:
+            # A header takes next to none, unless it tells of a part of gigabytes that is to come.
+            raise ImageError("the image is broken, or there is no memory left to open it") from None
+        except Exception as error:
+            raise self._told(error) from error
+        try:
+            self._check()
+        except Exception as error:
+            self.image.close()
+            raise self._told(error) from error
+        self.bits = bits_stored(self.image, source)
+        if self.image.format == "PNG":
+            set_texts_apart(self.image)
+            bring_transparency_to_8_bits(self.image)
+
+    def start_decoding(self) -> None:
+        """Decode in a thread, while this one does something else."""
+        if self.image.format == "JPEG":
+            # Read at once: every further read would have to wait for this thread to pause.
+            self.image.decodermaxblock = os.path.getsize(self.image.filename) + 1
+        thread = threading.Thread(target=self._load, daemon=True)
+        # A system that has no room for another thread says so with a RuntimeError.
+        with suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
+
+    def decoded(self) -> Image.Image:
+        """Return the image with its pixels; raises an ImageError where they are broken."""
+        if self._thread is not None:
+            self._thread.join()
+            for text in self.warnings:
+                warnings.warn(text, ImageWarning, 3)
+        else:
+            self._load()
+        if self._failure is not None:
+            self.image.close()
+            raise self._told(self._failure) from self._failure
+        return self.image
+
+    def frames(self) -> Iterator[Image.Image]:
+        """Give every frame or page, decoded; one is gone when the next is asked for."""
+        first = self.decoded()
+        size, is_gif = first.size, first.format == "GIF"
+        was_opaque = is_gif and not first.has_transparency_data
+        if first.format == "PNG":
+            set_texts_apart(first)  # some stand behind the pixels
+        yield first
+        for number in range(1, self.count):
+            try:
+                if is_gif:
+                    from convcli.images.codecs.gif import prepare_disposal  # for this format alone
+
+                    prepare_disposal(self.image)
+                self.image.seek(number)
+                check_pixels(self.image.size, self.limit)
+                self.image.load()
+            except Exception as error:
+                self.image.close()
+                raise self._told(error) from error
+            if was_opaque and self.image.mode == "RGBA" and is_opaque(self.image):
+                yield self.image.convert("RGB").crop((0, 0, *size))
+            elif is_gif and self.image.size != size:  # a frame reached out of the picture
+                yield self.image.crop((0, 0, *size))
+            else:
+                yield self.image
+
+    def _load(self) -> None:
+        try:
+            self.image.load()
+        except Exception as failure:  # told by decoded(), in the thread that asks
+            self._failure = failure
+
+    def _check(self) -> None:
+        check_pixels(self.image.size, self.limit)
+        self.count = getattr(self.image, "n_frames", 1)
+        if self.image.format == "MPO" and self.count > 1:
+            # A camera's JPEG with a preview or a second view behind it.
+            warnings.warn(f"only the first of {self.count} pictures is used", ImageWarning, 5)
+            self.count = 1
+        elif self.image.format == "PSD":
+            if self.count > 1:
+                warnings.warn("only what all layers show together is used", ImageWarning, 5)
+            self.count = 1
+        elif self.image.format in ("ICO", "ICNS", "CUR"):
+            sizes = len(self.image.info.get("sizes", ()))
+            if sizes > 1:
+                warnings.warn(f"only the largest of {sizes} pictures is used", ImageWarning, 5)
+        check_pixels(self.image.size, self.limit, self.count)
+
+    def _told(self, error: Exception) -> Exception:
+        """Return what is to be raised for an error of Pillow's.
+
+        Its plugins raise whatever comes up in a broken file: OSError, SyntaxError, struct.error,
+        ValueError, EOFError, IndexError, …
+        """
+        if isinstance(error, (ImageError, ImageWarning, MemoryError)):
+            return error
+        if isinstance(error, UnidentifiedImageError):
+            return ImageError("it is not an image, or of a format that Pillow does not know")
+        if isinstance(error, (Image.DecompressionBombWarning, Image.DecompressionBombError)):
+            return _too_large("its size", self.limit)
+        return ImageError(f"the image is broken: {error or type(error).__name__}")
+
+
+MOST_FRAMES = 10
+"""How many times the pixels of one image may an animation have in all."""
+
+
+def limit_of(max_pixels: int | None) -> int:
+    """Return the limit that is meant: Pillow's for None; 0 where there is none."""
+    return max_pixels or Image.MAX_IMAGE_PIXELS or 0
+
+
+def check_pixels(size: tuple[int, int], limit: int, count: int = 1) -> None:
+    """Raise an ImageError if images of ``size`` (width, height) have more pixels than ``limit``.
+
+    One by itself, or ``count`` of them together; 0 is no limit.
+    """
+    width, height = size
+    if limit and width * height > limit:
+        raise _too_large(f"{width}×{height}", limit)
+    if limit and width * height * count > MOST_FRAMES * limit:
+        raise _too_large(f"{count} frames of {width}×{height}", limit)
+
+
+def _too_large(size: str, limit: int) -> ImageError:
+    return ImageError(
+        f"it is too large: {size} is more than the limit of {limit:,} pixels (--max-pixels)"
+    )
+
+
+def _opened(source: str | BinaryIO, limit: int) -> ImageFile.ImageFile:
+    """Open an image file; a larger ``limit`` takes the place of Pillow's own for the process."""
+    with as_errors(Image.DecompressionBombWarning):
+        everywhere = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = max(limit, everywhere or 0) or None
+        try:
+            return Image.open(source)
+        finally:
+            Image.MAX_IMAGE_PIXELS = everywhere
+
+
+_AHEAD = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+_ahead: dict[str, Opened] = {}
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ahead.clear)  # the thread that decodes is the parent's
+
+
+def decode_ahead(source: str, max_pixels: int | None = None) -> None:
+    """Start to decode a file that will be read soon; what is wrong with it is told then."""
+    if os.path.isfile(source) and source.lower().endswith(_AHEAD):
+        try:
+            with collected() as texts:
+                opened = Opened(source, max_pixels)
+        except (ImageError, MemoryError):
+            return
+        opened.warnings += texts
+        opened.start_decoding()
+        _ahead[source] = opened
+
+
+def open_image(source: str | bytes | BinaryIO, max_pixels: int | None = None) -> Opened:
+    """Return an image file opened, perhaps decoded already. Raises :class:`ImageError`."""
+    ahead = _ahead.pop(source, None) if isinstance(source, str) else None
+    if ahead is not None and ahead.limit == limit_of(max_pixels):
+        return ahead
+    return Opened(BytesIO(source) if isinstance(source, bytes) else source, max_pixels)

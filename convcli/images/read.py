@@ -1,0 +1,246 @@
+"""Files to pictures."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from io import BytesIO
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from convcli.errors import ImageError, ImageWarning
+from convcli.images.decode import Opened, check_pixels, limit_of, open_image
+from convcli.images.icc import suits
+from convcli.images.metadata import collected
+from convcli.images.modes import frame_of
+from convcli.images.picture import Frame, Picture
+from convcli.images.raster import PillowRaster
+
+_NPY_MAGIC = b"\x93NUMPY"
+
+ORIENTATION = 0x0112  # the EXIF tag
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_TIFF_PROFILE = 0x8773
+_ANIMATED = frozenset({"AVIF", "FLI", "GIF", "PNG", "WEBP"})
+
+
+def read_image(
+    source: str | os.PathLike[str] | BinaryIO | bytes,
+    *,
+    mode: str | None = None,
+    frames: str = "all",
+    max_pixels: int | None = None,
+) -> Picture:
+    """Read an image file, or a ``.npy`` array.
+
+    ``source`` is a path, a binary file or the bytes themselves; ``mode`` (L, RGB, RGBA, CMYK)
+    converts; ``frames`` is "all" or "first". The picture comes upright (an EXIF orientation is
+    applied), palettes expanded, 16-bit grey with all its bits. A file of more than ``max_pixels``
+    pixels (by default Pillow's limit against decompression bombs) is refused.
+
+    Raises :class:`ImageError` where the file cannot be read; warns with :class:`ImageWarning`
+    of what is not kept.
+    """
+    with opened_source(source) as (file, place, is_array):
+        if is_array:
+            return _read_array(file, limit_of(max_pixels), mode, frames == "first")
+        return _read_picture(open_image(place, max_pixels), file, mode, frames == "first")
+
+
+@contextmanager
+def opened_source(
+    source: str | os.PathLike[str] | BinaryIO | bytes,
+) -> Iterator[tuple[BinaryIO, str | BinaryIO, bool]]:
+    """Give a file that seeks, what Pillow shall open, and whether the file is an array.
+
+    Errors of the block name the path, where there is one.
+    """
+    with _naming(source), _readable(source) as (file, place):
+        head = file.read(len(_NPY_MAGIC))
+        file.seek(0)
+        if not head:
+            raise ImageError("the file is empty")
+        yield file, place, head == _NPY_MAGIC
+
+
+@contextmanager
+def _naming(source: object) -> Iterator[None]:
+    """Name the path, where there is one, in errors of the block."""
+    if not isinstance(source, (str, os.PathLike)):
+        yield
+        return
+    path = os.fspath(source)
+    try:
+        yield
+    except FileNotFoundError:
+        raise ImageError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise ImageError(f"{path}: it cannot be read: {error.strerror or error}") from error
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error.__cause__
+    except ValueError as error:
+        if "\0" not in str(path):
+            raise
+        raise ImageError(f"{path!r}: {error}") from None
+
+
+@contextmanager
+def _readable(
+    source: str | os.PathLike[str] | BinaryIO | bytes,
+) -> Iterator[tuple[BinaryIO, str | BinaryIO]]:
+    """Give a file that seeks, and what Pillow shall open: a path tells it the format."""
+    if isinstance(source, bytes):
+        file: BinaryIO = BytesIO(source)
+        yield file, file
+    elif not isinstance(source, (str, os.PathLike)):
+        yield source, source
+    elif os.path.isdir(source):
+        raise ImageError("it is a folder, not an image")
+    else:
+        with open(source, "rb") as file:
+            if file.seekable():
+                yield file, os.fspath(source)
+            else:
+                buffer = BytesIO(file.read())
+                yield buffer, buffer
+
+
+def array_header(file: BinaryIO, limit: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and type of a ``.npy`` array, and leave ``file`` at its start.
+
+    Raises an ImageError for one that is broken, or has more than ``limit`` pixels.
+    """
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else _second_header
+        shape, _, dtype = read(file)
+    # A broken header makes NumPy raise nearly anything.
+    except Exception as error:
+        raise ImageError(f"not a NumPy array that can be read: {error}") from error
+    file.seek(0)
+    height, width = (1, 1, *shape)[-2:]
+    check_pixels((width, height), limit, math.prod(shape[:-3]))
+    return shape, dtype
+
+
+def _second_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    return np.lib.format.read_array_header_2_0(file)
+
+
+def _read_array(file: BinaryIO, limit: int, mode: str | None, only_first: bool) -> Picture:
+    shape, _ = array_header(file, limit)
+    check_array_mode(shape, mode)
+    try:
+        array = np.load(file, allow_pickle=False)
+    except (MemoryError, OSError):
+        raise
+    # A broken file makes NumPy raise nearly anything.
+    except Exception as error:
+        raise ImageError(f"not a NumPy array that can be read: {error}") from error
+    picture = Picture.from_array(array)
+    return replace(picture, frames=picture.frames[:1], is_stack=False) if only_first else picture
+
+
+def check_array_mode(shape: tuple[int, ...], mode: str | None) -> None:
+    """Raise an ImageError where an array would have to be converted to have ``mode``."""
+    channels = (1, *shape)[-3] if len(shape) > 1 else 1
+    if mode and channels != {"L": 1, "RGB": 3}.get(mode):
+        raise ImageError(
+            f"an array of {channels} channels is no picture that could be converted to {mode}: "
+            "leave --mode out"
+        )
+
+
+def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: bool) -> Picture:
+    frames: list[Frame] = []
+    metadata: dict[str, Any] = {}
+    durations: list[float] = []
+    profiles: list[bytes | None] = []
+    format_name = opened.image.format or ""
+    try:
+        with opened.image:  # closes the file and leaves the pixels
+            for image in opened.frames():
+                if not frames or format_name == "TIFF":  # whose pages differ in everything
+                    turn = _turn(image)
+                if not frames:
+                    metadata = collected(image)
+                durations.append(image.info.get("duration", 0))
+                upright = image if turn is None else image.transpose(turn)
+                # A frame shares its memory with the next one, unless it is the only one.
+                own = upright is not image or opened.count == 1
+                profile = metadata.get("icc_profile")
+                if format_name == "TIFF":  # a page without one has that of another in its info
+                    profile = bytes(getattr(image, "tag_v2", {}).get(_TIFF_PROFILE) or b"") or None
+                frames.append(frame_of(upright, format_name, mode, profile, own=own))
+                profiles.append(profile if profile and suits(profile, frames[-1].mode) else None)
+                if only_first:
+                    break
+            if len(frames) > 1:
+                metadata |= _timing(opened.image, durations)
+    except (ImageError, ImageWarning, MemoryError):  # warnings are errors to some
+        raise
+    # Broken metadata and palettes raise whatever comes up, as broken pixels do.
+    except Exception as error:
+        raise ImageError(f"the image is broken: {error or type(error).__name__}") from error
+    if format_name == "GIF" and mode is None and len({frame.mode for frame in frames}) > 1:
+        frames = [_clear(frame) for frame in frames]
+    if profiles[0] is None:
+        metadata.pop("icc_profile", None)
+    if format_name == "TIFF" and len(set(profiles)) > 1:
+        metadata["page_profiles"] = profiles
+    if format_name == "WEBP":
+        from convcli.images.codecs.webp import is_lossless  # for this format alone
+
+        metadata |= {"lossless": True} if is_lossless(file) else {}
+    if opened.bits > 8:
+        warnings.warn(
+            f"{opened.bits} bits a channel, of which Pillow reads 8 in colour pictures",
+            ImageWarning,
+            3,
+        )
+    return Picture(tuple(frames), format_name, metadata)
+
+
+def _clear(frame: Frame) -> Frame:
+    """Return a frame of a GIF with transparency, as others have it that came after it."""
+    raster = frame.raster
+    assert isinstance(raster, PillowRaster)
+    return Frame(PillowRaster(raster.image.convert("RGBA")), "RGBA")
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Return what puts an image upright, by its EXIF or XMP."""
+    try:
+        return _TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # a broken table raises what comes up; collected() tells of it
+        return None
+
+
+def _timing(image: Image.Image, durations: list[float]) -> dict[str, Any]:
+    """Return the durations of an animation, and how often it plays."""
+    if image.format not in _ANIMATED:
+        return {}
+    timing: dict[str, Any] = {"durations": durations}
+    loop = image.info.get("loop")
+    if image.format == "GIF":
+        # GIF counts repetitions; without a count it plays once.
+        timing["plays"] = 1 if loop is None else loop and loop + 1
+    elif loop is not None:
+        timing["plays"] = loop
+    if getattr(image, "default_image", False):
+        timing["has_poster"] = True
+    return timing

@@ -1,0 +1,1 @@
+"""Speed and nothing else: several methods for one convolution, and a cost model that chooses."""

@@ -1,0 +1,188 @@
+"""Convolution of 8-bit samples with whole numbers: rows of 16-bit numbers, shifted and added.
+
+A kernel of few and simple weights takes fewer passes over such rows than a matrix product does
+multiplications, and a pass handles twice as many numbers at once as one over floats. Taps of one
+weight are added up before they are multiplied. Weights that are whole multiples of 1/2, 1/4, … are
+scaled up, and the sum is shifted back at the end, rounded to nearest. All of it is exact: sums on
+the way may wrap around, as long as the last one fits 16 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.kernel.engine.method import Method, Run, Spec
+from convcli.kernel.window import RowReader
+
+Tap = tuple[int, int]
+Sums: TypeAlias = NDArray[np.int16]
+
+_TOP = 255  # of a sample
+_MOST_SHIFT = 7
+_BLOCK_SAMPLES = 1 << 19
+"""About how many samples of the result are made at once."""
+_PART_SAMPLES = 1 << 19
+"""How many of them are summed up at a time: few enough to stay in the nearest cache."""
+
+TOTAL, TERM = "total", "term"
+
+
+class Operation(NamedTuple):
+    """A pass over a block: ``into = do(left, right)``.
+
+    Operands are the samples under a tap, numbers, the TOTAL, or the TERM that is to be added.
+    """
+
+    do: Callable[..., Any]
+    left: Tap | str
+    right: Tap | str | int
+    into: str
+
+
+def operations(spec: Spec) -> tuple[Operation, ...] | None:
+    """Return how to compute ``spec`` from 8-bit samples, or None where that does not do."""
+    if spec.weight.shape[:3] != (1, 1, 1) or spec.scan.stride != (1, 1):
+        return None
+    weight = spec.weight[0, 0, 0].astype(np.float64)
+    for shift in range(_MOST_SHIFT + 1):
+        scaled = weight * 2**shift
+        if (scaled == np.rint(scaled)).all():
+            bias = 0.0 if spec.bias is None else float(spec.bias[0, 0])
+            # floor(sum / 2^shift + bias + 1/2), where the sum is a whole number
+            offset = np.floor(2.0**shift * (bias + 0.5))
+            lowest = offset - _TOP * (-scaled).clip(0).sum()
+            highest = offset + _TOP * scaled.clip(0).sum()
+            if lowest < -(2**15) or highest >= 2**15:
+                return None
+            return (
+                *_summing(scaled),
+                *_finishing(int(offset), shift, int(lowest) >> shift, int(highest) >> shift),
+            )
+    return None
+
+
+def _summing(weight: NDArray[np.float64]) -> Iterator[Operation]:
+    """Give what makes the weighted sum, the largest weights first."""
+    sizes = sorted({abs(int(value)) for value in weight.flat if value}, reverse=True)
+    if not sizes:
+        yield Operation(np.multiply, (0, 0), 0, TOTAL)
+    into = TOTAL
+    for size in sizes:
+        added, subtracted = _taps(weight, size), _taps(weight, -size)
+        if size == 1 and into == TERM:
+            yield from (Operation(np.add, TOTAL, tap, TOTAL) for tap in added)
+            yield from (Operation(np.subtract, TOTAL, tap, TOTAL) for tap in subtracted)
+            continue
+        is_negative = not added
+        if is_negative:
+            added, subtracted = subtracted, added
+        factor = -size if is_negative and into == TOTAL else size
+        yield from _term(added, subtracted, factor, into)
+        if into == TERM:
+            yield Operation(np.subtract if is_negative else np.add, TOTAL, TERM, TOTAL)
+        into = TERM
+
+
+def _term(added: list[Tap], subtracted: list[Tap], factor: int, into: str) -> Iterator[Operation]:
+    """Give what makes ``factor`` times a sum of taps, of which one at least is added."""
+    left: Tap | str = added[0]
+    for do, taps in ((np.add, added[1:]), (np.subtract, subtracted)):
+        for tap in taps:
+            yield Operation(do, left, tap, into)
+            left = into
+    if factor != 1 or left != into:
+        yield Operation(np.multiply, left, factor, into)
+
+
+def _finishing(offset: int, shift: int, least: int, most: int) -> Iterator[Operation]:
+    """Give what makes samples of sums; without clipping they are from ``least`` to ``most``."""
+    if offset:
+        yield Operation(np.add, TOTAL, offset, TOTAL)
+    if shift:
+        yield Operation(np.right_shift, TOTAL, shift, TOTAL)
+    if least < 0 or most > _TOP:
+        yield Operation(_clip, TOTAL, _TOP, TOTAL)
+
+
+def _clip(values: Sums, top: int, into: Sums) -> None:
+    values.clip(0, top, into)
+
+
+def _taps(weight: NDArray[np.float64], value: int) -> list[Tap]:
+    return [(int(u), int(v)) for u, v in np.argwhere(weight == value)]
+
+
+class Whole(Method):
+    """Convolution by additions, of 8-bit samples into 8-bit samples."""
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__(spec)
+        found = operations(spec)
+        if found is None:
+            raise ValueError("no kernel of small whole numbers at stride 1")
+        self.operations = found
+
+    @property
+    def step(self) -> int:
+        return max(4, min(_BLOCK_SAMPLES // self.spec.samples, self.spec.scan.output[0]))
+
+    def worker(self) -> Run:
+        return _WholeWorker(self).run
+
+
+class _WholeWorker:
+    """The buffers of one thread, and the passes over them.
+
+    Rows lie one behind the other, so that a pass is one long loop: the samples under a tap begin
+    so many rows and so many samples further on. What it makes of the ends of rows, where a tap
+    reaches into the next, is left out at last.
+    """
+
+    def __init__(self, method: Whole) -> None:
+        self.scan, self.rows = method.spec.scan, method.step
+        self.samples = method.spec.samples
+        self.reader = RowReader(self.scan, method.spec.width)
+        self.pitch = self.reader.length
+        seen = self.scan.part(0, self.rows).rows
+        # The last tap of the last row reaches as far beyond as the first leaves over.
+        self.seen = np.zeros(seen * self.pitch + self.pitch - self.samples, np.int16)
+        self.total = np.empty(self.rows * self.pitch, np.int16)
+        term = np.empty(_PART_SAMPLES, np.int16)
+        self.passes = [
+            (operation.do, self._operands(operation, part, term))
+            for part in range(0, len(self.total), _PART_SAMPLES)
+            for operation in method.operations
+        ]
+
+    def run(
+        self, source: NDArray[Any], target: NDArray[Any], group: int, start: int, stop: int
+    ) -> None:
+        """Fill the rows start to stop of ``target``."""
+        for first in range(start, stop, self.rows):
+            past = min(first + self.rows, stop)
+            part = self.scan.part(first, past)
+            seen = self.seen[: part.rows * self.pitch].reshape(part.rows, 1, 1, self.pitch)
+            self.reader.read(source, part.origin[0], 1, seen)
+            for do, operands in self.passes:
+                do(*operands)
+            rows = self.total.reshape(self.rows, self.pitch)[: past - first, : self.samples]
+            np.copyto(target[0, first:past], rows, casting="unsafe")
+
+    def _operands(self, operation: Operation, start: int, term: Sums) -> list[Any]:
+        """Return left, right and into for a part of the block."""
+        total = self.total[start : start + _PART_SAMPLES]
+
+        def operand(given: Tap | str | int) -> Sums | int:
+            if isinstance(given, int):
+                return given
+            if isinstance(given, str):
+                return total if given == TOTAL else term[: len(total)]
+            row, sample = given[0] * self.scan.dilation[0], given[1] * self.scan.dilation[1]
+            first = start + row * self.pitch + sample * self.scan.pixel
+            return self.seen[first : first + len(total)]
+
+        return [operand(operation.left), operand(operation.right), operand(operation.into)]

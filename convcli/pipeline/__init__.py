@@ -1,0 +1,1 @@
+"""One picture through its filters, strip by strip. No files."""
