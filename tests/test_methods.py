@@ -10,26 +10,25 @@ from cases import GRID, Case
 from convcli import conv2d, conv2d_backward, conv_transpose2d
 from convcli.kernel.engine import dispatch, int16
 from convcli.kernel import weight_gradient as gradient_module
-from convcli.kernel.engine.cost_model import choose
-from convcli.kernel.engine.dispatch import METHODS, correlate, strip_worker
-from convcli.kernel.engine.method import Spec
+from convcli.kernel.engine.dispatch import METHODS, choose, correlate, prepare
+from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import factors
 from convcli.kernel.geometry import conv_geometry
-from convcli.kernel.window import Scan
+from convcli.kernel.window import Window
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
-FOR_FLOATS = [name for name in METHODS if name != "whole"]
+FOR_FLOATS = [name for name in METHODS if name != "int16"]
 
 
 def can(method: str, case: Case) -> bool:
     if method == "separable":
         return case.channels == case.filters == case.groups
-    return method != "spectral" or case.stride == (1, 1)
+    return method != "fft" or case.stride == (1, 1)
 
 
-def scan_of(case: Case) -> Scan:
+def window_of(case: Case) -> Window:
     geometry = conv_geometry(case.size, case.kernel, case.stride, case.pads, case.dilation)
-    return Scan.of(geometry, case.mode)
+    return Window.of(geometry, case.mode)
 
 
 def big(kernel: int, **options: object) -> Case:
@@ -46,7 +45,7 @@ def test_every_method_is_the_definition(method: str, dtype: type) -> None:
     tried = 0
     for case in (case for case in GRID + LARGER if can(method, case)):
         image, weight, _ = case.arrays(dtype)
-        found = correlate(image[None], weight, scan_of(case), groups=case.groups, method=method)
+        found = correlate(image[None], weight, window_of(case), groups=case.groups, method=method)
         if case in LARGER:
             expected = conv2d_by_taps(image, weight, case)
         else:
@@ -61,35 +60,35 @@ def test_every_method_is_the_definition(method: str, dtype: type) -> None:
 def conv2d_by_taps(image: np.ndarray, weight: np.ndarray, case: Case) -> np.ndarray:
     """The definition where the loops would take too long: the method nearest to them, in double."""
     doubles = image.astype(np.float64)[None], weight.astype(np.float64)
-    return correlate(*doubles, scan_of(case), groups=case.groups, method="taps")[0]
+    return correlate(*doubles, window_of(case), groups=case.groups, method="direct")[0]
 
 
 @pytest.mark.parametrize("kernel", [3, 15, 31, 63])
-@pytest.mark.parametrize("method", ["banded", "separable", "spectral"])
+@pytest.mark.parametrize("method", ["banded", "separable", "fft"])
 def test_float32_stays_near_float64(method: str, kernel: int) -> None:
     rng = np.random.default_rng(0)
     image = rng.random((1, 1, 150, 170), np.float32)
     weight = rng.random((1, 1, kernel, kernel), np.float32)
     if method == "separable":
         weight = weight[:, :, :1] * weight[:, :, :, :1]
-    scan = Scan((-3, -3), (150, 170), (kernel, kernel), (1, 1), (1, 1), "reflect")
-    found = correlate(image, weight, scan, method=method)
-    exact = correlate(image.astype(np.float64), weight.astype(np.float64), scan, method="banded")
+    window = Window((-3, -3), (150, 170), (kernel, kernel), (1, 1), (1, 1), "reflect")
+    found = correlate(image, weight, window, method=method)
+    exact = correlate(image.astype(np.float64), weight.astype(np.float64), window, method="banded")
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, exact, rtol=0, atol=1e-5 * np.abs(exact).max())
 
 
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
-@pytest.mark.parametrize("method", ["taps", "banded", "separable", "spectral"])
+@pytest.mark.parametrize("method", ["direct", "banded", "separable", "fft"])
 @pytest.mark.parametrize("pixel", [1, 3, 4])
 def test_interleaved_pixels_are_read_as_they_lie(method: str, pixel: int, mode: str) -> None:
     rng = np.random.default_rng(0)
     samples = rng.integers(0, 256, (40, 33, pixel), np.uint8)
     weight = rng.random((1, 1, 5, 4), np.float32)
     weight /= weight.sum()
-    scan = Scan((-2, -1), (40, 33), (5, 4), (1, 1), (1, 1), mode, pixel)
+    window = Window((-2, -1), (40, 33), (5, 4), (1, 1), (1, 1), mode, pixel)
     out = np.empty((1, 1, 40, 33 * pixel), np.uint8)
-    correlate(samples.reshape(1, 1, 40, -1), weight, scan, out=out, method=method)
+    correlate(samples.reshape(1, 1, 40, -1), weight, window, out=out, method=method)
     planes = samples.transpose(2, 0, 1)[:, None].astype(np.float64)
     exact = conv2d(planes, weight, pad=(2, 1, 2, 2), pad_mode=mode)[:, 0].transpose(1, 2, 0)
     off = np.abs(out.reshape(samples.shape) - exact)
@@ -122,17 +121,17 @@ def test_whole_numbers_are_summed_exactly(
     samples = np.random.default_rng(0).integers(0, 256, (40, 33, pixel), np.uint8)
     samples[::3] //= 200  # blacks and whites too
     samples[::3] *= 255
-    scan = Scan((-2, -1), (41, 30), weight.shape[2:], (1, 1), dilation, mode, pixel)
+    window = Window((-2, -1), (41, 30), weight.shape[2:], (1, 1), dilation, mode, pixel)
     source, biases = samples.reshape(1, 1, 40, -1), np.float32([bias])
     exact = correlate(
         samples.transpose(2, 0, 1)[:, None].astype(np.float64),
         weight.astype(np.float64),
-        scan._replace(pixel=1),
-        method="taps",
+        window._replace(interleaved=1),
+        method="direct",
     )
     expected = np.clip(np.floor(exact[:, 0].transpose(1, 2, 0) + bias + 0.5), 0, 255)
     out = np.empty((1, 1, 41, 30 * pixel), np.uint8)
-    correlate(source, weight, scan, bias=biases, out=out, method="whole")
+    correlate(source, weight, window, bias=biases, out=out, method="int16")
     np.testing.assert_array_equal(out.reshape(41, 30, pixel), expected)
 
 
@@ -142,46 +141,46 @@ def test_whole_sums_do_not_depend_on_how_they_are_cut(
 ) -> None:
     samples = np.random.default_rng(0).integers(0, 256, (1, 1, 30, 60), np.uint8)
     weight = np.float32(WHOLE["nine"][0])[None, None]
-    scan = Scan((-1, -1), (30, 20), (3, 3), (1, 1), (1, 1), "reflect", 3)
+    window = Window((-1, -1), (30, 20), (3, 3), (1, 1), (1, 1), "reflect", 3)
     expected, out = np.empty_like(samples), np.empty_like(samples)
-    correlate(samples, weight, scan, out=expected, method="banded")
+    correlate(samples, weight, window, out=expected, method="banded")
     monkeypatch.setattr(int16, "_BLOCK_SAMPLES", parts[0])
     monkeypatch.setattr(int16, "_PART_SAMPLES", parts[1])
-    correlate(samples, weight, scan, out=out, method="whole")
+    correlate(samples, weight, window, out=out, method="int16")
     np.testing.assert_array_equal(out, expected)
 
 
 @pytest.mark.parametrize(("dtype", "top"), [(np.uint8, 255), (np.uint16, 65535)])
 def test_integers_are_rounded_to_nearest_and_clipped(dtype: type, top: int) -> None:
     image = np.array([[[[0, 1, 100, top]]]], dtype)
-    scan = Scan((0, 0), (1, 4), (1, 1), (1, 1), (1, 1))
+    window = Window((0, 0), (1, 4), (1, 1), (1, 1), (1, 1))
     out = np.empty_like(image)
-    correlate(image, np.float32([[[[1.5]]]]), scan, bias=np.float32([-1]), out=out)
+    correlate(image, np.float32([[[[1.5]]]]), window, bias=np.float32([-1]), out=out)
     assert out.ravel().tolist() == [0, 1, 149, top]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("method", ["banded", "separable", "spectral"])
+@pytest.mark.parametrize("method", ["banded", "separable", "fft"])
 def test_what_is_no_number_spreads_no_further_than_the_kernel(method: str, bad: float) -> None:
     rng = np.random.default_rng(0)
     image = rng.random((1, 1, 300, 40), np.float32)
     image[0, 0, 150, 20] = bad
     weight = np.outer([1, 2, 3], [3.0, 2, 1]).astype(np.float32)[None, None]
-    scan = Scan((-1, -1), (300, 40), (3, 3), (1, 1), (1, 1))
-    found = correlate(image, weight, scan, method=method)
+    window = Window((-1, -1), (300, 40), (3, 3), (1, 1), (1, 1))
+    found = correlate(image, weight, window, method=method)
     finite = np.isfinite(found[0, 0])
     assert not finite[149:152, 19:22].any()
     assert finite.sum() == finite.size - 9
     image[0, 0, 150, 20] = 0.5
-    clean = correlate(image, weight, scan, method=method)
+    clean = correlate(image, weight, window, method=method)
     np.testing.assert_allclose(found[0, 0][finite], clean[0, 0][finite], rtol=1e-5)
 
 
-def spec(kernel: np.ndarray, channels: int = 3, size: tuple[int, int] = (1536, 2048)) -> Spec:
+def problem(kernel: np.ndarray, channels: int = 3, size: tuple[int, int] = (1536, 2048)) -> ConvolutionProblem:
     weight = kernel[None, None, None] if kernel.ndim == 2 else kernel[None]
     taps = weight.shape[-2:]
-    scan = Scan((-(taps[0] // 2), -(taps[1] // 2)), size, taps, (1, 1), (1, 1), "zeros", channels)
-    return Spec(weight.astype(np.float32), None, scan, size[1])
+    window = Window((-(taps[0] // 2), -(taps[1] // 2)), size, taps, (1, 1), (1, 1), "zeros", channels)
+    return ConvolutionProblem(weight.astype(np.float32), None, window, size[1])
 
 
 def dense(*shape: int) -> np.ndarray:
@@ -197,8 +196,8 @@ GAUSSIAN = np.exp(-(np.linspace(-3, 3, 31) ** 2))
         (dense(3, 3), "banded"),
         (np.ones((3, 3)), "banded"),
         (dense(9, 9), "banded"),
-        (dense(31, 31), "spectral"),
-        (dense(63, 63), "spectral"),
+        (dense(31, 31), "fft"),
+        (dense(63, 63), "fft"),
         (np.outer(GAUSSIAN, GAUSSIAN), "separable"),
         (np.outer(GAUSSIAN[::3], GAUSSIAN[::3]), "separable"),
         (dense(8, 3, 3, 3), "banded"),
@@ -206,15 +205,15 @@ GAUSSIAN = np.exp(-(np.linspace(-3, 3, 31) ** 2))
     ],
 )
 def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str) -> None:
-    assert choose(spec(kernel, channels=1)) == expected
+    assert choose(problem(kernel, channels=1)) == expected
 
 
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        (WHOLE["sharpen"][0], "whole"),
-        (WHOLE["gauss"][0], "whole"),
-        (np.ones((3, 3)), "whole"),
+        (WHOLE["sharpen"][0], "int16"),
+        (WHOLE["gauss"][0], "int16"),
+        (np.ones((3, 3)), "int16"),
         (np.ones((3, 3)) / 9, "banded"),  # no sum of whole numbers
         (np.full((3, 3), 17), "banded"),  # sums that 16 bits do not hold
         (np.full((2, 1), -129), "banded"),
@@ -224,44 +223,44 @@ def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str) -> None:
 def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
     rows: np.ndarray, expected: str
 ) -> None:
-    given = spec(np.array(rows, np.float32))
-    assert choose(given, of_bytes=True) == expected
+    given = problem(np.array(rows, np.float32))
+    assert choose(given, from_bytes=True) == expected
     assert choose(given) == "banded"
-    assert choose(given._replace(scan=given.scan._replace(stride=(2, 1))), of_bytes=True) != "whole"
+    assert choose(given._replace(window=given.window._replace(stride=(2, 1))), from_bytes=True) != "int16"
 
 
 def test_a_thread_keeps_buffers_for_the_next_picture_of_that_size_and_filter() -> None:
-    given = spec(np.float32(WHOLE["sharpen"][0]), size=(8, 9))
-    first = strip_worker(given, of_bytes=True)
-    assert strip_worker(given._replace(weight=given.weight.copy()), of_bytes=True) is first
+    given = problem(np.float32(WHOLE["sharpen"][0]), size=(8, 9))
+    first = strip_worker(given, from_bytes=True)
+    assert strip_worker(given._replace(weight=given.weight.copy()), from_bytes=True) is first
     others = [
         given._replace(weight=given.weight * 2),
         given._replace(bias=np.float32([[1]])),
-        given._replace(scan=given.scan._replace(pad_mode="reflect")),
+        given._replace(window=given.window._replace(pad_mode="reflect")),
         given._replace(width=10),
     ]
     for other in others:
-        assert strip_worker(other, of_bytes=True) is not first
-    assert strip_worker(given) is not strip_worker(given, of_bytes=True)
+        assert strip_worker(other, from_bytes=True) is not first
+    assert strip_worker(given) is not strip_worker(given, from_bytes=True)
 
 
 def test_a_stride_makes_low_rank_pay_earlier() -> None:
-    given = spec(np.ones((3, 3)), channels=1)
+    given = problem(np.ones((3, 3)), channels=1)
     assert choose(given) == "banded"
-    assert choose(given._replace(scan=given.scan._replace(stride=(2, 2)))) == "separable"
+    assert choose(given._replace(window=given.window._replace(stride=(2, 2)))) == "separable"
 
 
 def test_small_images_and_strides_find_a_method_too() -> None:
     for size in ((1, 1), (5, 1000), (1000, 5)):
         for kernel in (dense(1, 1), dense(31, 31), np.ones((1, 99))):
-            assert choose(spec(kernel, 1, size)) in METHODS
+            assert choose(problem(kernel, 1, size)) in METHODS
 
 
 @pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "conv2d_backward"])
 def test_every_verb_goes_through_the_engine(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
 
-    def watching(given: Spec) -> str:
+    def watching(given: ConvolutionProblem) -> str:
         taken.append(choose(given))
         return taken[-1]
 
@@ -273,7 +272,7 @@ def test_every_verb_goes_through_the_engine(name: str, monkeypatch: pytest.Monke
         conv_transpose2d(image, weight, pad="same")
     else:
         conv2d_backward(image, image, weight, pad="same")
-    assert taken == ["spectral"]
+    assert taken == ["fft"]
 
 
 def test_a_gaussian_has_rank_one_and_noise_has_full_rank() -> None:

@@ -43,8 +43,8 @@ class Geometry(NamedTuple):
         return self._replace(image=extended, pads=(0, 0, 0, 0))
 
 
-def span(kernel: int, dilation: int) -> int:
-    """Return the number of input rows that one output row sees: ``D (K - 1) + 1``."""
+def effective_size(kernel: int, dilation: int) -> int:
+    """Return how many input rows one output row spans: ``D (K-1) + 1``."""
     return dilation * (kernel - 1) + 1
 
 
@@ -129,7 +129,9 @@ def conv_geometry(
     else:
         pads = checked
     height, width = (
-        _conv_length(axis, image[k], pads[k] + pads[k + 2], span(kernel[k], spread[k]), steps[k])
+        _conv_length(
+            axis, image[k], pads[k] + pads[k + 2], effective_size(kernel[k], spread[k]), steps[k]
+        )
         for k, axis in enumerate("HW")
     )
     return Geometry(image, kernel, steps, spread, pads, (height, width))
@@ -156,7 +158,7 @@ def conv_transpose_geometry(
                 f"output_padding {extra[k]} along {axis} must be smaller than the stride "
                 f"{steps[k]} or the dilation {spread[k]}"
             )
-    spans = span(kernel[0], spread[0]), span(kernel[1], spread[1])
+    effective = effective_size(kernel[0], spread[0]), effective_size(kernel[1], spread[1])
     checked = check_pad(pad)
     if checked == "same":
         if any(extra):
@@ -165,39 +167,41 @@ def conv_transpose_geometry(
                 "leave output_padding at 0, or give the pad as numbers"
             )
         # The adjoint of a "same" convolution that reads an image of size · stride.
-        top, left = (max(0, spans[k] - steps[k]) // 2 for k in (0, 1))
-        bottom, right = (spans[k] - steps[k] - (top, left)[k] for k in (0, 1))
+        top, left = (max(0, effective[k] - steps[k]) // 2 for k in (0, 1))
+        bottom, right = (effective[k] - steps[k] - (top, left)[k] for k in (0, 1))
         pads = (top, left, max(0, bottom), max(0, right))
         image = size[0] * steps[0], size[1] * steps[1]
     else:
         pads = checked
         height, width = (
-            _transposed_length(axis, size[k], steps[k], spans[k], pads[k] + pads[k + 2], extra[k])
+            _transposed_length(
+                axis, size[k], steps[k], effective[k], pads[k] + pads[k + 2], extra[k]
+            )
             for k, axis in enumerate("HW")
         )
         image = height, width
     return Geometry(image, kernel, steps, spread, pads, size)
 
 
-def _conv_length(axis: str, size: int, pads: int, spanned: int, stride: int) -> int:
-    length = (size + pads - spanned) // stride + 1
+def _conv_length(axis: str, size: int, pads: int, effective: int, stride: int) -> int:
+    length = (size + pads - effective) // stride + 1
     if length < 1:
         raise ShapeError(
             f"the result would be smaller than one pixel: {axis}_out = floor(({axis} + pad - "
-            f"(D·(K-1)+1)) / S) + 1 = floor(({size} + {pads} - {spanned}) / {stride}) + 1 "
+            f"(D·(K-1)+1)) / S) + 1 = floor(({size} + {pads} - {effective}) / {stride}) + 1 "
             f"= {length}; use a smaller kernel or dilation, or more pad"
         )
     return length
 
 
 def _transposed_length(
-    axis: str, size: int, stride: int, spanned: int, pads: int, extra: int
+    axis: str, size: int, stride: int, effective: int, pads: int, extra: int
 ) -> int:
-    length = (size - 1) * stride + spanned - pads + extra
+    length = (size - 1) * stride + effective - pads + extra
     if length < 1:
         raise ShapeError(
             f"the result would be smaller than one pixel: {axis}_out = ({axis} - 1)·S + "
-            f"D·(K-1)+1 - pad + output_padding = ({size} - 1)·{stride} + {spanned} - {pads} + "
+            f"D·(K-1)+1 - pad + output_padding = ({size} - 1)·{stride} + {effective} - {pads} + "
             f"{extra} = {length}; use less pad"
         )
     return length
@@ -206,7 +210,7 @@ def _transposed_length(
 def _same_pads(size: int, kernel: int, stride: int, dilation: int) -> Pair:
     """Return the pads that make the output ``ceil(size / stride)``; the odd one goes last."""
     output = -(-size // stride)
-    total = max(0, (output - 1) * stride + span(kernel, dilation) - size)
+    total = max(0, (output - 1) * stride + effective_size(kernel, dilation) - size)
     return total // 2, total - total // 2
 
 

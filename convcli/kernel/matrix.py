@@ -34,14 +34,14 @@ def conv_matrix(
     if len(shape) != 3 or min(shape) < 1:
         raise ShapeError(f"shape must be (C, H, W), none of them 0: got {shape!r}")
     channels, height, width = shape
-    filters, depth = kernel.shape[:2]
-    check_channels("x", channels, depth * groups, f"a weight of shape {kernel.shape}")
+    filters, group_channels = kernel.shape[:2]
+    check_channels("x", channels, group_channels * groups, f"a weight of shape {kernel.shape}")
     geometry = conv_geometry((height, width), kernel.shape[2:], stride, pad, dilation)
 
     # Axes of the index arrays: filter f, channel c of its group, output i, j, tap u, v.
     f, c, i, j, u, v = np.ogrid[
         :filters,
-        :depth,
+        :group_channels,
         : geometry.output[0],
         : geometry.output[1],
         : geometry.kernel[0],
@@ -50,7 +50,7 @@ def conv_matrix(
     y, inside_y = _source(geometry, 0, i, u, pad_mode)
     x, inside_x = _source(geometry, 1, j, v, pad_mode)
     row = (f * geometry.output[0] + i) * geometry.output[1] + j
-    channel = f // (filters // groups) * depth + c
+    channel = f // (filters // groups) * group_channels + c
     column = (channel * height + y) * width + x
     matrix = np.zeros(
         (filters * geometry.output[0] * geometry.output[1], channels * height * width)

@@ -1,7 +1,7 @@
-"""What lies beyond the edge of an image: what shows there, and where its gradient goes.
+"""Padding: which element of an image each position beyond its edge repeats, and the adjoint.
 
 The four modes carry PyTorch's names. Where PyTorch refuses a pad wider than the image, the
-pattern simply goes on: ``reflect`` has the period 2(n-1), ``circular`` the period n.
+pattern goes on: ``reflect`` has the period 2(n-1), ``circular`` the period n.
 """
 
 from __future__ import annotations
@@ -21,36 +21,38 @@ def check_pad_mode(mode: str) -> None:
 
 
 def source_index(start: int, stop: int, size: int, mode: str) -> NDArray[np.intp]:
-    """Return, for each position of ``range(start, stop)``, the index in 0..size-1 it shows.
+    """Return, for each position of ``range(start, stop)``, which of ``size`` elements fills it.
 
-    ``mode`` is any but ``zeros``, whose outside shows nothing.
+    -1 stands for a zero.
     """
     position = np.arange(start, stop)
+    if mode == "zeros":
+        return np.where((position >= 0) & (position < size), position, -1)
     if mode == "replicate":
         return np.clip(position, 0, size - 1)
     if mode == "circular":
         return position % size
     if size == 1:
         return np.zeros_like(position)
-    # One period of a reflection runs 0, 1, …, n-1, n-2, …, 1: a ramp folded at n-1.
+    # One period of a reflection is 0, 1, …, n-1, n-2, …, 1: a ramp folded at n-1.
     folded = position % (2 * (size - 1))
     return np.minimum(folded, 2 * (size - 1) - folded)
 
 
-def fold(extended: FloatArray, pads: Pads, mode: str) -> FloatArray:
-    """Return images whose border elements are added to their sources: extending, transposed."""
+def pad_adjoint(padded: FloatArray, pads: Pads, mode: str) -> FloatArray:
+    """Apply the transpose of padding: every border element is added to the one it repeats."""
     check_pad_mode(mode)
     top, left, bottom, right = pads
-    rows_first = np.moveaxis(extended, -2, 0)
-    columns_first = np.moveaxis(_fold_first_axis(rows_first, top, bottom, mode), -1, 0)
-    folded = _fold_first_axis(columns_first, left, right, mode)
-    return np.ascontiguousarray(np.moveaxis(folded, (1, 0), (-2, -1)))
+    rows_first = np.moveaxis(padded, -2, 0)
+    columns_first = np.moveaxis(_adjoint_along_first(rows_first, top, bottom, mode), -1, 0)
+    result = _adjoint_along_first(columns_first, left, right, mode)
+    return np.ascontiguousarray(np.moveaxis(result, (1, 0), (-2, -1)))
 
 
-def _fold_first_axis(extended: FloatArray, before: int, after: int, mode: str) -> FloatArray:
-    size = len(extended) - before - after
-    body = extended[before : before + size].copy()
+def _adjoint_along_first(padded: FloatArray, before: int, after: int, mode: str) -> FloatArray:
+    size = len(padded) - before - after
+    body = padded[before : before + size].copy()
     if mode != "zeros":
-        np.add.at(body, source_index(-before, 0, size, mode), extended[:before])
-        np.add.at(body, source_index(size, size + after, size, mode), extended[before + size :])
+        np.add.at(body, source_index(-before, 0, size, mode), padded[:before])
+        np.add.at(body, source_index(size, size + after, size, mode), padded[before + size :])
     return body

@@ -1,112 +1,187 @@
-"""The transpose of a convolution, as a convolution with more filters.
+"""The transposed convolution, as ordinary convolutions of its polyphase components.
 
-Along one axis, the input element i lands on the output elements ``i S + u D - P`` for each tap u.
-Turned round: the output element ``q S + r`` reads, for each tap u with ``P + r - u D`` a multiple
-of S, the input element ``q + (P + r - u D) / S``. So each of the S phases r is an ordinary
-convolution of stride 1 with some of the taps. As filters of one convolution, S×S of them for
-every channel, they read the same rows; their answers are dealt out to every S-th row and column.
+Along one axis, the input element i adds to the output elements ``i S + u D - P`` for each tap u.
+Seen from the output: the element ``q S + r`` reads, for each tap u with ``P + r - u D`` a multiple
+of S, the input element ``q + (P + r - u D) / S``. So each phase r of the S is an ordinary
+convolution of stride 1 with some of the taps, its polyphase component. For S = 2, D = 1, P = 1 and
+the taps w0 w1 w2 w3::
+
+      output element     taps that meet an input element
+      2q     (r = 0)     w1 · x[q]       w3 · x[q-1]
+      2q + 1 (r = 1)     w0 · x[q+1]     w2 · x[q]
+
+As filters of one convolution, S×S of them for every channel, the components read the same rows;
+their results are interleaved: every S-th row and column of the output belongs to one of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import gcd
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.dispatch import correlate
+from convcli.kernel.engine.dispatch import prepare, run
+from convcli.kernel.engine.method import Method
+from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import Geometry
-from convcli.kernel.window import Scan
+from convcli.kernel.window import Window
 
-SEPARATE_DEPTH = 8
-"""From so many channels on, phases go one by one, each with its own taps and no others: together
-they would share the reading of rows, but multiply the zeros where other phases have taps."""
+SEPARATE_CHANNELS = 8
+"""From so many input channels on, components are convolved one by one, each with its own taps:
+together they would share the reading of rows, but multiply zeros where others have taps."""
 
 
-class Phases(NamedTuple):
-    """Some phases along one axis: the tap ``kept[k]`` is their ``tap[k]`` in phase ``phase[k]``.
+class Components(NamedTuple):
+    """Some polyphase components along one axis.
 
-    Their kernels have ``length`` taps that are ``dilation`` apart and begin at ``origin``.
+    ``phases`` are theirs. The tap ``kept[k]`` is the tap ``tap[k]`` of the component
+    ``component[k]``. Their kernels have ``length`` taps, ``dilation`` apart, from ``origin`` on.
     """
 
-    wanted: range
+    phases: slice
     kept: NDArray[np.intp]
-    phase: NDArray[np.intp]
+    component: NDArray[np.intp]
     tap: NDArray[np.intp]
     origin: int
     length: int
     dilation: int
 
+    @property
+    def number(self) -> int:
+        """How many components there are."""
+        return int(self.phases.stop - self.phases.start)
 
-def transpose(
-    y: FloatArray,
-    weight: FloatArray,
-    geometry: Geometry,
-    groups: int,
-    pad_mode: str = "zeros",
-    bias: FloatArray | None = None,
-) -> FloatArray:
-    """Return (N, C, *geometry.image) from ``y`` (N, F, *geometry.output): the map transposed."""
-    filters, depth, taps_y, taps_x = weight.shape
-    (height, width), (stride_y, stride_x) = geometry.image, geometry.stride
-    rows, columns = -(-height // stride_y), -(-width // stride_x)
-    result = np.empty((len(y), groups * depth, rows * stride_y, columns * stride_x), y.dtype)
-    # (N, C, phase y, phase x, rows, columns)
-    dealt = result.reshape(*result.shape[:2], rows, stride_y, columns, stride_x)
-    dealt = dealt.transpose(0, 1, 3, 5, 2, 4)
-    by_tap = weight.reshape(groups, filters // groups, depth, taps_y, taps_x)
-    by_tap = by_tap.transpose(3, 4, 0, 2, 1)
-    one_by_one = filters // groups >= SEPARATE_DEPTH
-    for vertical in _phases(geometry, 0, one_by_one):
-        for horizontal in _phases(geometry, 1, one_by_one):
-            kernels = _kernels(by_tap, vertical, horizontal)
-            scan = Scan(
-                (vertical.origin, horizontal.origin),
-                (rows, columns),
-                (vertical.length, horizontal.length),
-                (1, 1),
-                (vertical.dilation, horizontal.dilation),
-                pad_mode,
-            )
-            phases = len(vertical.wanted) * len(horizontal.wanted)
-            biases = None if bias is None else np.repeat(bias, phases)
-            out = dealt[:, :, vertical.wanted.start : vertical.wanted.stop]
-            out = out[:, :, :, horizontal.wanted.start : horizontal.wanted.stop]
-            correlate(y, kernels, scan, groups=groups, bias=biases, out=out)
-    return result[..., :height, :width]
+    @property
+    def last(self) -> int:
+        """The furthest input element that is read, counted from the output's."""
+        return self.origin + (self.length - 1) * self.dilation
 
 
-def _kernels(by_tap: FloatArray, vertical: Phases, horizontal: Phases) -> FloatArray:
-    """Return (C·phases, F/groups, …): the taps (Hf, Wf, groups, C/groups, F/groups), dealt out."""
+class PreparedTranspose:
+    """A transposed convolution made ready for images of one width.
+
+    ``geometry`` is that of the convolution, whose ``output`` the transpose reads and whose
+    ``image`` it writes; ``weight`` is (F, C/groups, Hf, Wf), of the dtype to compute in. With
+    ``on_padded_rows``, input comes with the rows above and below the image that ``rows_read``
+    names, and :meth:`rows` computes some rows of the result; without, :meth:`whole` all of them.
+    """
+
+    def __init__(
+        self,
+        weight: FloatArray,
+        geometry: Geometry,
+        groups: int = 1,
+        pad_mode: str = "zeros",
+        bias: FloatArray | None = None,
+        *,
+        on_padded_rows: bool = False,
+    ) -> None:
+        filters, channels, taps_y, taps_x = weight.shape
+        self._stride, self._image = geometry.stride, geometry.image
+        self._output_channels = groups * channels
+        self._tiles = -(-self._image[0] // self._stride[0]), -(-self._image[1] // self._stride[1])
+        by_tap = weight.reshape(groups, filters // groups, channels, taps_y, taps_x)
+        by_tap = by_tap.transpose(3, 4, 0, 2, 1)
+        one_by_one = filters // groups >= SEPARATE_CHANNELS
+        vertical = list(_components(geometry, 0, one_by_one))
+        self._first = min(components.origin for components in vertical)
+        self._last = max(components.last for components in vertical)
+        self._methods: list[tuple[Components, Components, Method]] = []
+        for rows in vertical:
+            for columns in _components(geometry, 1, one_by_one):
+                window = Window(
+                    (rows.origin - self._first * on_padded_rows, columns.origin),
+                    self._tiles,
+                    (rows.length, columns.length),
+                    (1, 1),
+                    (rows.dilation, columns.dilation),
+                    pad_mode,
+                )
+                kernels = _kernels(by_tap, rows, columns)
+                biases = None
+                if bias is not None:
+                    biases = np.repeat(bias, rows.number * columns.number).reshape(groups, -1)
+                problem = ConvolutionProblem(
+                    kernels.reshape(groups, -1, *kernels.shape[1:]),
+                    biases,
+                    window,
+                    geometry.output[1],
+                )
+                self._methods.append((rows, columns, prepare(problem, keep=on_padded_rows)))
+
+    def rows_read(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the first input row that the rows start to stop of the result read, and the end.
+
+        Rows before the first of the image and after its last are its padding.
+        """
+        tile, past = self._tile_rows(start, stop)
+        return tile + self._first, past + self._last
+
+    def rows(self, padded: FloatArray, start: int, stop: int) -> FloatArray:
+        """Return the rows start to stop of the result, (N, C, rows, W), for one thread.
+
+        ``padded`` (N, F, rows, W) are those that :meth:`rows_read` names. Only for one group.
+        """
+        tile, past = self._tile_rows(start, stop)
+        result, interleaved = self._empty(len(padded), past - tile, padded.dtype)
+        for rows, columns, method in self._methods:
+            for image, target in zip(padded, interleaved, strict=True):
+                method.rows(image, target[:, rows.phases, columns.phases], 0, 0, past - tile)
+        first = start - tile * self._stride[0]
+        return result[:, :, first : first + stop - start, : self._image[1]]
+
+    def whole(self, x: FloatArray) -> FloatArray:
+        """Return the transposed convolution (N, C, *geometry.image) of ``x`` (N, F, H, W)."""
+        result, interleaved = self._empty(len(x), self._tiles[0], x.dtype)
+        for rows, columns, method in self._methods:
+            run(method, x, interleaved[:, :, rows.phases, columns.phases])
+        height, width = self._image
+        return result[..., :height, :width]
+
+    def _tile_rows(self, start: int, stop: int) -> tuple[int, int]:
+        return start // self._stride[0], -(-stop // self._stride[0])
+
+    def _empty(
+        self, count: int, tile_rows: int, dtype: np.dtype[Any]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return room for a result, and a view of it by phase: (N, C, phase y, phase x, …)."""
+        stride_y, stride_x = self._stride
+        columns = self._tiles[1]
+        shape = (count, self._output_channels, tile_rows * stride_y, columns * stride_x)
+        result = np.empty(shape, dtype)
+        by_phase = result.reshape(*shape[:2], tile_rows, stride_y, columns, stride_x)
+        return result, by_phase.transpose(0, 1, 3, 5, 2, 4)
+
+
+def _kernels(by_tap: FloatArray, rows: Components, columns: Components) -> FloatArray:
+    """Return (C·components, F/groups, …) of the taps (Hf, Wf, groups, C/groups, F/groups)."""
     spread = np.zeros(
-        (
-            *(len(vertical.wanted), vertical.length, len(horizontal.wanted), horizontal.length),
-            *by_tap.shape[2:],
-        ),
+        (*(rows.number, rows.length, columns.number, columns.length), *by_tap.shape[2:]),
         by_tap.dtype,
     )
-    phase_y, tap_y = vertical.phase[:, np.newaxis], vertical.tap[:, np.newaxis]
-    kept = by_tap[vertical.kept[:, np.newaxis], horizontal.kept]
-    spread[phase_y, tap_y, horizontal.phase, horizontal.tap] = kept
+    component_y, tap_y = rows.component[:, np.newaxis], rows.tap[:, np.newaxis]
+    kept = by_tap[rows.kept[:, np.newaxis], columns.kept]
+    spread[component_y, tap_y, columns.component, columns.tap] = kept
     kernels = spread.transpose(4, 5, 0, 2, 6, 1, 3)
-    return kernels.reshape(-1, by_tap.shape[4], vertical.length, horizontal.length)
+    return kernels.reshape(-1, by_tap.shape[4], rows.length, columns.length)
 
 
-def _phases(geometry: Geometry, axis: int, one_by_one: bool) -> Iterator[Phases]:
-    """Give the phases along ``axis``: each by itself, or all at once."""
+def _components(geometry: Geometry, axis: int, one_by_one: bool) -> Iterator[Components]:
+    """Give the polyphase components along ``axis``: each by itself, or all at once."""
     stride, dilation = geometry.stride[axis], geometry.dilation[axis]
     position = geometry.pads[axis] - np.arange(geometry.kernel[axis]) * dilation
     phase = -position % stride
     offset = (position + phase) // stride
     for start in range(stride) if one_by_one else (0,):
-        wanted = range(start, start + 1 if one_by_one else stride)
-        kept = np.flatnonzero((phase >= wanted.start) & (phase < wanted.stop))
+        stop = start + 1 if one_by_one else stride
+        kept = np.flatnonzero((phase >= start) & (phase < stop))
         read = offset[kept]
         origin = int(read.min(initial=offset.max()))
         common = gcd(*(int(distance) for distance in read - origin)) or 1
         tap = (read - origin) // common
         length = int(tap.max(initial=0)) + 1
-        yield Phases(wanted, kept, phase[kept] - wanted.start, tap, origin, length, common)
+        yield Components(slice(start, stop), kept, phase[kept] - start, tap, origin, length, common)

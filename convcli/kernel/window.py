@@ -1,4 +1,4 @@
-"""How a convolution walks over an image, and reading the rows it sees, borders included."""
+"""The sliding window of a convolution: which rows and columns it reads, and reading them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.kernel.geometry import Geometry, Pair, span
+from convcli.kernel.geometry import Geometry, Pair, effective_size
 from convcli.kernel.padding import source_index
 
 
-class Scan(NamedTuple):
+class Window(NamedTuple):
     """Which input elements the taps of each output element read.
 
     Output (i, j) reads the rows ``origin[0] + i * stride[0] + u * dilation[0]`` for each kernel
-    row u, and columns alike; what lies outside of the image shows as ``pad_mode`` says. With
-    ``pixel`` > 1 a row holds that many samples side by side for every column, each a channel to
-    be convolved by itself: the layout of a decoded picture, read as it lies.
+    row u, and columns likewise; positions outside the image are filled as ``pad_mode`` says.
+    ``interleaved`` channels lie side by side in each row, as in a decoded picture, and each is
+    convolved by itself.
     """
 
     origin: Pair
@@ -26,11 +26,11 @@ class Scan(NamedTuple):
     stride: Pair
     dilation: Pair
     pad_mode: str = "zeros"
-    pixel: int = 1
+    interleaved: int = 1
 
     @classmethod
-    def of(cls, geometry: Geometry, pad_mode: str) -> Scan:
-        """Return the walk of a convolution."""
+    def of(cls, geometry: Geometry, pad_mode: str) -> Window:
+        """Return the window of a convolution."""
         top, left, _, _ = geometry.pads
         return cls(
             (-top, -left),
@@ -44,57 +44,72 @@ class Scan(NamedTuple):
     @property
     def rows(self) -> int:
         """Input rows from the first that is read to the last."""
-        return (self.output[0] - 1) * self.stride[0] + span(self.kernel[0], self.dilation[0])
+        return (self.output[0] - 1) * self.stride[0] + self.effective_kernel[0]
 
     @property
     def columns(self) -> int:
         """Input columns from the first that is read to the last."""
-        return (self.output[1] - 1) * self.stride[1] + span(self.kernel[1], self.dilation[1])
+        return (self.output[1] - 1) * self.stride[1] + self.effective_kernel[1]
 
-    def part(self, start: int, stop: int) -> Scan:
-        """Return the walk of the output rows from ``start`` to ``stop``."""
+    @property
+    def effective_kernel(self) -> Pair:
+        """Rows and columns of the input that one output element spans."""
+        return (
+            effective_size(self.kernel[0], self.dilation[0]),
+            effective_size(self.kernel[1], self.dilation[1]),
+        )
+
+    def for_rows(self, start: int, stop: int) -> Window:
+        """Return the window of the output rows from ``start`` to ``stop``."""
         origin = self.origin[0] + start * self.stride[0], self.origin[1]
         return self._replace(origin=origin, output=(stop - start, self.output[1]))
 
+    def on_padded_rows(self) -> Window:
+        """Return the same window for input whose rows above and below the image are filled in.
+
+        Row 0 of such input is the first that is read. Columns are still padded while reading.
+        """
+        return self._replace(origin=(0, self.origin[1]))
+
 
 class RowReader:
-    """Copies rows of an image as a scan sees them: borders filled in, as wider numbers."""
+    """Copies rows of an image as a window reads them: padded, and as wider numbers."""
 
-    def __init__(self, scan: Scan, width: int) -> None:
+    def __init__(self, window: Window, width: int) -> None:
         """Read from images of ``width`` columns."""
-        first, last = scan.origin[1], scan.origin[1] + scan.columns
+        first, last = window.origin[1], window.origin[1] + window.columns
         start, stop = max(first, 0), min(last, width)
-        if start >= stop:  # nothing but border
+        if start >= stop:  # padding alone
             start = stop = last
-        self._mode, self._pixel = scan.pad_mode, scan.pixel
-        self._source = slice(start * scan.pixel, stop * scan.pixel)
-        self._body = slice((start - first) * scan.pixel, (stop - first) * scan.pixel)
-        self.length = scan.columns * scan.pixel
+        self._mode, self._interleaved = window.pad_mode, window.interleaved
+        self._source = slice(start * window.interleaved, stop * window.interleaved)
+        self._body = slice(
+            (start - first) * window.interleaved, (stop - first) * window.interleaved
+        )
+        self.length = window.columns * window.interleaved
         self._before = self._border(first, start, width)
         self._after = self._border(stop, last, width)
 
     def read(self, image: NDArray[Any], start: int, step: int, into: NDArray[Any]) -> None:
         """Fill ``into`` with the rows start, start + step, … of ``image`` (C, H, samples).
 
-        ``into`` is (rows, C, copies, length): each row goes to every copy, while it is at hand.
-        Columns that show zeros are left as they are: ``into`` has been zeros from the start.
+        ``into`` is (rows, C, copies, length): each row is written to every copy while it is in
+        cache. Columns padded with zeros are not written: ``into`` has to be zeros there.
         """
         height = image.shape[1]
         last = start + (len(into) - 1) * step
         if start >= 0 and last < height:
             self._copy(image[:, start : last + 1 : step], into)
             return
-        position = np.arange(start, last + 1, step)
-        if self._mode == "zeros":
-            inside = np.flatnonzero((position >= 0) & (position < height))
-            into[:] = 0
-            if inside.size:
-                first, past = int(inside[0]), int(inside[-1]) + 1
-                rows = image[:, position[first] : position[past - 1] + 1 : step]
-                self._copy(rows, into[first:past])
-            return
         index = source_index(start, last + 1, height, self._mode)[::step]
-        self._copy(image[:, index], into)
+        if self._mode != "zeros":
+            self._copy(image[:, index], into)
+            return
+        inside = np.flatnonzero(index >= 0)
+        into[:] = 0
+        if inside.size:
+            first, past = int(inside[0]), int(inside[-1]) + 1
+            self._copy(image[:, index[first] : index[past - 1] + 1 : step], into[first:past])
 
     def _copy(self, rows: NDArray[Any], into: NDArray[Any]) -> None:
         by_row = rows.swapaxes(0, 1)[:, :, np.newaxis]
@@ -105,9 +120,9 @@ class RowReader:
             into[..., self._body.stop : self.length] = by_row[..., self._after]
 
     def _border(self, start: int, stop: int, width: int) -> NDArray[np.intp] | None:
-        """Return the samples that show in a border; None where that is empty or zeros."""
+        """Return the samples that fill a border; None where it is empty or zeros."""
         if self._mode == "zeros" or start >= stop:
             return None
         columns = source_index(start, stop, width, self._mode)
-        samples = columns[:, np.newaxis] * self._pixel + np.arange(self._pixel)
+        samples = columns[:, np.newaxis] * self._interleaved + np.arange(self._interleaved)
         return samples.ravel()

@@ -1,7 +1,7 @@
 """The definition, vectorised: one product over the channels for each tap of the kernel.
 
 Slow and exact: an element meets only the taps that fall on it, so that an infinity or a NaN
-spreads no further than the kernel reaches. The faster methods turn to it for such rows.
+spreads no further than the kernel reaches. The faster methods use it for such rows.
 """
 
 from __future__ import annotations
@@ -12,41 +12,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.method import Method, Run
+from convcli.kernel.engine.cost_model import ProblemSize
+from convcli.kernel.engine.method import Method, RowFunction
 from convcli.kernel.window import RowReader
 
 
-class Taps(Method):
+class Direct(Method):
     """Convolution tap by tap."""
+
+    @staticmethod
+    def cost(size: ProblemSize) -> float | None:
+        """Return None: it is never the fastest."""
+        return None
 
     @property
     def step(self) -> int:
         return 64
 
-    def worker(self) -> Run:
-        scan = self.spec.scan
-        reader = RowReader(scan, self.spec.width)
+    def for_thread(self) -> RowFunction:
+        window = self.problem.window
+        reader = RowReader(window, self.problem.width)
 
         @np.errstate(over="ignore", invalid="ignore")
-        def run(
+        def rows(
             source: NDArray[Any], target: NDArray[Any], group: int, start: int, stop: int
         ) -> None:
-            part = scan.part(start, stop)
-            seen = np.zeros((part.rows, len(source), reader.length), self.spec.dtype)
-            reader.read(source, part.origin[0], 1, seen[:, :, np.newaxis])
-            self.finish(self._answers(seen, group, stop - start), target[..., start:stop, :], group)
+            part = window.for_rows(start, stop)
+            padded = np.zeros((part.rows, len(source), reader.length), self.problem.dtype)
+            reader.read(source, part.origin[0], 1, padded[:, :, np.newaxis])
+            self.finish(self._sums(padded, group, stop - start), target[..., start:stop, :], group)
 
-        return run
+        return rows
 
-    def _answers(self, seen: FloatArray, group: int, rows: int) -> FloatArray:
-        scan, weight = self.spec.scan, self.spec.weight[group]
-        (stride_y, stride_x), (dilation_y, dilation_x) = scan.stride, scan.dilation
-        length = self.spec.samples
-        answers = np.zeros((len(weight), rows, length), self.spec.dtype)
-        # A tap of weight 0 adds 0 to every number, and NaN to an infinity: leave it out.
+    def _sums(self, padded: FloatArray, group: int, rows: int) -> FloatArray:
+        window, weight = self.problem.window, self.problem.weight[group]
+        (stride_y, stride_x), (dilation_y, dilation_x) = window.stride, window.dilation
+        length = self.problem.samples
+        sums = np.zeros((len(weight), rows, length), self.problem.dtype)
+        # A tap of weight 0 would make NaN of an infinity: it is left out.
         for f, c, u, v in np.argwhere(weight):
-            left = v * dilation_x * scan.pixel
+            left = v * dilation_x * window.interleaved
             right = left + (length - 1) * stride_x + 1
-            rows_seen = seen[u * dilation_y :: stride_y, c, left:right:stride_x][:rows]
-            answers[f] += weight[f, c, u, v] * rows_seen
-        return answers
+            tapped = padded[u * dilation_y :: stride_y, c, left:right:stride_x][:rows]
+            sums[f] += weight[f, c, u, v] * tapped
+        return sums

@@ -1,8 +1,10 @@
-"""Carrying out a convolution: the method chosen, the work cut into tasks, the threads."""
+"""Computing a convolution: the method chosen, the work cut into tasks, the threads."""
 
 from __future__ import annotations
 
+import os
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,93 +13,134 @@ from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.banded import Banded
-from convcli.kernel.engine.cost_model import choose
-from convcli.kernel.engine.direct import Taps
-from convcli.kernel.engine.fft import Spectral
-from convcli.kernel.engine.int16 import Whole
-from convcli.kernel.engine.method import Method, Run, Spec
-from convcli.kernel.engine.separable import Separable
-from convcli.kernel.window import Scan
+from convcli.kernel.engine.cost_model import ProblemSize
+from convcli.kernel.engine.direct import Direct
+from convcli.kernel.engine.fft import FFT
+from convcli.kernel.engine.int16 import Int16, operations
+from convcli.kernel.engine.method import Method
+from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.engine.separable import Separable, factors
+from convcli.kernel.window import Window
 from convcli.system.threads import processors, share
 
 METHODS: dict[str, type[Method]] = {
-    "taps": Taps,
+    "direct": Direct,
     "banded": Banded,
     "separable": Separable,
-    "spectral": Spectral,
-    "whole": Whole,
+    "fft": FFT,
+    "int16": Int16,
 }
 
 WORTH_A_THREAD = 2_000_000
 """Multiplications below which a second thread costs more than it saves."""
 
+MOST_PREPARED = 8
+"""Methods that are kept, with the buffers of threads that still run."""
+
 Task = tuple[int, int, int, int]
+
+
+def choose(problem: ConvolutionProblem, *, from_bytes: bool = False) -> str:
+    """Return the name of the cheapest method; ``from_bytes``: of 8-bit samples into such."""
+    passes = operations(problem) if from_bytes else None
+    size = ProblemSize.of(problem, None if passes is None else len(passes))
+    estimates = costs(size)
+    # The rank takes a decomposition: only where a low one could win.
+    least = Separable.cost(size._replace(rank=1))
+    if least is not None and least < min(estimates.values()):
+        rank = max(len(factors(weight[0, 0])[0]) for weight in problem.weight)
+        estimates = costs(size._replace(rank=max(rank, 1)))
+    return min(estimates, key=lambda name: estimates[name])
+
+
+def costs(size: ProblemSize) -> dict[str, float]:
+    """Return the nanoseconds for a sample of the output, by each method that can."""
+    estimates = {name: method.cost(size) for name, method in METHODS.items()}
+    return {name: cost for name, cost in estimates.items() if cost is not None}
+
+
+def prepare(problem: ConvolutionProblem, *, from_bytes: bool = False, keep: bool = False) -> Method:
+    """Return the cheapest method with its matrices made, for every strip and thread.
+
+    With ``keep`` the latest are kept: the next picture of a batch often has the size of one before.
+    """
+    if not keep:
+        return METHODS[choose(problem, from_bytes=from_bytes)](problem)
+    weight, bias, window, width = problem
+    bias_bytes = None if bias is None else bias.tobytes()
+    key = weight.shape, weight.dtype, weight.tobytes(), bias_bytes, window, width, from_bytes
+    with _lock:
+        if key in _prepared:
+            _prepared.move_to_end(key)
+            return _prepared[key]
+    method = METHODS[choose(problem, from_bytes=from_bytes)](problem)
+    with _lock:
+        _prepared[key] = method
+        while len(_prepared) > MOST_PREPARED:
+            _prepared.popitem(last=False)
+    return method
+
+
+_prepared: OrderedDict[tuple[object, ...], Method] = OrderedDict()
+_lock = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release)
+    os.register_at_fork(after_in_child=_lock.release)
 
 
 def correlate(
     images: NDArray[Any],
     weight: FloatArray,
-    scan: Scan,
+    window: Window,
     *,
     groups: int = 1,
     bias: FloatArray | None = None,
     out: NDArray[Any] | None = None,
     method: str | None = None,
+    threads: int | None = None,
 ) -> NDArray[Any]:
-    """Return (N, F, *scan.output): ``images`` (N, C, H, W) convolved as ``scan`` walks.
+    """Return (N, F, *window.output): ``images`` (N, C, H, W) convolved with ``weight``.
 
     ``weight`` is (F, C/groups, Hf, Wf), of the dtype to compute in, and ``bias`` (F,). ``out`` is
-    where the answers go, if not into a new array; it may spread F over several axes. ``method``
-    forces one of METHODS ("whole" takes 8-bit images and ``out``).
+    where the result goes, if not into a new array; it may spread F over several axes. ``method``
+    forces one of METHODS ("int16" takes 8-bit images and ``out``), ``threads`` their number.
     """
-    filters, depth, taps_y, taps_x = weight.shape
-    by_group = weight.reshape(groups, filters // groups, depth, taps_y, taps_x)
+    output_channels, channels, taps_y, taps_x = weight.shape
+    by_group = weight.reshape(groups, output_channels // groups, channels, taps_y, taps_x)
     biases = None if bias is None else bias.astype(weight.dtype).reshape(groups, -1)
-    spec = Spec(by_group, biases, scan, images.shape[3] // scan.pixel)
+    width = images.shape[3] // window.interleaved
+    problem = ConvolutionProblem(by_group, biases, window, width)
+    prepared = METHODS[method](problem) if method else prepare(problem)
     if out is None:
-        out = np.empty((len(images), filters, *scan.output), weight.dtype)
-    chosen = METHODS[method or choose(spec)](spec)
-
-    width = out.shape[1] // groups
-
-    def worker() -> Any:
-        run = chosen.worker()
-
-        def do(task: Task) -> None:
-            image, group, start, stop = task
-            channels = slice(group * depth, (group + 1) * depth)
-            answers = slice(group * width, (group + 1) * width)
-            run(images[image, channels], out[image, answers], group, start, stop)
-
-        return do
-
-    multiplications = out.size * depth * taps_y * taps_x
-    workers = processors() if multiplications > WORTH_A_THREAD else 1
-    share(worker, _tasks(len(images), groups, scan.output[0], chosen.step, workers), workers)
+        out = np.empty((len(images), output_channels, *window.output), weight.dtype)
+    run(prepared, images, out, threads=threads)
     return out
 
 
-def strip_worker(spec: Spec, *, of_bytes: bool = False) -> Run:
-    """Return the best method's ``run(source, target, group, start, stop)`` for one thread.
+def run(
+    method: Method, images: NDArray[Any], out: NDArray[Any], *, threads: int | None = None
+) -> None:
+    """Compute all of ``out`` (N, F, …, rows, samples) from ``images`` (N, C, H, samples)."""
+    groups, _, channels, taps_y, taps_x = method.problem.weight.shape
+    width = out.shape[1] // groups
+    multiplications = out.size * channels * taps_y * taps_x
+    if threads is None:
+        threads = processors() if multiplications > WORTH_A_THREAD else 1
 
-    ``of_bytes`` tells that both source and target will be of 8-bit samples. The thread keeps it,
-    matrices and buffers and all: the next picture of a batch often is of the same size.
-    """
-    bias = None if spec.bias is None else spec.bias.tobytes()
-    key = spec.weight.shape, spec.weight.tobytes(), bias, spec.scan, spec.width, of_bytes
-    if getattr(_latest, "key", None) != key:
-        _latest.run = METHODS[choose(spec, of_bytes=of_bytes)](spec).worker()
-        _latest.key = key
-    run: Run = _latest.run
-    return run
+    def compute(task: Task) -> None:
+        image, group, start, stop = task
+        read = slice(group * channels, (group + 1) * channels)
+        written = slice(group * width, (group + 1) * width)
+        method.rows(images[image, read], out[image, written], group, start, stop)
+
+    height = method.problem.window.output[0]
+    tasks = _tasks(len(images), groups, height, method.step, threads)
+    share(lambda: compute, tasks, threads)
 
 
-_latest = threading.local()
-
-
-def _tasks(images: int, groups: int, rows: int, step: int, workers: int) -> Iterator[Task]:
-    """Cut the work into tasks: some eight for each worker, none below what a method does best."""
-    wanted = max(1, 8 * workers // max(1, images * groups)) if workers > 1 else 1
+def _tasks(images: int, groups: int, rows: int, step: int, threads: int) -> Iterator[Task]:
+    """Cut the work into tasks: about eight for each thread, none smaller than ``step`` rows."""
+    wanted = max(1, 8 * threads // max(1, images * groups)) if threads > 1 else 1
     length = max(1, -(-rows // wanted))
     length = -(-length // step) * step
     for image in range(images):

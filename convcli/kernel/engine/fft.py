@@ -1,7 +1,7 @@
-"""Convolution by Fourier transforms of overlapping tiles (overlap-save), for large kernels.
+"""Convolution by FFT of overlapping tiles (overlap-save), for large kernels.
 
 A tile of the image is transformed, multiplied with the conjugate spectrum of each kernel, and
-transformed back; of the result, the part is kept that saw no wrap-around.
+transformed back; of the result, the part without wrap-around is kept.
 """
 
 from __future__ import annotations
@@ -12,108 +12,141 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.direct import Taps
-from convcli.kernel.engine.method import Method, Run, Spec
-from convcli.kernel.geometry import span
-from convcli.kernel.window import RowReader
+from convcli.kernel.engine import cost_model
+from convcli.kernel.engine.cost_model import ProblemSize
+from convcli.kernel.engine.direct import Direct
+from convcli.kernel.engine.method import Method, RowFunction
+from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.geometry import Pair
+from convcli.kernel.window import RowReader, Window
 
-_SIZES = (32, 48, 64, 96, 128, 160, 192, 256)
+MOST_SPECTRA_BYTES = 64 * 2**20
+
+_LENGTHS = (32, 48, 64, 96, 128, 160, 192, 256)
 
 
-def tile_length(spanned: int, needed: int) -> int:
+def tile_length(effective_kernel: int, needed: int) -> int:
     """Return a length that transforms fast: the least that holds ``needed``, or a good tile."""
-    if needed <= _SIZES[-1]:
-        return next(size for size in _SIZES if size >= needed)
-    size = _SIZES[-1]
-    while size < 3 * spanned:
-        size *= 2
-    return size
+    if needed <= _LENGTHS[-1]:
+        return next(length for length in _LENGTHS if length >= needed)
+    length = _LENGTHS[-1]
+    while length < 3 * effective_kernel:
+        length *= 2
+    return length
 
 
-class Spectral(Method):
+def _tile(window: Window) -> Pair:
+    height, width = window.effective_kernel
+    return tile_length(height, window.rows), tile_length(width, window.columns)
+
+
+class FFT(Method):
     """Convolution by Fourier transforms; for stride 1."""
 
-    def __init__(self, spec: Spec) -> None:
-        super().__init__(spec)
-        scan = spec.scan
-        self.spans = span(scan.kernel[0], scan.dilation[0]), span(scan.kernel[1], scan.dilation[1])
-        self.tile = tile_length(self.spans[0], scan.rows), tile_length(self.spans[1], scan.columns)
-        self.useful = self.tile[0] - self.spans[0] + 1, self.tile[1] - self.spans[1] + 1
-        spread = np.zeros((*spec.weight.shape[:3], *self.spans))
-        spread[..., :: scan.dilation[0], :: scan.dilation[1]] = spec.weight
+    def __init__(self, problem: ConvolutionProblem) -> None:
+        super().__init__(problem)
+        window = problem.window
+        self.effective_kernel = window.effective_kernel
+        self.tile = _tile(window)
+        self.valid = (
+            self.tile[0] - self.effective_kernel[0] + 1,
+            self.tile[1] - self.effective_kernel[1] + 1,
+        )
+        dilated = np.zeros((*problem.weight.shape[:3], *self.effective_kernel))
+        dilated[..., :: window.dilation[0], :: window.dilation[1]] = problem.weight
         # NumPy transforms float32 as such only with norm="forward", which divides by the size.
         size = self.tile[0] * self.tile[1]
-        spectra = np.conj(np.fft.rfft2(spread, self.tile)) * size
-        self.spectra = spectra.astype(np.result_type(spec.dtype, np.complex64))
+        spectra = np.conj(np.fft.rfft2(dilated, self.tile)) * size
+        self.spectra = spectra.astype(np.result_type(problem.dtype, np.complex64))
+
+    @staticmethod
+    def cost(size: ProblemSize) -> float | None:
+        window = size.window
+        if window.stride != (1, 1):
+            return None
+        tile = _tile(window)
+        area = tile[0] * tile[1]
+        spectra = size.groups * size.output_channels * size.input_channels
+        if area * 4 * spectra > MOST_SPECTRA_BYTES:
+            return None
+        kernel = window.effective_kernel
+        valid = min(tile[0] - kernel[0] + 1, window.output[0]) * min(
+            tile[1] - kernel[1] + 1, window.output[1]
+        )
+        transforms = (size.input_channels + size.output_channels) / (2 * size.output_channels)
+        per_tile_sample = cost_model.TRANSFORM * transforms + cost_model.SPECTRUM * (
+            size.input_channels - 1
+        )
+        return per_tile_sample * area / valid + cost_model.SAMPLE
 
     @property
     def step(self) -> int:
-        return self.useful[0]
+        return self.valid[0]
 
-    def worker(self) -> Run:
-        return _SpectralWorker(self).run
+    def for_thread(self) -> RowFunction:
+        return _FFTThread(self).rows
 
 
-class _SpectralWorker:
+class _FFTThread:
     """The buffers of one thread."""
 
-    def __init__(self, method: Spectral) -> None:
+    def __init__(self, method: FFT) -> None:
         self.method = method
-        spec = method.spec
-        _, filters, depth, _, _ = spec.weight.shape
-        self.reader = RowReader(spec.scan, spec.width)
-        self.exact = Taps(spec).worker()
+        problem = method.problem
+        _, output_channels, channels, _, _ = problem.weight.shape
+        self.reader = RowReader(problem.window, problem.width)
+        self.exact = Direct(problem).for_thread()
         height, width = method.tile
-        self.rows = np.zeros((height, depth, self.reader.length), spec.dtype)
-        self.tile = np.zeros((height, width), spec.dtype)
-        self.spectra = np.empty((depth, height, width // 2 + 1), method.spectra.dtype)
+        self.padded = np.zeros((height, channels, self.reader.length), problem.dtype)
+        self.tile = np.zeros((height, width), problem.dtype)
+        self.spectra = np.empty((channels, height, width // 2 + 1), method.spectra.dtype)
         self.product = np.empty_like(self.spectra[0])
         self.term = np.empty_like(self.spectra[0])
-        self.answers = np.empty((filters, method.useful[0], spec.samples), spec.dtype)
+        self.sums = np.empty((output_channels, method.valid[0], problem.samples), problem.dtype)
 
     @np.errstate(over="ignore", invalid="ignore")
-    def run(
+    def rows(
         self, source: NDArray[Any], target: NDArray[Any], group: int, start: int, stop: int
     ) -> None:
-        """Fill the rows start to stop of ``target``."""
+        """Compute the rows start to stop of ``target``."""
         step = self.method.step
         for first in range(start, stop, step):
-            self._band(source, target, group, first, min(first + step, stop))
+            self._tile_row(source, target, group, first, min(first + step, stop))
 
-    def _band(
+    def _tile_row(
         self, source: NDArray[Any], target: NDArray[Any], group: int, start: int, stop: int
     ) -> None:
-        scan = self.method.spec.scan
-        needed = stop - start + self.method.spans[0] - 1
-        seen = self.rows[:needed]
-        self.reader.read(source, scan.origin[0] + start, 1, seen[:, :, np.newaxis])
-        if source.dtype.kind == "f" and not np.isfinite(np.add.reduce(seen, axis=None)):
+        window = self.method.problem.window
+        needed = stop - start + self.method.effective_kernel[0] - 1
+        padded = self.padded[:needed]
+        self.reader.read(source, window.origin[0] + start, 1, padded[:, :, np.newaxis])
+        if source.dtype.kind == "f" and not np.isfinite(np.add.reduce(padded, axis=None)):
             # A transform spreads an infinity over the whole tile.
             self.exact(source, target, group, start, stop)
             return
-        for sample in range(scan.pixel):
-            for column in range(0, scan.output[1], self.method.useful[1]):
-                self._tile(seen[..., sample :: scan.pixel], group, sample, column)
-        self.method.finish(self.answers[:, : stop - start], target[..., start:stop, :], group)
+        for channel in range(window.interleaved):
+            for column in range(0, window.output[1], self.method.valid[1]):
+                self._one_tile(padded[..., channel :: window.interleaved], group, channel, column)
+        self.method.finish(self.sums[:, : stop - start], target[..., start:stop, :], group)
 
-    def _tile(self, seen: FloatArray, group: int, sample: int, column: int) -> None:
-        method, pixel = self.method, self.method.spec.scan.pixel
+    def _one_tile(self, padded: FloatArray, group: int, interleaved: int, column: int) -> None:
+        method, pitch = self.method, self.method.problem.window.interleaved
         for channel, spectrum in enumerate(self.spectra):
-            part = seen[:, channel, column : column + method.tile[1]]
+            part = padded[:, channel, column : column + method.tile[1]]
             self.tile[: len(part), : part.shape[1]] = part
             self.tile[len(part) :] = 0
             self.tile[:, part.shape[1] :] = 0
             np.fft.rfft(self.tile, norm="forward", out=spectrum)
             np.fft.fft(spectrum, axis=0, norm="forward", out=spectrum)
-        rows = len(seen) - method.spans[0] + 1
-        columns = min(method.useful[1], method.spec.scan.output[1] - column)
-        for kernels, answers in zip(method.spectra[group], self.answers, strict=True):
+        rows = len(padded) - method.effective_kernel[0] + 1
+        columns = min(method.valid[1], method.problem.window.output[1] - column)
+        for kernels, sums in zip(method.spectra[group], self.sums, strict=True):
             np.multiply(self.spectra[0], kernels[0], out=self.product)
             for spectrum, kernel in zip(self.spectra[1:], kernels[1:], strict=True):
                 np.multiply(spectrum, kernel, out=self.term)
                 np.add(self.product, self.term, out=self.product)
             np.fft.ifft(self.product, axis=0, out=self.product)
             tile = np.fft.irfft(self.product[:rows], method.tile[1])
-            first = column * pixel + sample
-            past = first + (columns - 1) * pixel + 1
-            answers[:rows, first:past:pixel] = tile[:, :columns]
+            first = column * pitch + interleaved
+            past = first + (columns - 1) * pitch + 1
+            sums[:rows, first:past:pitch] = tile[:, :columns]

@@ -1,10 +1,10 @@
-"""Convolution of 8-bit samples with whole numbers: rows of 16-bit numbers, shifted and added.
+"""Convolution of 8-bit samples with whole numbers: rows of 16-bit integers, shifted and added.
 
 A kernel of few and simple weights takes fewer passes over such rows than a matrix product does
 multiplications, and a pass handles twice as many numbers at once as one over floats. Taps of one
 weight are added up before they are multiplied. Weights that are whole multiples of 1/2, 1/4, … are
-scaled up, and the sum is shifted back at the end, rounded to nearest. All of it is exact: sums on
-the way may wrap around, as long as the last one fits 16 bits.
+scaled up, and the sum is shifted back at the end, rounded to nearest. All of it is exact:
+intermediate sums may wrap around, as long as the last one fits 16 bits.
 """
 
 from __future__ import annotations
@@ -15,18 +15,22 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.kernel.engine.method import Method, Run, Spec
+from convcli.kernel.engine import cost_model
+from convcli.kernel.engine.cost_model import ProblemSize
+from convcli.kernel.engine.method import Method, RowFunction
+from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.window import RowReader
 
 Tap = tuple[int, int]
 Sums: TypeAlias = NDArray[np.int16]
 
+BLOCK_SAMPLES = 1 << 19
+"""About how many samples of the result are computed at once."""
+PART_SAMPLES = 1 << 19
+"""How many of them are summed up at a time: few enough to stay in the nearest cache."""
+
 _TOP = 255  # of a sample
 _MOST_SHIFT = 7
-_BLOCK_SAMPLES = 1 << 19
-"""About how many samples of the result are made at once."""
-_PART_SAMPLES = 1 << 19
-"""How many of them are summed up at a time: few enough to stay in the nearest cache."""
 
 TOTAL, TERM = "total", "term"
 
@@ -34,7 +38,7 @@ TOTAL, TERM = "total", "term"
 class Operation(NamedTuple):
     """A pass over a block: ``into = do(left, right)``.
 
-    Operands are the samples under a tap, numbers, the TOTAL, or the TERM that is to be added.
+    Operands are the samples under a tap, numbers, the TOTAL, or the TERM to be added to it.
     """
 
     do: Callable[..., Any]
@@ -43,15 +47,15 @@ class Operation(NamedTuple):
     into: str
 
 
-def operations(spec: Spec) -> tuple[Operation, ...] | None:
-    """Return how to compute ``spec`` from 8-bit samples, or None where that does not do."""
-    if spec.weight.shape[:3] != (1, 1, 1) or spec.scan.stride != (1, 1):
+def operations(problem: ConvolutionProblem) -> tuple[Operation, ...] | None:
+    """Return how to compute ``problem`` from 8-bit samples; None where the method cannot."""
+    if problem.weight.shape[:3] != (1, 1, 1) or problem.window.stride != (1, 1):
         return None
-    weight = spec.weight[0, 0, 0].astype(np.float64)
+    weight = problem.weight[0, 0, 0].astype(np.float64)
     for shift in range(_MOST_SHIFT + 1):
         scaled = weight * 2**shift
         if (scaled == np.rint(scaled)).all():
-            bias = 0.0 if spec.bias is None else float(spec.bias[0, 0])
+            bias = 0.0 if problem.bias is None else float(problem.bias[0, 0])
             # floor(sum / 2^shift + bias + 1/2), where the sum is a whole number
             offset = np.floor(2.0**shift * (bias + 0.5))
             lowest = offset - _TOP * (-scaled).clip(0).sum()
@@ -59,14 +63,14 @@ def operations(spec: Spec) -> tuple[Operation, ...] | None:
             if lowest < -(2**15) or highest >= 2**15:
                 return None
             return (
-                *_summing(scaled),
-                *_finishing(int(offset), shift, int(lowest) >> shift, int(highest) >> shift),
+                *_weighted_sum(scaled),
+                *_rounding(int(offset), shift, int(lowest) >> shift, int(highest) >> shift),
             )
     return None
 
 
-def _summing(weight: NDArray[np.float64]) -> Iterator[Operation]:
-    """Give what makes the weighted sum, the largest weights first."""
+def _weighted_sum(weight: NDArray[np.float64]) -> Iterator[Operation]:
+    """Give the operations of the weighted sum, the largest weights first."""
     sizes = sorted({abs(int(value)) for value in weight.flat if value}, reverse=True)
     if not sizes:
         yield Operation(np.multiply, (0, 0), 0, TOTAL)
@@ -88,7 +92,7 @@ def _summing(weight: NDArray[np.float64]) -> Iterator[Operation]:
 
 
 def _term(added: list[Tap], subtracted: list[Tap], factor: int, into: str) -> Iterator[Operation]:
-    """Give what makes ``factor`` times a sum of taps, of which one at least is added."""
+    """Give the operations of ``factor`` times a sum of taps, of which one at least is added."""
     left: Tap | str = added[0]
     for do, taps in ((np.add, added[1:]), (np.subtract, subtracted)):
         for tap in taps:
@@ -98,8 +102,8 @@ def _term(added: list[Tap], subtracted: list[Tap], factor: int, into: str) -> It
         yield Operation(np.multiply, left, factor, into)
 
 
-def _finishing(offset: int, shift: int, least: int, most: int) -> Iterator[Operation]:
-    """Give what makes samples of sums; without clipping they are from ``least`` to ``most``."""
+def _rounding(offset: int, shift: int, least: int, most: int) -> Iterator[Operation]:
+    """Give the operations from sums to samples, which unclipped are from ``least`` to ``most``."""
     if offset:
         yield Operation(np.add, TOTAL, offset, TOTAL)
     if shift:
@@ -116,73 +120,89 @@ def _taps(weight: NDArray[np.float64], value: int) -> list[Tap]:
     return [(int(u), int(v)) for u, v in np.argwhere(weight == value)]
 
 
-class Whole(Method):
-    """Convolution by additions, of 8-bit samples into 8-bit samples."""
+class Int16(Method):
+    """Convolution by additions, of 8-bit samples into 8-bit samples.
 
-    def __init__(self, spec: Spec) -> None:
-        super().__init__(spec)
-        found = operations(spec)
+    ``block_samples`` and ``part_samples`` say how it is cut up, which changes no result.
+    """
+
+    def __init__(
+        self,
+        problem: ConvolutionProblem,
+        block_samples: int = BLOCK_SAMPLES,
+        part_samples: int = PART_SAMPLES,
+    ) -> None:
+        super().__init__(problem)
+        found = operations(problem)
         if found is None:
-            raise ValueError("no kernel of small whole numbers at stride 1")
+            raise ValueError("not a kernel of small whole numbers at stride 1")
         self.operations = found
+        self.block_samples, self.part_samples = block_samples, part_samples
+
+    @staticmethod
+    def cost(size: ProblemSize) -> float | None:
+        return None if size.passes is None else cost_model.PASS * size.passes + cost_model.BYTE
 
     @property
     def step(self) -> int:
-        return max(4, min(_BLOCK_SAMPLES // self.spec.samples, self.spec.scan.output[0]))
+        rows = self.problem.window.output[0]
+        return max(4, min(self.block_samples // self.problem.samples, rows))
 
-    def worker(self) -> Run:
-        return _WholeWorker(self).run
+    def for_thread(self) -> RowFunction:
+        return _Int16Thread(self).rows
 
 
-class _WholeWorker:
+class _Int16Thread:
     """The buffers of one thread, and the passes over them.
 
     Rows lie one behind the other, so that a pass is one long loop: the samples under a tap begin
-    so many rows and so many samples further on. What it makes of the ends of rows, where a tap
-    reaches into the next, is left out at last.
+    so many rows and so many samples further on. What it computes at the ends of rows, where a tap
+    reaches into the next, is left out when rows are copied to the result.
     """
 
-    def __init__(self, method: Whole) -> None:
-        self.scan, self.rows = method.spec.scan, method.step
-        self.samples = method.spec.samples
-        self.reader = RowReader(self.scan, method.spec.width)
+    def __init__(self, method: Int16) -> None:
+        self.window, self.step = method.problem.window, method.step
+        self.samples = method.problem.samples
+        self.reader = RowReader(self.window, method.problem.width)
         self.pitch = self.reader.length
-        seen = self.scan.part(0, self.rows).rows
+        rows = self.window.for_rows(0, self.step).rows
         # The last tap of the last row reaches as far beyond as the first leaves over.
-        self.seen = np.zeros(seen * self.pitch + self.pitch - self.samples, np.int16)
-        self.total = np.empty(self.rows * self.pitch, np.int16)
-        term = np.empty(_PART_SAMPLES, np.int16)
+        self.padded = np.zeros(rows * self.pitch + self.pitch - self.samples, np.int16)
+        self.total = np.empty(self.step * self.pitch, np.int16)
+        term = np.empty(method.part_samples, np.int16)
         self.passes = [
-            (operation.do, self._operands(operation, part, term))
-            for part in range(0, len(self.total), _PART_SAMPLES)
+            (operation.do, self._operands(operation, start, term))
+            for start in range(0, len(self.total), method.part_samples)
             for operation in method.operations
         ]
 
-    def run(
+    def rows(
         self, source: NDArray[Any], target: NDArray[Any], group: int, start: int, stop: int
     ) -> None:
-        """Fill the rows start to stop of ``target``."""
-        for first in range(start, stop, self.rows):
-            past = min(first + self.rows, stop)
-            part = self.scan.part(first, past)
-            seen = self.seen[: part.rows * self.pitch].reshape(part.rows, 1, 1, self.pitch)
-            self.reader.read(source, part.origin[0], 1, seen)
+        """Compute the rows start to stop of ``target``."""
+        for first in range(start, stop, self.step):
+            past = min(first + self.step, stop)
+            block = self.window.for_rows(first, past)
+            padded = self.padded[: block.rows * self.pitch]
+            self.reader.read(
+                source, block.origin[0], 1, padded.reshape(block.rows, 1, 1, self.pitch)
+            )
             for do, operands in self.passes:
                 do(*operands)
-            rows = self.total.reshape(self.rows, self.pitch)[: past - first, : self.samples]
+            rows = self.total.reshape(self.step, self.pitch)[: past - first, : self.samples]
             np.copyto(target[0, first:past], rows, casting="unsafe")
 
     def _operands(self, operation: Operation, start: int, term: Sums) -> list[Any]:
         """Return left, right and into for a part of the block."""
-        total = self.total[start : start + _PART_SAMPLES]
+        total = self.total[start : start + len(term)]
 
         def operand(given: Tap | str | int) -> Sums | int:
             if isinstance(given, int):
                 return given
             if isinstance(given, str):
                 return total if given == TOTAL else term[: len(total)]
-            row, sample = given[0] * self.scan.dilation[0], given[1] * self.scan.dilation[1]
-            first = start + row * self.pitch + sample * self.scan.pixel
-            return self.seen[first : first + len(total)]
+            row, sample = given[0] * self.window.dilation[0], given[1] * self.window.dilation[1]
+            first = start + row * self.pitch + sample * self.window.interleaved
+            return self.padded[first : first + len(total)]
 
         return [operand(operation.left), operand(operation.right), operand(operation.into)]

@@ -1,85 +1,87 @@
-"""What every method of convolving shares: the filter, its walk, and finishing the answers."""
+"""What every method of convolving has in common: its cost, its step, and finishing the sums."""
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.window import Scan
+from convcli.kernel.engine.cost_model import ProblemSize
+from convcli.kernel.engine.problem import ConvolutionProblem
 
 BUFFER_BYTES = 3 * 2**20
 """About what a thread's working rows may take: more falls out of its share of the cache."""
 
 
-class Spec(NamedTuple):
-    """A convolution to be carried out on images of one width.
-
-    ``weight`` is (groups, F, C, Hf, Wf) of the dtype to compute in, F and C counted in a group;
-    ``bias`` is (groups, F). ``width`` is the images' in pixels.
-    """
-
-    weight: FloatArray
-    bias: FloatArray | None
-    scan: Scan
-    width: int
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype to compute in."""
-        return self.weight.dtype
-
-    @property
-    def samples(self) -> int:
-        """How many samples a row of the output has."""
-        return self.scan.output[1] * self.scan.pixel
-
-
-Run = Callable[[NDArray[Any], NDArray[Any], int, int, int], None]
-"""``run(source, target, group, start, stop)``: fill the rows start to stop of target (F, …)
-from source (C, H, samples), both of one group. F may be spread over several axes of target."""
+RowFunction = Callable[[NDArray[Any], NDArray[Any], int, int, int], None]
+"""What :meth:`Method.rows` does, for one thread."""
 
 
 class Method(ABC):
-    """One way to carry out a spec. Matrices and spectra are made once, buffers per thread."""
+    """One way to compute a convolution problem.
 
-    def __init__(self, spec: Spec) -> None:
-        self.spec = spec
-        # A weighted mean of samples stays among them.
-        sums = spec.weight.sum((2, 3, 4))
-        self._clips = spec.bias is not None or spec.weight.min() < 0 or sums.max() > 1 + 1e-6
+    Matrices and spectra are made once and shared by threads; buffers are made for each thread.
+    """
+
+    def __init__(self, problem: ConvolutionProblem) -> None:
+        self.problem = problem
+        self._own = threading.local()
+        # A weighted mean of samples stays in their range.
+        sums = problem.weight.sum((2, 3, 4))
+        self._clips = problem.bias is not None or problem.weight.min() < 0 or sums.max() > 1 + 1e-6
+
+    @staticmethod
+    @abstractmethod
+    def cost(size: ProblemSize) -> float | None:
+        """Return nanoseconds for a sample of the output; None for what the method cannot do."""
 
     @property
     @abstractmethod
     def step(self) -> int:
-        """How many output rows it does best at once."""
+        """How many output rows are best computed at once."""
 
     @abstractmethod
-    def worker(self) -> Run:
+    def for_thread(self) -> RowFunction:
         """Return a function that computes rows, with buffers of its own."""
 
-    def finish(self, answers: FloatArray, target: NDArray[Any], group: int) -> None:
-        """Put answers (F, rows, samples), which may be overwritten, into ``target``.
+    def rows(
+        self, source: NDArray[Any], target: NDArray[Any], group: int, start: int, stop: int
+    ) -> None:
+        """Compute the rows start to stop of target (F, …) from source (C, H, samples) of a group.
 
-        Integers take the values as they are, rounded to nearest and clipped to their range.
+        F may be spread over several axes of target. Each thread makes buffers at its first call,
+        and keeps them for the next strip, and the next picture, that this method is used for.
         """
-        bias = None if self.spec.bias is None else self.spec.bias[group][:, np.newaxis, np.newaxis]
+        rows: RowFunction | None = getattr(self._own, "rows", None)
+        if rows is None:
+            rows = self._own.rows = self.for_thread()
+        rows(source, target, group, start, stop)
+
+    def finish(self, sums: FloatArray, target: NDArray[Any], group: int) -> None:
+        """Add the bias to sums (F, rows, samples), which may be overwritten, into ``target``.
+
+        An integer target takes the values as they are, rounded to nearest and clipped.
+        """
+        bias = self.problem.bias
+        by_channel = None if bias is None else bias[group][:, np.newaxis, np.newaxis]
         if target.dtype.kind == "f":
-            if bias is not None:
-                answers += bias
+            if by_channel is not None:
+                sums += by_channel
         else:
-            # 0.5 makes the cast, which cuts, round to nearest.
-            answers += self.spec.dtype.type(0.5) if bias is None else bias + 0.5
+            # The cast truncates: 0.5 makes it round to nearest.
+            half = self.problem.dtype.type(0.5)
+            sums += half if by_channel is None else by_channel + 0.5
             if self._clips:
-                np.clip(answers, 0, self.spec.dtype.type(np.iinfo(target.dtype).max), out=answers)
-        spread = answers.reshape(target.shape)
+                np.clip(sums, 0, self.problem.dtype.type(np.iinfo(target.dtype).max), out=sums)
+        spread = sums.reshape(target.shape)
         if target.ndim == 3:
             np.copyto(target, spread, casting="unsafe")
             return
-        # Phase by phase, or NumPy would make the few phases of a row its innermost loop.
+        # One phase at a time, or NumPy would make the few phases of a row its innermost loop.
         for phase in range(target.shape[-3]):
             np.copyto(target[..., phase, :, :], spread[..., phase, :, :], casting="unsafe")

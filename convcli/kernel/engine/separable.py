@@ -1,8 +1,8 @@
 """Convolution with a kernel of low rank: rows first, then columns, for each rank.
 
 A kernel of rank r is the sum of r outer products of a column and a row. The rows of the image are
-multiplied from the right with a banded matrix, Q samples at a time, which leaves r slots a row;
-the columns are then the one product of :class:`Banded` over all slots.
+multiplied from the right with a banded matrix, Q samples at a time, which leaves r im2col columns
+a row; the kernel's columns are then the one product of :class:`Banded` over all of them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.banded import Banded
-from convcli.kernel.engine.banded_rows import Rows
-from convcli.kernel.engine.method import Spec
+from convcli.kernel.engine import cost_model
+from convcli.kernel.engine.banded import Banded, rows_per_block, rows_read
+from convcli.kernel.engine.banded_rows import Layout, Rows
+from convcli.kernel.engine.cost_model import ProblemSize
+from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.geometry import effective_size
 
 Q = 16
 """Samples of a row at a time: as wide as BLAS likes, and no wider than the band."""
@@ -34,63 +37,79 @@ def factors(kernel: FloatArray) -> tuple[FloatArray, FloatArray]:
 class Separable(Banded):
     """Convolution by columns and rows."""
 
-    def __init__(self, spec: Spec) -> None:
-        self._factors = [factors(weight[0, 0]) for weight in spec.weight]
-        super().__init__(spec)
-        self.spans = -(-spec.samples // Q)
-        self.pitch = max(self.pitch, self.spans * Q)
+    def __init__(self, problem: ConvolutionProblem) -> None:
+        self._factors = [factors(weight[0, 0]) for weight in problem.weight]
+        super().__init__(problem)
+        self.pitch = max(self.pitch, -(-problem.samples // Q) * Q)
         self.right = self._right_matrices()
 
-    def _slots_and_products(self) -> tuple[int, int]:
+    @staticmethod
+    def cost(size: ProblemSize) -> float | None:
+        if not size.output_channels == size.input_channels == 1:
+            return None
+        window = size.window
+        tap = window.dilation[1] * window.interleaved
+        read = (Q - 1) * window.stride[1] + effective_size(window.kernel[1], tap)
+        inner = rows_read(window, rows_per_block(size.output_channels))
+        per_rank = (
+            cost_model.RIGHT_PRODUCT * read * window.stride[0]
+            + cost_model.PRODUCT * inner
+            + cost_model.RANK
+        )
+        return size.rank * per_rank + cost_model.SAMPLE
+
+    def buffer(self, rows: int, length: int) -> Rows:
+        return _MultipliedRows(
+            self._layout(rows, length), self.right, self.problem.window.stride[1]
+        )
+
+    def _columns_and_products(self) -> tuple[int, int]:
         return max(1, *(len(columns) for columns, _ in self._factors)), 1
 
     def _matrices(self) -> FloatArray:
-        matrices = np.zeros((len(self._factors), 1, self.t, self.seen, self.slots), self.spec.dtype)
+        shape = (len(self._factors), 1, self.t, self.block_rows, self.columns)
+        matrices = np.zeros(shape, self.problem.dtype)
         for group, (columns, _) in enumerate(self._factors):
             for t in range(self.t):
-                start = t * self.spec.scan.stride[0]
-                stop = start + (columns.shape[1] - 1) * self.dilation_y + 1
+                start = t * self.problem.window.stride[0]
+                stop = start + effective_size(columns.shape[1], self.dilation_y)
                 matrices[group, 0, t, start : stop : self.dilation_y, : len(columns)] = columns.T
         return matrices.reshape(len(self._factors), 1, self.t, -1)
 
     def _right_matrices(self) -> FloatArray:
         """Return (groups, r, samples read, Q)."""
-        stride, taps = self.spec.scan.stride[1], self.spec.scan.kernel[1]
-        read = (Q - 1) * stride + (taps - 1) * self.tap + 1
-        matrices = np.zeros((len(self._factors), self.slots, read, Q), self.spec.dtype)
+        stride, taps = self.problem.window.stride[1], self.problem.window.kernel[1]
+        read = (Q - 1) * stride + effective_size(taps, self.tap)
+        matrices = np.zeros((len(self._factors), self.columns, read, Q), self.problem.dtype)
         for group, (_, rows) in enumerate(self._factors):
             for q in range(Q):
                 start = q * stride
-                stop = start + (taps - 1) * self.tap + 1
+                stop = start + effective_size(taps, self.tap)
                 matrices[group, : len(rows), start : stop : self.tap, q] = rows
         return matrices
 
-    def rows(self, count: int, length: int) -> Rows:
-        return MultipliedRows(self, count, length)
 
+class _MultipliedRows(Rows):
+    """Im2col column k has the rows convolved with the row of rank k, Q samples a product."""
 
-class MultipliedRows(Rows):
-    """Slot k has the rows convolved with the row of rank k, Q samples a product."""
-
-    def __init__(self, method: Separable, count: int, length: int) -> None:
-        self._right = method.right
-        stride, spans = method.spec.scan.stride[1], method.spans
-        dtype = method.spec.dtype
-        read = max(length, (spans - 1) * Q * stride + self._right.shape[2])
-        whole = np.zeros((count, 1, 1, read), dtype)
-        self.read = whole[..., :length]
-        self.slots = np.zeros((count, 1, method.slots, method.pitch), dtype)
-        row, _, _, item = self.slots.strides
-        self._seen = as_strided(
-            whole,
-            (spans, count, self._right.shape[2]),
-            (Q * stride * item, whole.strides[0], item),
+    def __init__(self, layout: Layout, right: FloatArray, stride: int) -> None:
+        self._right = right
+        products = -(-layout.samples // Q)
+        read = max(layout.length, (products - 1) * Q * stride + right.shape[2])
+        whole_row = np.zeros((layout.rows, 1, 1, read), layout.dtype)
+        self.read = whole_row[..., : layout.length]
+        self.im2col = np.zeros((layout.rows, 1, layout.columns, layout.pitch), layout.dtype)
+        row, _, _, item = self.im2col.strides
+        self._operands = as_strided(
+            whole_row,
+            (products, layout.rows, right.shape[2]),
+            (Q * stride * item, whole_row.strides[0], item),
         )
-        self._answers = [
-            as_strided(self.slots[:, :, k], (spans, count, Q), (Q * item, row, item))
-            for k in range(method.slots)
+        self._sums = [
+            as_strided(self.im2col[:, :, k], (products, layout.rows, Q), (Q * item, row, item))
+            for k in range(layout.columns)
         ]
 
     def fill(self, rows: slice, group: int) -> None:
-        for right, answers in zip(self._right[group], self._answers, strict=True):
-            np.matmul(self._seen[:, rows], right, out=answers[:, rows])
+        for right, sums in zip(self._right[group], self._sums, strict=True):
+            np.matmul(self._operands[:, rows], right, out=sums[:, rows])
