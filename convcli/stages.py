@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from convcli.checks import shape_text
 from convcli.errors import ImageError, ImageWarning, ShapeError
 from convcli.images.opening import MOST_FRAMES
 from convcli.images.picture import ALPHA_MODES
@@ -115,6 +116,7 @@ def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[
     if has_alpha and step.channels == colours + 1:
         return Route.STORED, colours if step.answers == step.channels else step.answers
     if step.channels != colours:
+        _refuse_depthwise(step, colours, has_alpha)
         raise ShapeError(
             f"filter {step.filter.name or 'given'} reads {step.channels} channels and the picture "
             f"has {colours}{' and transparency' if has_alpha else ''}: "
@@ -124,6 +126,20 @@ def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[
         return Route.OPAQUE, step.answers
     keeps = step.answers in (1, 3) and (same_size or step.filter.preserve_alpha)
     return (Route.SAMPLED if keeps else Route.DROPPED), step.answers
+
+
+def _refuse_depthwise(step: Step, colours: int, has_alpha: bool) -> None:
+    """Raise a ShapeError for [F][1][Hf][Wf] on F channels: a weight with groups in PyTorch."""
+    weight = step.filter.weight
+    count = weight.shape[0]
+    if weight.shape[1] == 1 and count in (colours, colours + has_alpha):
+        raise ShapeError(
+            f"filter {step.filter.name or 'given'} reads 1 channel and the picture has {count}: "
+            f"its weight {shape_text(weight.shape)} looks like that of a depthwise convolution in "
+            f"PyTorch (groups={count}). Write one kernel for every channel as [Hf][Wf], and one "
+            f"for each channel as [{count}][{count}][Hf][Wf], with zeros where output and input "
+            "channel differ"
+        )
 
 
 def _check_size(geometry: Geometry, size: Pair, channels: int, max_pixels: int) -> None:
@@ -152,5 +168,5 @@ def check_sum(plans: Sequence[Plan], max_pixels: int) -> None:
 def _too_large(fault: str, max_pixels: int) -> ImageError:
     return ImageError(
         f"{fault} pixels, more than the limit of {max_pixels:,} (--max-pixels): "
-        "use a smaller scale or pad"
+        "use a smaller scale, pad or dilation"
     )

@@ -19,10 +19,12 @@ from convcli.kernel.geometry import (
     conv_transpose_geometry,
 )
 from convcli.kernel.gradient import weight_gradient
+from convcli.kernel.limits import check_samples, memory_checked
 from convcli.kernel.scan import Scan
 from convcli.kernel.transposition import transpose
 
 
+@memory_checked()
 def conv2d(
     x: ArrayLike,
     weight: ArrayLike,
@@ -51,11 +53,13 @@ def conv2d(
     _check_input(images, kernel, groups)
     offsets = as_bias(bias, images.dtype, kernel.shape[0])
     geometry = conv_geometry(images.shape[2:], kernel.shape[2:], stride, pad, dilation)
+    check_samples(images.shape[0], images.shape[1], kernel.shape[0], geometry)
     check_pad_mode(pad_mode)
     y = correlate(images, kernel, Scan.of(geometry, pad_mode), groups=groups, bias=offsets)
     return y if is_stack else y[0]
 
 
+@memory_checked()
 def conv2d_backward(
     grad_y: ArrayLike,
     x: ArrayLike,
@@ -77,6 +81,7 @@ def conv2d_backward(
     kernel = as_weight(weight, images.dtype, groups)
     _check_input(images, kernel, groups)
     geometry = conv_geometry(images.shape[2:], kernel.shape[2:], stride, pad, dilation)
+    check_samples(images.shape[0], images.shape[1], kernel.shape[0], geometry)
     gradient, gradient_is_stack = as_stack(grad_y, "grad_y")
     expected = (images.shape[0], kernel.shape[0], *geometry.output)
     if gradient.shape != expected or gradient_is_stack != is_stack:
@@ -96,6 +101,7 @@ def conv2d_backward(
     return (grad_x if is_stack else grad_x[0]), grad_weight, gradient.sum((0, 2, 3))
 
 
+@memory_checked()
 def conv_transpose2d(
     x: ArrayLike,
     weight: ArrayLike,
@@ -131,6 +137,7 @@ def conv_transpose2d(
     geometry = conv_transpose_geometry(
         images.shape[2:], kernel.shape[2:], stride, pad, output_padding, dilation
     )
+    check_samples(len(images), depth * groups, filters, geometry)
     y = transpose(images, kernel, geometry, groups, pad_mode, offsets)
     return y if is_stack else y[0]
 
