@@ -14,7 +14,7 @@ from convcli.checks import shape_text
 from convcli.errors import ImageError, ImageWarning, ShapeError
 from convcli.images.opening import MOST_FRAMES
 from convcli.images.picture import ALPHA_MODES
-from convcli.kernel.geometry import Geometry, Pair
+from convcli.kernel.geometry import LARGEST, Geometry, Pair
 from convcli.steps import Step
 
 MAX_PIXELS = 89_478_485
@@ -144,6 +144,11 @@ def _refuse_depthwise(step: Step, colours: int, has_alpha: bool) -> None:
 
 def _check_size(geometry: Geometry, size: Pair, channels: int, max_pixels: int) -> None:
     """Refuse results, and borders on the way to them, that are absurdly large."""
+    if max(size) > LARGEST:
+        raise ImageError(
+            f"the result would have {size[1]}×{size[0]} pixels, and no side has more than "
+            f"{LARGEST:,}: use a smaller scale or pad"
+        )
     top, left, bottom, right = geometry.pads
     inner = geometry.image[0] * geometry.image[1]
     outer = geometry.image[0] + top + bottom, geometry.image[1] + left + right

@@ -119,6 +119,18 @@ def test_a_single_sample_transposed_takes_no_stride(
     np.testing.assert_array_equal(y, conv_transpose(x, W, pads=pads, size=size, **given))
 
 
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_a_side_longer_than_any_picture_is_refused_whatever_the_limit(
+    run, photo: Path, dry: list[str]
+) -> None:
+    mine = photo.with_name("mine.json")
+    mine.write_text('{"weight": [[1]], "pad": 0}')
+    flags = ["-f", mine, "--scale", "1,999999999", "--max-pixels", 10**30, *dry]
+    done = run("upsample", *flags, photo, "-o", photo.with_name("out.png"))
+    assert done.exit_code == 1
+    assert "photo.png: the result would have 10999999990×9 pixels, and no side" in done.stderr
+
+
 def test_the_greatest_scale_of_a_single_pixel_is_quick(run, tmp_path: Path) -> None:
     Image.new("L", (1, 1), 200).save(tmp_path / "in.png")
     (tmp_path / "mine.json").write_text('{"weight": [[0.5, 1], [1, 0.25]], "pad": 0}')
