@@ -130,9 +130,7 @@ def test_the_lesson_reaches_the_engine_through_two_modules() -> None:
 )
 def test_only_its_owners_import_a_library(library: str, owners: set[str]) -> None:
     users = {
-        room(path)
-        for path in PATHS
-        if any(name.split(".")[0] == library for name in imports(path))
+        room(path) for path in PATHS if any(name.split(".")[0] == library for name in imports(path))
     }
     assert users == owners
 

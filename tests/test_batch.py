@@ -25,8 +25,8 @@ import pytest
 from PIL import Image
 
 from convcli import Picture, apply_filters, batch, load_filter
-from convcli.batch import Job, Options, Result, plan_jobs, run_jobs
 from convcli.batch.process_pool import each_done
+from convcli.batch.run import Job, Options, Result, plan_jobs, run_jobs
 from convcli.images import decode
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from convcli import ImageError, PlanError, apply_filters, load_filter, read_image, write_image
-from convcli.batch import plan_jobs
+from convcli.batch.run import plan_jobs
 from convcli.images.split_names import channel_targets, existing, split_names
 from convcli.system.atomic_files import replace_all
 

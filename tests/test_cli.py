@@ -377,7 +377,7 @@ def test_an_image_is_not_written_to_a_terminal(photo: Path) -> None:
 def test_an_interrupt_leaves_with_130_and_no_traceback(photo: Path) -> None:
     code = """
 import signal, sys, os
-from convcli.batch import run
+from convcli.batch.run import run
 from convcli.cli import main
 run.read_image = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
 sys.argv = ["convcli", "apply", "-f", "identity", "x.png", "-o", "y.png"]

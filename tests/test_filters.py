@@ -9,8 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from convcli import Filter, FilterError, load_filter
+from convcli import (
+    Filter,
+    FilterError,
+    Picture,
+    ShapeError,
+    apply_filters,
+    load_filter,
+    read_image,
+)
 from convcli.filters.bundled import bundled_filters
 
 BUNDLED = {
@@ -121,8 +130,10 @@ def test_a_million_weights_are_taken(tmp_path: Path) -> None:
         ('{"weight": []}', "weight is empty"),
         ('{"weight": [[]]}', r"weight\[0\] is empty"),
         ('{"weight": [[1], []]}', r"weight\[1\] has 0 entries"),
-        ('{"weight": 3}', "0 levels"),
-        ('{"weight": [1, 2]}', "1 levels"),
+        ('{"weight": 3}', r"weight is 3, where a list of rows belongs, such as \[\[0, 1, 0\]"),
+        ('{"weight": null}', "weight is null, where a list of rows belongs"),
+        ('{"weight": "k.npy"}', r'weight is "k.npy".*numpy.load\("k.npy"\).tolist\(\) gives them'),
+        ('{"weight": [1, 2]}', "weight is one list of numbers, where a list of rows belongs"),
         ('{"weight": [[[[[1]]]]]}', "more than 4 levels"),
         ('{"weight": [[[[[[1]]]]]]}', "more than 4 levels"),
         ('{"weight": [[1, NaN]]}', r"weight\[0\]\[1\] is NaN: use a finite number"),
@@ -132,23 +143,36 @@ def test_a_million_weights_are_taken(tmp_path: Path) -> None:
         ('{"weight": [[1, 1e999]]}', r"weight\[0\]\[1\].*finite"),
         ('{"weight": [[1' + "0" * 400 + "]]}", r"weight\[0\]\[0\].*finite"),
         ('{"weight": [[1' + "0" * 5000 + "]]}", "finite"),
-        ('{"weight": [[1e300]]}', "too large"),
-        ('{"weight": [[1]], "divisor": 1e-300}', "too large"),
+        ('{"weight": [[1, 1e300]]}', r"weight\[0\]\[1\] is 1e\+300: .* from -1e\+38 to 1e\+38"),
+        ('{"weight": [[1]], "divisor": -1e300}', "divisor is -1e.300: .* from -1e.38 to 1e.38"),
+        ('{"weight": [[1]], "divisor": -1e-300}', "divisor is -1e-300: give a number of 1e-38 or"),
+        (
+            '{"weight": [[1e20]], "divisor": 1e-20}',
+            "divided by divisor .* 1e.40: 1e.30 is the most",
+        ),
+        ('{"weight": [[1e-20]], "divisor": 1e30}', "1e-50 at most, which is 0 .* smaller divisor"),
         ('{"weight": [[true]]}', r"weight\[0\]\[0\] is true, where a number belongs"),
         ('{"weight": [["1"]]}', r"weight\[0\]\[0\] is \"1\", where a number belongs"),
         ('{"weight": [[null]]}', r"weight\[0\]\[0\] is null"),
         ('{"weights": [[1]]}', "did you mean 'weight'"),
         ('{"weight": [[1]], "xyz": 1}', 'unknown key "xyz": known are weight'),
-        ('{"weight": [[1]], "weight": [[2]]}', "stands there twice"),
+        ('{"weight": [[1]], "weight": [[2]]}', 'duplicate key "weight": remove one'),
         ('{"weight": [[1]], "bias": "0"}', "bias is"),
         ('{"weight": [[1]], "bias": [0, 1]}', "2 numbers for 1 filter"),
         ('{"weight": [[1]], "bias": 1e999}', "bias is"),
+        ('{"weight": [[1]], "bias": 1e300}', r"bias is 1e\+300: .* from -1e\+09 to 1e\+09"),
+        ('{"weight": [[1]], "bias": [-2e9]}', r"bias\[0\] is -2000000000.0: give a number from"),
         ('{"weight": [[1]], "divisor": 0}', "divisor is 0"),
         ('{"weight": [[1]], "divisor": "mean"}', 'divisor is "mean".*or "sum"'),
         ('{"weight": [[1]], "stride": 0}', "stride"),
         ('{"weight": [[1]], "stride": null}', "stride is null"),
         ('{"weight": [[1]], "stride": [1, 2, 3]}', "stride"),
         ('{"weight": [[1]], "stride": true}', "stride"),
+        ('{"weight": [[1]], "stride": 1000000000000000000}', "stride .* from 1 to 2,147,483,647"),
+        ('{"weight": [[1]], "stride": [1, 9223372036854775808]}', "stride .*: got .*5808"),
+        ('{"weight": [[1]], "dilation": 2147483648}', "dilation .* from 1 to 2,147,483,647"),
+        ('{"weight": [[1]], "dilation": 1' + "0" * 5000 + "}", "dilation .*: got inf"),
+        ('{"weight": [[1]], "pad": [0, 0, 0, 2147483648]}', "pad .* from 0 to 2,147,483,647"),
         ('{"weight": [[1]], "dilation": 1.5}', "dilation"),
         ('{"weight": [[1]], "pad": "full"}', "pad must be"),
         ('{"weight": [[1]], "pad": -1}', "pad must be"),
@@ -171,6 +195,59 @@ def test_a_broken_file_is_told_with_its_name_the_place_and_the_remedy(
         load_filter(path)
     assert str(path) in str(raised.value)
     assert len(str(raised.value)) < 500
+
+
+def test_the_greatest_numbers_are_taken() -> None:
+    largest = 2**31 - 1
+    one = Filter(
+        [[1e38, -1e38]], bias=1e9, divisor=1e8, stride=largest, dilation=largest, pad=largest
+    )
+    assert (one.stride, one.dilation, one.pad) == ((largest,) * 2, (largest,) * 2, (largest,) * 4)
+    assert np.isfinite(one.kernel.astype(np.float32)).all()
+    assert Filter([[1e-38]], divisor=-1e-38).kernel == -1
+    assert Filter([[0.0]], divisor=1e38).kernel == 0
+
+
+def test_weights_that_vanish_beside_others_are_taken() -> None:
+    np.testing.assert_array_equal(Filter([[1e-300, 1]]).kernel[0, 0], [[1e-300, 1]])
+
+
+def test_opposite_sums_of_the_greatest_weights_cancel_without_a_warning() -> None:
+    white = Picture.from_array(np.full((5, 9), 255, np.uint8))
+    row = [1e30] * 40 + [-1e30] * 40
+    result = apply_filters(white, [Filter([row], pad_mode="replicate")]).tensor
+    assert result.shape == (1, 5, 9)
+
+
+def test_a_numpy_array_in_place_of_a_file_is_reported_as_such(tmp_path: Path) -> None:
+    np.save(tmp_path / "k.npy", np.ones((3, 3)))
+    with pytest.raises(FilterError, match=r"k\.npy: it is a NumPy array, and a filter is a JSON"):
+        load_filter(tmp_path / "k.npy")
+
+
+@pytest.mark.parametrize(("mode", "filters"), [("RGB", 3), ("RGBA", 3), ("RGBA", 4)])
+def test_a_depthwise_weight_is_recognized(tmp_path: Path, mode: str, filters: int) -> None:
+    Image.new(mode, (5, 4)).save(tmp_path / "in.png")
+    picture = read_image(tmp_path / "in.png")
+    fault = (
+        rf"the picture has {filters}: its weight \[{filters}\]\[1\]\[1\]\[2\] looks like that of a "
+        rf"depthwise convolution in PyTorch \(groups={filters}\).* as \[Hf\]\[Wf\].* as "
+        rf"\[{filters}\]\[{filters}\]\[Hf\]\[Wf\]"
+    )
+    with pytest.raises(ShapeError, match=fault) as raised:
+        apply_filters(picture, [Filter([[[[0, 1]]]] * filters)])
+    assert "--mode" not in str(raised.value)
+
+
+def test_the_forms_that_replace_a_depthwise_weight_work(pixels: np.ndarray) -> None:
+    picture = Picture.from_array(pixels.transpose(2, 0, 1))
+    kernel = np.array([[1.0, 2, 1]]) / 4
+    apart = np.zeros((3, 3, 1, 3))
+    apart[range(3), range(3)] = kernel
+    np.testing.assert_array_equal(
+        apply_filters(picture, [Filter(apart)]).tensor,
+        apply_filters(picture, [Filter(kernel)]).tensor,
+    )
 
 
 @pytest.mark.parametrize(

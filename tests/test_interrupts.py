@@ -192,7 +192,7 @@ def test_an_interrupt_while_it_waits_for_standard_input_ends_it(start, tmp_path:
     nothing_comes, _open = os.pipe()
 
     def prepare() -> None:
-        from convcli.batch import inputs
+        from convcli.batch.run import inputs
 
         os.dup2(nothing_comes, 0)
         read = inputs.read_standard_input

@@ -8,9 +8,9 @@ import pytest
 from cases import GRID, Case
 
 from convcli import conv2d, conv2d_backward, conv_transpose2d
-from convcli.kernel.engine import dispatch, int16
 from convcli.kernel import weight_gradient as gradient_module
-from convcli.kernel.engine.dispatch import METHODS, choose, correlate, prepare
+from convcli.kernel.engine import dispatch, int16
+from convcli.kernel.engine.dispatch import METHODS, choose, correlate
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import factors
 from convcli.kernel.geometry import conv_geometry
@@ -176,10 +176,14 @@ def test_what_is_no_number_spreads_no_further_than_the_kernel(method: str, bad: 
     np.testing.assert_allclose(found[0, 0][finite], clean[0, 0][finite], rtol=1e-5)
 
 
-def problem(kernel: np.ndarray, channels: int = 3, size: tuple[int, int] = (1536, 2048)) -> ConvolutionProblem:
+def problem(
+    kernel: np.ndarray, channels: int = 3, size: tuple[int, int] = (1536, 2048)
+) -> ConvolutionProblem:
     weight = kernel[None, None, None] if kernel.ndim == 2 else kernel[None]
     taps = weight.shape[-2:]
-    window = Window((-(taps[0] // 2), -(taps[1] // 2)), size, taps, (1, 1), (1, 1), "zeros", channels)
+    window = Window(
+        (-(taps[0] // 2), -(taps[1] // 2)), size, taps, (1, 1), (1, 1), "zeros", channels
+    )
     return ConvolutionProblem(weight.astype(np.float32), None, window, size[1])
 
 
@@ -226,7 +230,10 @@ def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
     given = problem(np.array(rows, np.float32))
     assert choose(given, from_bytes=True) == expected
     assert choose(given) == "banded"
-    assert choose(given._replace(window=given.window._replace(stride=(2, 1))), from_bytes=True) != "int16"
+    assert (
+        choose(given._replace(window=given.window._replace(stride=(2, 1))), from_bytes=True)
+        != "int16"
+    )
 
 
 def test_a_thread_keeps_buffers_for_the_next_picture_of_that_size_and_filter() -> None:

@@ -24,7 +24,7 @@ from convcli import (
 )
 from convcli.filters.bundled import bundled_filters
 from convcli.images import Frame
-from convcli.pipeline import apply, strips
+from convcli.pipeline.evaluate import apply, strips
 from convcli.pipeline.operators import preset_filter
 from convcli.pipeline.strips import write_samples
 
@@ -275,14 +275,16 @@ PILLOW = {
 
 @pytest.mark.parametrize("preset", list(PILLOW))
 @pytest.mark.parametrize("scale", [1, 2, 3, 4, 5, (2, 3)])
-def test_presets_are_pillows_resize(preset: str, scale: int | tuple[int, int]) -> None:
+def test_presets_are_pillows_resize_in_floating_point(
+    preset: str, scale: int | tuple[int, int]
+) -> None:
     factors = scale if isinstance(scale, tuple) else (scale, scale)
     values = RNG.random((7, 10), np.float32)
     image = Image.fromarray(values)
     size = 10 * factors[1], 7 * factors[0]
     expected = np.asarray(image.resize(size, PILLOW[preset]))
     result = upsample(Picture.from_array(values), preset, scale=scale).tensor[0]
-    np.testing.assert_allclose(result, expected, atol=2e-6)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("preset", ["bilinear", "bicubic", "lanczos"])
@@ -293,6 +295,20 @@ def test_8_bit_presets_are_pillows_resize_within_rounding(preset: str) -> None:
     expected = np.asarray(image.resize((33, 24), PILLOW[preset])).astype(int)
     result = only(upsample(source, preset, scale=3)).samples.astype(int)
     np.testing.assert_allclose(result, expected, atol=1)
+
+
+@pytest.mark.parametrize(("preset", "levels"), [("bicubic", 16), ("lanczos", 32)])
+def test_at_hard_edges_8_bit_presets_are_pillows_floats_rounded_and_not_its_8_bits(
+    preset: str, levels: int
+) -> None:
+    diagonal = np.eye(8, dtype=np.uint8) * 255
+    result = only(upsample(Picture.from_array(diagonal), preset)).samples[..., 0]
+    floats = Image.fromarray(diagonal / np.float32(255)).resize((16, 16), PILLOW[preset])
+    exact = np.rint(np.clip(np.asarray(floats, np.float64), 0, 1) * 255)
+    np.testing.assert_array_equal(result, exact)
+    # Pillow clips between its horizontal pass and its vertical one.
+    in_8_bits = np.asarray(Image.fromarray(diagonal).resize((16, 16), PILLOW[preset]))
+    assert np.abs(in_8_bits - exact).max() >= levels
 
 
 def test_enlarging_leaks_no_colour_out_of_transparent_pixels() -> None:

@@ -1,8 +1,9 @@
-"""Everything the README shows is run, in a folder with the sample pictures, in its order."""
+"""Everything the README shows is run, in its order, twice, in a folder with the sample pictures."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,42 +38,82 @@ def shell(text: str, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def tour() -> str:
+    """Return the shell and Python blocks that follow the two first commands, as one script."""
+    (code,) = blocks("python")
+    steps = [*blocks("sh")[2:], f"{shlex.quote(sys.executable)} - <<'END'\n{code}END\n"]
+    return "".join(f"echo {shlex.quote(step.splitlines()[0])} >&2\n{step}" for step in steps)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Return every file of ``folder``, but those that git is told to ignore in a tour."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in files if folder / "tour" not in path.parents}
+
+
 @pytest.fixture
 def workshop(tmp_path: Path) -> Path:
     shutil.copytree(SAMPLES, tmp_path / "sample_images")
-    (ridge,) = blocks("json")
-    (tmp_path / "ridge.json").write_text(ridge)
     return tmp_path
 
 
-def test_the_two_first_commands_install_and_run() -> None:
+@pytest.fixture(scope="module")
+def toured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the sample pictures, after two tours that began at its top."""
+    clone = tmp_path_factory.mktemp("clone")
+    shutil.copytree(SAMPLES, clone / "sample_images")
+    before = contents(clone)
+    for _ in range(2):
+        shell(tour(), clone)
+        assert contents(clone) == before
+    return clone / "tour"
+
+
+def test_the_two_first_commands_begin_with_an_installation_that_is_not_run_here() -> None:
     install, test = blocks("sh")[:2]
     assert install.startswith("python3 -m venv .venv && .venv/bin/pip install . && ")
     assert test.startswith("python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && ")
 
 
-def test_the_first_command_sharpens_the_sample_picture(workshop: Path) -> None:
+def test_what_the_first_command_does_after_its_installation_works_twice(workshop: Path) -> None:
     use = blocks("sh")[0].rpartition("&& .venv/bin/")[2]
-    shell(use, workshop)
-    with Image.open(workshop / "sharpened.png") as image:
+    before = contents(workshop)
+    for _ in range(2):
+        shell(use, workshop)
+        assert contents(workshop) == before
+    with Image.open(workshop / "tour" / "landscape.jpg") as image:
         assert image.size == (768, 512)
 
 
-@pytest.mark.parametrize("number", range(2, len(blocks("sh"))))
-def test_every_shell_example_works(number: int, workshop: Path) -> None:
-    before = set(workshop.rglob("*"))
-    text = blocks("sh")[number]
-    shell(text, workshop)
-    new = {path.name for path in set(workshop.rglob("*")) - before}
-    named = re.findall(r"(?:-o|-d|>|--report) '?([^\s'\"]+)", text)
-    assert new >= {name.replace("{channel}", "0") for name in named}
+def test_git_ignores_the_folder_of_the_tour() -> None:
+    assert "/tour/" in (ROOT / ".gitignore").read_text().splitlines()
 
 
-def test_the_loop_and_the_list_do_every_picture(workshop: Path) -> None:
-    (script,) = (text for text in blocks("sh") if "find " in text)
-    shell(script, workshop)
-    assert (workshop / "sample_images" / "landscape-lines.png").exists()
-    listed = {path.name for path in (workshop / "small").iterdir()}
+def test_the_tour_can_be_made_twice_and_leaves_every_result_that_it_names(toured: Path) -> None:
+    named = re.findall(r"(?:-o|-d|>|--report) '?([^\s'\"]+)", "".join(blocks("sh")[3:]))
+    named += re.findall(r'write_image\(.*"(.*)"\)', blocks("python")[0])
+    missing = {name for name in named if not (toured / name.replace("{channel}", "0")).exists()}
+    assert len(named) > 20
+    assert missing == set()
+
+
+def test_the_tour_leaves_its_pictures_as_they_are(toured: Path) -> None:
+    kept, own = toured / "sample_images", contents(SAMPLES)
+    assert contents(kept) == {kept / path.relative_to(SAMPLES): own[path] for path in own}
+
+
+def test_the_ridges_of_the_tour_are_bright_where_the_lines_are_dark(toured: Path) -> None:
+    with Image.open(toured / "ridges.png") as ridges, Image.open(SAMPLES / "lineart.png") as lines:
+        # A ray of the star, one pixel wide, and the paper on either side.
+        ray = [(510, y) for y in range(20, 80)]
+        assert {lines.convert("L").getpixel(at) for at in ray} == {0}
+        assert {ridges.convert("L").getpixel(at) for at in ray} == {255}
+        assert {ridges.convert("L").getpixel((x, y)) for x in (509, 511) for _, y in ray} == {0}
+
+
+def test_the_loop_and_the_list_do_every_picture(toured: Path) -> None:
+    assert [path.name for path in (toured / "lines").iterdir()] == ["landscape.png"]
+    listed = {path.name for path in (toured / "small").iterdir()}
     small = {path.name for path in SAMPLES.glob("*.png") if path.stat().st_size < 199 * 1024}
     assert listed == small >= {"badge.png", "lineart.png"}
 
@@ -95,19 +136,12 @@ def test_the_makefile_does_what_has_changed(workshop: Path) -> None:
 
 
 def test_the_fields_of_a_report_are_described() -> None:
-    from convcli.batch import Job, Result
     from convcli.batch.report import record
+    from convcli.batch.run import Job, Result
 
     table = README.partition("| field | is |")[2].partition("\n\n")[0]
     described = set(re.findall(r"\w+", " ".join(re.findall(r"^\| (.*?) \|", table, re.M))))
     assert described == set(record(Result(Job("a", "b", None), "ok")))
-
-
-def test_the_python_example_works(workshop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(workshop)
-    (code,) = blocks("python")
-    exec(code, {})
-    assert (workshop / "emboss.png").exists()
 
 
 @pytest.mark.parametrize("name", ["sharpen", "sobel", "emboss"])

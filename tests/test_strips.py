@@ -12,7 +12,7 @@ from convcli import Filter, Picture, ShapeError, apply_filters, conv2d, conv_tra
 from convcli import upsample as upsample_picture
 from convcli.images import Frame
 from convcli.kernel.geometry import conv_geometry, conv_transpose_geometry, span
-from convcli.pipeline import strips
+from convcli.pipeline.evaluate import strips
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from convcli.batch import process_pool
 from convcli.batch.process_pool import each_done
+from convcli.batch.run import process_pool
 
 
 def double(number: int) -> int:

@@ -5,7 +5,7 @@ A batch is a list of jobs, and running it gives a result for each as it ends::
     from functools import partial
 
     from convcli import apply_filters, load_filter
-    from convcli.batch import Options, plan_jobs, run_jobs
+    from convcli.batch.run import Options, plan_jobs, run_jobs
 
     jobs = plan_jobs(["a.jpg", "b.jpg"], output_dir="sharp")
     sharpen = partial(apply_filters, filters=[load_filter("sharpen")])

@@ -15,9 +15,9 @@ import click
 from convcli.cli.terminal import Messages, printable
 
 if TYPE_CHECKING:
-    from convcli.batch import Job, Result
     from convcli.batch.dry_run import Preview
     from convcli.batch.report import Report
+    from convcli.batch.run import Job, Result
     from convcli.images import Picture
     from convcli.pipeline.operators import Step
 

@@ -67,6 +67,7 @@ def upsample(
     """Enlarge pictures by a transposed convolution.
 
     Each pixel scales the kernel; the scaled kernels are laid STRIDE apart, overlaps are summed.
+    The presets equal Pillow's resize in floating point; 8-bit results are rounded and clipped once.
     """
     from convcli.cli.execute import begin, run_batch
 

@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 
 from convcli.errors import FilterError, ShapeError
 from convcli.filters.bundled import bundled_filters
-from convcli.filters.validate import check_one_of, number_of, shape_text, short, weights_of
+from convcli.filters.validate import (
+    GREATEST,
+    GREATEST_BIAS,
+    GREATEST_QUOTIENT,
+    LEAST_DIVISOR,
+    check_one_of,
+    number_of,
+    shape_text,
+    short,
+    weights_of,
+)
 from convcli.kernel.geometry import PAD_MODES, IntOrPair, PadLike, check_pad, pair
 
 RANGES = ("clip", "abs", "rescale")
@@ -36,7 +46,10 @@ class Filter:
     channels; 4-D (F, C, Hf, Wf) F filters across C channels. ``divisor`` divides it, where
     "sum" is the sum of each filter's weights (1 where that is 0). ``bias`` is on the 0-1 pixel
     scale. ``stride`` is None where the command's own default shall hold. ``range``,
-    ``preserve_alpha`` and ``reduce`` say how answers become pixels. Raises :class:`FilterError`.
+    ``preserve_alpha`` and ``reduce`` say how answers become pixels.
+
+    Weights and divisor lie within ±1e38, their quotient within ±1e30, a bias within ±1e9; stride,
+    dilation and pad go up to 2^31-1. Raises :class:`FilterError` for anything else.
     """
 
     weight: NDArray[np.float64]
@@ -61,9 +74,14 @@ class Filter:
         self._set("weight", weight)
         self._set("bias", self._checked_bias())
         if self.divisor != "sum":
-            divisor = number_of(self.divisor, "divisor", ' or "sum"')
+            divisor = number_of(self.divisor, "divisor", ' or "sum"', most=GREATEST)
             if divisor == 0:
                 raise FilterError('divisor is 0: give another number, or "sum"')
+            if abs(divisor) < LEAST_DIVISOR:
+                raise FilterError(
+                    f"divisor is {short(divisor)}: give a number of {LEAST_DIVISOR:g} or more, "
+                    "without its sign"
+                )
             self._set("divisor", divisor)
         try:
             if self.stride is not None:
@@ -87,9 +105,7 @@ class Filter:
         for key in ("name", "description", "source"):
             if not isinstance(getattr(self, key), str):
                 raise FilterError(f"{key} must be text: got {short(getattr(self, key))}")
-        with np.errstate(over="ignore"):
-            if not np.isfinite(self.kernel.astype(np.float32)).all():
-                raise FilterError("weight divided by divisor is too large for 32-bit floats")
+        self._check_quotient()
 
     def __eq__(self, other: object) -> bool:
         """Filters are equal when every field is."""
@@ -133,15 +149,30 @@ class Filter:
 
     def _checked_bias(self) -> float | tuple[float, ...]:
         if not isinstance(self.bias, (list, tuple, np.ndarray)):
-            return number_of(self.bias, "bias")
+            return number_of(self.bias, "bias", most=GREATEST_BIAS)
         filters = self.weight.shape[0] if self.weight.ndim == 4 else 1
-        bias = tuple(number_of(item, f"bias[{k}]") for k, item in enumerate(self.bias))
+        bias = tuple(
+            number_of(item, f"bias[{k}]", most=GREATEST_BIAS) for k, item in enumerate(self.bias)
+        )
         if len(bias) != filters:
             raise FilterError(
                 f"bias has {len(bias)} numbers for {filters} filter(s): "
                 "give one number, or one for each filter"
             )
         return bias
+
+    def _check_quotient(self) -> None:
+        kernel = np.abs(self.kernel)
+        if not kernel.max() <= GREATEST_QUOTIENT:
+            raise FilterError(
+                f"weight divided by divisor comes to {kernel.max():.3g}: "
+                f"{GREATEST_QUOTIENT:g} is the most"
+            )
+        if kernel.any() and not kernel.astype(np.float32).any():
+            raise FilterError(
+                f"weight divided by divisor comes to {kernel.max():.3g} at most, which is 0 as a "
+                "32-bit float: use a smaller divisor"
+            )
 
 
 def load_filter(name: str | os.PathLike[str]) -> Filter:
@@ -175,6 +206,11 @@ def find_filter(name: str | os.PathLike[str]) -> Path:
 def parse_filter(text: bytes, path: Path) -> Filter:
     """Return the filter that the JSON ``text`` of ``path`` describes."""
     try:
+        if text.startswith(b"\x93NUMPY"):
+            raise FilterError(
+                "it is a NumPy array, and a filter is a JSON file: in Python, "
+                f'json.dumps({{"weight": numpy.load({str(path)!r}).tolist()}}) gives its text'
+            )
         try:
             entries = json.loads(
                 text.decode("utf-8-sig"),
@@ -226,7 +262,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     entries: dict[str, object] = {}
     for key, value in pairs:
         if key in entries:
-            raise FilterError(f"the key {short(key)} stands there twice: remove one")
+            raise FilterError(f"duplicate key {short(key)}: remove one")
         entries[key] = value
     return entries
 

@@ -2,7 +2,9 @@
 
 With factor f and half-support R the kernel has ``2 R f`` taps for even f and ``2 R f - 1`` for
 odd f, is laid f apart and cropped by ``(taps - f) / 2``, which centres pixels on halves. Divided
-by the transposed convolution of ones it is the resampling that Pillow's ``resize`` does.
+by the transposed convolution of ones it is the resampling that Pillow's ``resize`` does in floating
+point (mode F). With 8 bits Pillow rounds and clips between its horizontal pass and its vertical
+one, which shows as tens of levels at hard edges.
 """
 
 from __future__ import annotations

@@ -12,6 +12,17 @@ from convcli.errors import FilterError
 
 MOST_WEIGHTS = 1_000_000
 
+GREATEST = 1e38
+"""The greatest weight and divisor: about what a 32-bit float holds."""
+
+LEAST_DIVISOR = 1e-38
+
+GREATEST_BIAS = 1e9
+"""Far beyond 2^24, where a float32 keeps nothing of the pixel that the bias is added to."""
+
+GREATEST_QUOTIENT = 1e30
+"""The greatest weight after division: MOST_WEIGHTS of them add up to a finite float32."""
+
 
 def weights_of(value: object) -> NDArray[np.float64]:
     """Return nested lists as an array; an error says where they are ragged or hold no number."""
@@ -26,10 +37,7 @@ def weights_of(value: object) -> NDArray[np.float64]:
         shape.append(len(level))
         level = level[0]
     if not 2 <= len(shape) <= 4:
-        found = f"{len(shape)}" if len(shape) < 5 else "more than 4"
-        raise FilterError(
-            f"weight has {found} levels of lists: [Hf][Wf], [C][Hf][Wf] or [F][C][Hf][Wf] are known"
-        )
+        raise FilterError(f"weight {_fault(nested, len(shape))}")
     if math.prod(shape) > MOST_WEIGHTS:
         raise FilterError(f"weight has {math.prod(shape):,} numbers: {MOST_WEIGHTS:,} are the most")
     numbers: list[float] = []
@@ -37,9 +45,21 @@ def weights_of(value: object) -> NDArray[np.float64]:
     return np.array(numbers, np.float64).reshape(shape)
 
 
+def _fault(value: object, levels: int) -> str:
+    """Return what is wrong with a weight of so many levels of lists, and what it has to be."""
+    if levels == 1:
+        return "is one list of numbers, where a list of rows belongs: [[1, 2, 1]] is one row"
+    if levels > 4:
+        return "has more than 4 levels of lists: [Hf][Wf], [C][Hf][Wf] or [F][C][Hf][Wf] are known"
+    rows = f"is {short(value)}, where a list of rows belongs, such as [[0, 1, 0], [1, 1, 1]]"
+    if isinstance(value, str) and value.lower().endswith(".npy"):
+        return f"{rows}; in Python numpy.load({short(value)}).tolist() gives them"
+    return rows
+
+
 def _collect(value: object, shape: tuple[int, ...], place: str, numbers: list[float]) -> None:
     if not shape:
-        numbers.append(number_of(value, place))
+        numbers.append(number_of(value, place, most=GREATEST))
         return
     if not isinstance(value, (list, tuple)):
         raise FilterError(f"{place} is {short(value)}, where a list of {shape[0]} belongs")
@@ -52,7 +72,8 @@ def _collect(value: object, shape: tuple[int, ...], place: str, numbers: list[fl
         _collect(item, shape[1:], f"{place}[{k}]", numbers)
 
 
-def number_of(value: object, place: str, otherwise: str = "") -> float:
+def number_of(value: object, place: str, otherwise: str = "", *, most: float) -> float:
+    """Return ``value`` as a float from -most to most; a FilterError that names its ``place``."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
         raise FilterError(f"{place} is {short(value)}, where a number{otherwise} belongs")
     try:
@@ -61,6 +82,8 @@ def number_of(value: object, place: str, otherwise: str = "") -> float:
         number = math.inf
     if not math.isfinite(number):
         raise FilterError(f"{place} is {short(value)}: use a finite number")
+    if abs(number) > most:
+        raise FilterError(f"{place} is {short(value)}: give a number from {-most:g} to {most:g}")
     return number
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from convcli.errors import ShapeError
+from convcli.kernel.geometry import shown
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 
@@ -39,9 +40,9 @@ def as_weight(weight: ArrayLike, dtype: DTypeLike, groups: int) -> FloatArray:
             f"weight must be (F, C/groups, Hf, Wf), none of them 0: its shape is {array.shape}"
         )
     if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)) or groups < 1:
-        raise ShapeError(f"groups must be a whole number from 1 up: got {groups!r}")
+        raise ShapeError(f"groups must be a whole number from 1 up: got {shown(groups)}")
     if array.shape[0] % groups:
-        raise ShapeError(f"{array.shape[0]} filters do not divide into {groups} groups")
+        raise ShapeError(f"{array.shape[0]} filters do not divide into {shown(groups)} groups")
     return array.astype(dtype, copy=False)
 
 

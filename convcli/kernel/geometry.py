@@ -19,6 +19,10 @@ PadMode: TypeAlias = Literal["zeros", "reflect", "replicate", "circular"]
 
 PAD_MODES: tuple[PadMode, ...] = ("zeros", "reflect", "replicate", "circular")
 
+LARGEST = 2**31 - 1
+"""The greatest size, stride, dilation and pad: the longest side that a PNG can have. The product
+of two fits 64 bits."""
+
 
 class Geometry(NamedTuple):
     """Where the taps of a convolution fall.
@@ -49,11 +53,13 @@ def effective_size(kernel: int, dilation: int) -> int:
 
 
 def pair(value: IntOrPair, name: str, least: int) -> Pair:
-    """Return ``value`` as (y, x), each an integer of at least ``least``; a ShapeError otherwise."""
+    """Return ``value`` as (y, x), integers from ``least`` to LARGEST; a ShapeError otherwise."""
     items = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     numbers = _whole_numbers(items)
-    if numbers is None or len(numbers) != 2 or min(numbers) < least:
-        raise ShapeError(f"{name} must be a whole number from {least} up, or two: got {value!r}")
+    if numbers is None or len(numbers) != 2 or not _within(numbers, least):
+        raise ShapeError(
+            f"{name} must be a whole number from {least} to {LARGEST:,}, or two: got {shown(value)}"
+        )
     return numbers[0], numbers[1]
 
 
@@ -65,10 +71,10 @@ def check_pad(pad: PadLike) -> Literal["same"] | Pads:
         numbers: tuple[int, ...] | None = (0, 0) if pad == "valid" else None
     else:
         numbers = _whole_numbers(tuple(pad) if isinstance(pad, (tuple, list)) else (pad, pad))
-    if numbers is None or len(numbers) not in (2, 4) or min(numbers) < 0:
+    if numbers is None or len(numbers) not in (2, 4) or not _within(numbers, 0):
         raise ShapeError(
-            f'pad must be "same", "valid", a whole number from 0 up, (y, x), or '
-            f"(top, left, bottom, right): got {pad!r}"
+            f'pad must be "same", "valid", a whole number from 0 to {LARGEST:,}, (y, x), or '
+            f"(top, left, bottom, right): got {shown(pad)}"
         )
     top, left, bottom, right = numbers if len(numbers) == 4 else numbers * 2
     return top, left, bottom, right
@@ -134,6 +140,7 @@ def conv_geometry(
         )
         for k, axis in enumerate("HW")
     )
+    steps = _steps_taken(steps, (height, width), image)
     return Geometry(image, kernel, steps, spread, pads, (height, width))
 
 
@@ -180,6 +187,9 @@ def conv_transpose_geometry(
             for k, axis in enumerate("HW")
         )
         image = height, width
+    # So far apart the neighbours that a pad_mode puts beside a single element miss the result.
+    apart = max(image[0] + pads[0], spans[0]), max(image[1] + pads[1], spans[1])
+    steps = _steps_taken(steps, size, apart)
     return Geometry(image, kernel, steps, spread, pads, size)
 
 
@@ -207,11 +217,34 @@ def _transposed_length(
     return length
 
 
+def _steps_taken(steps: Pair, counts: Pair, most: Pair) -> Pair:
+    """Return strides of at most ``most`` along an axis of one element, where none is taken.
+
+    The work of a transpose grows with its stride.
+    """
+    steps_y = steps[0] if counts[0] > 1 else min(steps[0], most[0])
+    steps_x = steps[1] if counts[1] > 1 else min(steps[1], most[1])
+    return steps_y, steps_x
+
+
 def _same_pads(size: int, kernel: int, stride: int, dilation: int) -> Pair:
     """Return the pads that make the output ``ceil(size / stride)``; the odd one goes last."""
     output = -(-size // stride)
     total = max(0, (output - 1) * stride + effective_size(kernel, dilation) - size)
     return total // 2, total - total // 2
+
+
+def _within(numbers: tuple[int, ...], least: int) -> bool:
+    return min(numbers) >= least and max(numbers) <= LARGEST
+
+
+def shown(value: object) -> str:
+    """Return ``value`` for a message; Python refuses to print integers of thousands of digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "an integer of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def _whole_numbers(items: tuple[object, ...]) -> tuple[int, ...] | None:

@@ -7,10 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import ShapeError
 from convcli.kernel.arrays import FloatArray, as_weight, check_channels
-from convcli.kernel.geometry import Geometry, IntOrPair, PadLike, conv_geometry
+from convcli.kernel.geometry import Geometry, IntOrPair, PadLike, conv_geometry, pair
+from convcli.kernel.limits import MOST_SAMPLES, check_samples, memory_checked
 from convcli.kernel.padding import check_pad_mode, source_index
 
 
+@memory_checked()
 def conv_matrix(
     weight: ArrayLike,
     shape: tuple[int, int, int],
@@ -33,10 +35,15 @@ def conv_matrix(
     check_pad_mode(pad_mode)
     if len(shape) != 3 or min(shape) < 1:
         raise ShapeError(f"shape must be (C, H, W), none of them 0: got {shape!r}")
-    channels, height, width = shape
+    channels = shape[0]
+    height, width = pair(shape[1:], "shape", 1)
     filters, group_channels = kernel.shape[:2]
     check_channels("x", channels, group_channels * groups, f"a weight of shape {kernel.shape}")
     geometry = conv_geometry((height, width), kernel.shape[2:], stride, pad, dilation)
+    check_samples(1, channels, filters, geometry)
+    rows, columns = filters * geometry.output[0] * geometry.output[1], channels * height * width
+    if rows * columns > MOST_SAMPLES:
+        raise ShapeError(f"the matrix would be {rows:,}×{columns:,}: use a smaller image")
 
     # Axes of the index arrays: filter f, channel c of its group, output i, j, tap u, v.
     f, c, i, j, u, v = np.ogrid[
@@ -52,9 +59,7 @@ def conv_matrix(
     row = (f * geometry.output[0] + i) * geometry.output[1] + j
     channel = f // (filters // groups) * group_channels + c
     column = (channel * height + y) * width + x
-    matrix = np.zeros(
-        (filters * geometry.output[0] * geometry.output[1], channels * height * width)
-    )
+    matrix = np.zeros((rows, columns))
     # Several taps may fall on one pixel (reflected or repeated borders): they add up.
     np.add.at(matrix, np.broadcast_arrays(row, column), kernel[f, c, u, v] * (inside_y & inside_x))
     return matrix.astype(kernel.dtype, copy=False)
@@ -63,11 +68,8 @@ def conv_matrix(
 def _source(
     geometry: Geometry, axis: int, output: NDArray[np.intp], tap: NDArray[np.intp], mode: str
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Return the input index that each tap of each output reads, and whether it is one."""
+    """Return the input index that each tap of each output reads, and whether it is not a zero."""
     size, before = geometry.image[axis], geometry.pads[axis]
     position = output * geometry.stride[axis] + tap * geometry.dilation[axis]
-    if mode == "zeros":
-        index = position - before
-        return np.clip(index, 0, size - 1), (index >= 0) & (index < size)
     index = source_index(-before, size + geometry.pads[axis + 2], size, mode)[position]
-    return index, np.ones(index.shape, bool)
+    return index.clip(0), index >= 0

@@ -71,6 +71,8 @@ def upsample(
     ``filter`` is a preset (nearest, bilinear, bicubic, lanczos) or a filter of one's own, whose
     ``stride`` is the scale unless ``scale`` says otherwise (2 where neither does).
     ``normalize`` divides by the transposed convolution of ones, which presets do by default.
+    Presets equal Pillow's ``resize`` in floating point; results in 8 bits are rounded and clipped
+    once, where Pillow does so between its two passes as well.
     Raises and warns as :func:`apply_filters`.
     """
     if isinstance(filter, str):

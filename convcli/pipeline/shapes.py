@@ -11,9 +11,10 @@ from enum import Enum
 from typing import NamedTuple
 
 from convcli.errors import ImageError, ImageWarning, ShapeError
+from convcli.filters.validate import shape_text
 from convcli.images.decode import MOST_FRAMES
 from convcli.images.picture import ALPHA_MODES
-from convcli.kernel.geometry import Geometry, Pair
+from convcli.kernel.geometry import LARGEST, Geometry, Pair
 from convcli.pipeline.operators import Step
 
 MAX_PIXELS = 89_478_485
@@ -115,6 +116,7 @@ def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[
     if has_alpha and step.channels == colours + 1:
         return Route.STORED, colours if step.answers == step.channels else step.answers
     if step.channels != colours:
+        _refuse_depthwise(step, colours, has_alpha)
         raise ShapeError(
             f"filter {step.filter.name or 'given'} reads {step.channels} channels and the picture "
             f"has {colours}{' and transparency' if has_alpha else ''}: "
@@ -126,8 +128,27 @@ def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[
     return (Route.SAMPLED if keeps else Route.DROPPED), step.answers
 
 
+def _refuse_depthwise(step: Step, colours: int, has_alpha: bool) -> None:
+    """Raise a ShapeError for [F][1][Hf][Wf] on F channels: a weight with groups in PyTorch."""
+    weight = step.filter.weight
+    count = weight.shape[0]
+    if weight.shape[1] == 1 and count in (colours, colours + has_alpha):
+        raise ShapeError(
+            f"filter {step.filter.name or 'given'} reads 1 channel and the picture has {count}: "
+            f"its weight {shape_text(weight.shape)} looks like that of a depthwise convolution in "
+            f"PyTorch (groups={count}). Write one kernel for every channel as [Hf][Wf], and one "
+            f"for each channel as [{count}][{count}][Hf][Wf], with zeros where output and input "
+            "channel differ"
+        )
+
+
 def _check_size(geometry: Geometry, size: Pair, channels: int, max_pixels: int) -> None:
     """Refuse results, and borders on the way to them, that are absurdly large."""
+    if max(size) > LARGEST:
+        raise ImageError(
+            f"the result would have {size[1]}×{size[0]} pixels, and no side has more than "
+            f"{LARGEST:,}: use a smaller scale or pad"
+        )
     top, left, bottom, right = geometry.pads
     inner = geometry.image[0] * geometry.image[1]
     outer = geometry.image[0] + top + bottom, geometry.image[1] + left + right
@@ -152,5 +173,5 @@ def check_sum(plans: Sequence[Plan], max_pixels: int) -> None:
 def _too_large(fault: str, max_pixels: int) -> ImageError:
     return ImageError(
         f"{fault} pixels, more than the limit of {max_pixels:,} (--max-pixels): "
-        "use a smaller scale or pad"
+        "use a smaller scale, pad or dilation"
     )
