@@ -135,7 +135,7 @@ class Filter:
         return np.broadcast_to(np.asarray(self.bias, np.float64), len(self.kernel))
 
     @property
-    def mixes_channels(self) -> bool:
+    def is_cross_channel(self) -> bool:
         """Whether it looks across channels, rather than at each one by itself."""
         return self.weight.ndim > 2 and self.reduce is None
 

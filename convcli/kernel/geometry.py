@@ -188,7 +188,7 @@ def conv_transpose_geometry(
         )
         image = height, width
     # So far apart the neighbours that a pad_mode puts beside a single element miss the result.
-    apart = max(image[0] + pads[0], spans[0]), max(image[1] + pads[1], spans[1])
+    apart = max(image[0] + pads[0], effective[0]), max(image[1] + pads[1], effective[1])
     steps = _steps_taken(steps, size, apart)
     return Geometry(image, kernel, steps, spread, pads, size)
 

@@ -25,10 +25,43 @@ def conv_matrix(
 ) -> FloatArray:
     """Return M with ``M @ x.ravel() == conv2d(x, weight, …).ravel()`` for x of ``shape``.
 
-    ``shape`` is (C, H, W); M is (F·H_out·W_out, C·H·W), of the dtype of ``weight`` (float64
-    unless that is float32), and dense: meant for small images. Its transpose is the transposed
-    convolution, ``M.T @ y.ravel() == conv_transpose2d(y, weight, …).ravel()`` with zero borders
-    and the output padding that leads back to (H, W). Raises :class:`ShapeError`.
+    Row (f, i, j) of M holds ``weight[f,c,u,v]`` in the column of the element of x that this tap of
+    this output reads; a tap that reads a zero of the border has no column. The transpose of M is
+    the transposed convolution, ``M.T @ y.ravel() == conv_transpose2d(y, weight, …).ravel()``, with
+    zero borders and the output padding that leads back to (H, W).
+
+    Parameters
+    ----------
+    weight
+        (F, C/groups, Hf, Wf).
+    shape
+        (C, H, W) of x.
+    stride, pad, pad_mode, dilation, groups
+        As in :func:`conv2d`.
+
+    Returns
+    -------
+    (F·H_out·W_out, C·H·W), dense, meant for small images; float32 if the weight is, else float64.
+
+    Raises
+    ------
+    ShapeError
+        For shapes and parameters that do not fit together.
+
+    Examples
+    --------
+    Four samples, three taps, pad 1, and the transpose:
+
+    >>> import numpy as np
+    >>> from convcli import conv_matrix
+    >>> M = conv_matrix(np.array([[[[1.0, 2, 3]]]]), (1, 1, 4), pad=(0, 1))
+    >>> M
+    array([[2., 3., 0., 0.],
+           [1., 2., 3., 0.],
+           [0., 1., 2., 3.],
+           [0., 0., 1., 2.]])
+    >>> M.T @ [1, 0, 0, 0]
+    array([2., 3., 0., 0.])
     """
     given = np.asarray(weight)
     kernel = as_weight(given, np.float32 if given.dtype == np.float32 else np.float64, groups)

@@ -1,9 +1,10 @@
-"""One picture through its filters: planned, computed, brought into range. No files."""
+"""One picture through its operators: shapes settled, strips computed, values brought to range."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,22 +15,53 @@ from convcli.errors import ImageError, ImageWarning
 from convcli.filters import Filter
 from convcli.images import Frame, Picture
 from convcli.images.picture import quantized
-from convcli.images.raster import Raster, new_raster
+from convcli.images.raster import Raster, UnreadRaster, new_raster
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.geometry import IntOrPair, Pair
 from convcli.pipeline.evaluate import Layers
-from convcli.pipeline.operators import Convolution, Step, Transposition, preset_filter
+from convcli.pipeline.operators import (
+    Convolution,
+    Operator,
+    TransposedConvolution,
+    preset_filter,
+)
 from convcli.pipeline.shapes import (
     MAX_PIXELS,
-    Plan,
-    Route,
+    AlphaPolicy,
+    FrameShapes,
     Stage,
     check_sum,
-    plan_frame,
     result_mode,
+    shapes_of_frame,
 )
 from convcli.pipeline.srgb import srgb_samples
-from convcli.pipeline.strips import extremes, write_layers, write_samples
+from convcli.pipeline.strips import (
+    STRIP_SIZES,
+    StripSizes,
+    convolve_samples,
+    extremes,
+    write_layers,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """How a picture is processed, beside its operators.
+
+    ``linear`` takes colour from sRGB to linear light first and back last. ``as_float`` leaves the
+    result as it is, float32 and without range. ``reuse`` lets the result take the memory of the
+    picture, which is then spent. ``max_pixels`` is the limit for results; ``strips`` is how they
+    are cut up.
+    """
+
+    linear: bool = False
+    as_float: bool = False
+    reuse: bool = False
+    max_pixels: int = MAX_PIXELS
+    strips: StripSizes = STRIP_SIZES
+
+
+PROCESSING = Processing()
 
 
 def apply_filters(
@@ -43,16 +75,41 @@ def apply_filters(
 ) -> Picture:
     """Return ``picture`` convolved with each filter in turn, of the same sample type.
 
-    The last filter's ``range`` says what happens to values outside 0-1. With ``linear`` colour
-    is taken from sRGB to linear light first and back last: bias and range then hold for linear
-    light. With ``as_float`` the answers stay as they are (of linear light with ``linear``),
-    float32 and without range. With ``reuse`` the picture's memory may be used for the result, and
-    ``picture`` is spent. Raises :class:`ShapeError`, :class:`FilterError` or
-    :class:`ImageError`; warns with :class:`ImageWarning` where transparency is dropped, and where
-    ``linear`` means nothing.
+    The last filter's ``range`` says what happens to values outside 0-1.
+
+    Parameters
+    ----------
+    picture
+        Of any mode; its samples count on the 0-1 scale, except floats, which have none.
+    filters
+        Applied from first to last, without rounding in between.
+    linear
+        Take colour from sRGB to linear light first and back last: bias and range then hold for
+        linear light.
+    as_float
+        Leave the result as it is (linear light with ``linear``), float32 and without range.
+    reuse
+        Let the result take the memory of ``picture``, which is then spent.
+    max_pixels
+        Refuse a result with more.
+
+    Raises
+    ------
+    ShapeError, FilterError, ImageError
+        For filters that do not fit the picture or each other. Warns with :class:`ImageWarning`
+        where transparency is dropped, and where ``linear`` changes nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from convcli import Filter, Picture, apply_filters
+    >>> picture = Picture.from_array(np.array([[[0, 100, 200]]], np.uint8))
+    >>> mean = Filter([[1, 1, 1]], divisor=3, pad_mode="replicate")
+    >>> apply_filters(picture, [mean]).frames[0].samples.ravel()
+    array([ 33, 100, 167], dtype=uint8)
     """
-    steps = [Convolution(one) for one in filters]
-    return _through_all(picture, steps, Wishes(linear, as_float, reuse, max_pixels))
+    operators = [Convolution(filter) for filter in filters]
+    return process(picture, operators, Processing(linear, as_float, reuse, max_pixels))
 
 
 def upsample(
@@ -68,95 +125,123 @@ def upsample(
 ) -> Picture:
     """Return ``picture`` enlarged by a transposed convolution.
 
-    ``filter`` is a preset (nearest, bilinear, bicubic, lanczos) or a filter of one's own, whose
-    ``stride`` is the scale unless ``scale`` says otherwise (2 where neither does).
-    ``normalize`` divides by the transposed convolution of ones, which presets do by default.
     Presets equal Pillow's ``resize`` in floating point; results in 8 bits are rounded and clipped
     once, where Pillow does so between its two passes as well.
-    Raises and warns as :func:`apply_filters`.
+
+    Parameters
+    ----------
+    picture, linear, as_float, max_pixels
+        As in :func:`apply_filters`.
+    filter
+        A preset (nearest, bilinear, bicubic, lanczos), or a filter.
+    scale
+        How many times larger, an int or (y, x): the stride of the transposed convolution. By
+        default the filter's own stride, or 2.
+    output_padding
+        Rows added at the bottom and columns at the right, fewer than the scale.
+    normalize
+        Divide by the transposed convolution of ones, which cures dark borders and checkerboards.
+        By default for presets alone.
+
+    Raises
+    ------
+    ShapeError, FilterError, ImageError
+        As :func:`apply_filters`, and where the divisor vanishes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from convcli import Picture, upsample
+    >>> picture = Picture.from_array(np.array([[[0.0, 1.0]]]))
+    >>> upsample(picture, "bilinear", scale=(1, 2)).tensor
+    array([[[0.  , 0.25, 0.75, 1.  ]]], dtype=float32)
     """
+    operator = upsampling(filter, scale, output_padding=output_padding, normalize=normalize)
+    return process(picture, [operator], Processing(linear, as_float, False, max_pixels))
+
+
+def upsampling(
+    filter: Filter | str,
+    scale: IntOrPair | None = None,
+    *,
+    output_padding: IntOrPair = 0,
+    normalize: bool | None = None,
+    **overrides: Any,
+) -> TransposedConvolution:
+    """Return the operator of a preset or a filter; ``overrides`` take the place of its settings."""
     if isinstance(filter, str):
+        chosen = preset_filter(filter, scale)
         normalize = True if normalize is None else normalize
-        filter = preset_filter(filter, 2 if scale is None else scale)
-    elif scale is not None:
-        filter = filter.override(stride=scale)
-    step = Transposition(filter, output_padding, bool(normalize))
-    return _through_all(picture, [step], Wishes(linear, as_float, False, max_pixels))
-
-
-class Wishes(NamedTuple):
-    """What is asked for beside the filters."""
-
-    linear: bool
-    as_float: bool
-    reuse: bool
-    max_pixels: int
-
-
-def _through_all(picture: Picture, steps: Sequence[Step], wishes: Wishes) -> Picture:
-    plans = [
-        plan_frame(steps, frame.size, frame.raster.channels, frame.mode, wishes.max_pixels)
-        for frame in picture.frames
-    ]
-    check_sum(plans, wishes.max_pixels)
-    waiting = iter(plans)
-    return picture.map(lambda frame: _through(frame, next(waiting), wishes))
-
-
-def _through(frame: Frame, plan: Plan, wishes: Wishes) -> Frame:
-    stages, has_alpha = plan.stages, plan.has_alpha
-    if not stages:
-        return frame
-    last = stages[-1]
-    linear = wishes.linear and _has_curve(frame)
-    dtype = np.dtype(np.float32) if wishes.as_float else frame.raster.dtype
-    channels = last.colours + has_alpha
-    mode = result_mode(frame.mode, plan)
-    in_place = (
-        wishes.reuse
-        and _fits(frame.raster, last.size, channels, dtype)
-        and all(_keeps_rows_near(stage, frame.size) for stage in stages)
-    )
-    target = frame.raster if in_place else new_raster(last.size, channels, dtype, mode)
-    if not linear and _is_direct(frame, stages, dtype):
-        assert isinstance(last.step, Convolution)
-        write_samples(frame, last, last.step, target, in_place)
     else:
-        change = _identity if wishes.as_float else _ranged(frame, stages, linear)
-        curved = linear and not wishes.as_float
-        finish = partial(_samples, change=change, dtype=dtype, curved=curved)
-        write_layers(frame, stages, target, finish, linear=linear, in_place=in_place)
-    return Frame(target, mode)
+        chosen = filter.override(stride=scale)
+    return TransposedConvolution(chosen.override(**overrides), output_padding, bool(normalize))
 
 
-def _samples(
-    layers: Layers,
-    change: Callable[[FloatArray], FloatArray],
-    dtype: np.dtype[Any],
-    curved: bool,
-) -> NDArray[Any]:
-    """Return finished layers as samples (C, rows, W): ranged, and ``curved`` as sRGB is."""
-    colour, alpha = change(layers.colour), layers.alpha
-    if curved:
-        samples = srgb_samples(colour, dtype)
-        return samples if alpha is None else np.concatenate([samples, quantized(alpha, dtype)])
-    return quantized(colour if alpha is None else np.concatenate([colour, alpha]), dtype)
+def process(
+    picture: Picture, operators: Sequence[Operator], processing: Processing = PROCESSING
+) -> Picture:
+    """Return ``picture`` after ``operators``; raises and warns as :func:`apply_filters`."""
+    waiting = iter(_settled(picture, operators, processing))
+    return picture.map(lambda frame: _processed(frame, *next(waiting), processing))
 
 
-def check_linear(mode: str) -> None:
-    """Raise an ImageError for colours that have no linear light to be taken to."""
-    if mode == "CMYK":
-        raise ImageError(
-            "linear light is defined for sRGB, not for CMYK: --mode RGB converts the picture"
-        )
+def predict(
+    picture: Picture, operators: Sequence[Operator], processing: Processing = PROCESSING
+) -> Picture:
+    """Return what :func:`process` would, without samples, which it does not read.
+
+    Raises and warns likewise, as far as sizes, channels and types decide.
+    """
+    waiting = iter(_settled(picture, operators, processing))
+
+    def predicted(frame: Frame) -> Frame:
+        shapes = next(waiting).shapes
+        if not shapes.stages:
+            return frame
+        channels = shapes.colours + shapes.has_alpha
+        raster = UnreadRaster(shapes.size, channels, _result_type(frame, processing))
+        return Frame(raster, result_mode(frame.mode, shapes))
+
+    return picture.map(predicted)
+
+
+class _Settled(NamedTuple):
+    """What a frame goes through, and whether its samples are taken to linear light."""
+
+    shapes: FrameShapes
+    linear: bool
+
+
+def _settled(
+    picture: Picture, operators: Sequence[Operator], processing: Processing
+) -> list[_Settled]:
+    """Settle the shapes of every frame, without samples; refuse and warn."""
+    known: dict[tuple[Any, ...], _Settled] = {}
+    settled: list[_Settled] = []
+    for frame in picture.frames:
+        raster = frame.raster
+        kind = (frame.size, raster.channels, frame.mode, raster.dtype)
+        if kind not in known:
+            shapes = shapes_of_frame(
+                operators, frame.size, raster.channels, frame.mode, processing.max_pixels
+            )
+            linear = bool(shapes.stages) and processing.linear and _has_curve(frame)
+            known[kind] = _Settled(shapes, linear)
+        settled.append(known[kind])
+    check_sum([one.shapes for one in settled], processing.max_pixels)
+    return settled
 
 
 def _has_curve(frame: Frame) -> bool:
     """Tell whether the samples are sRGB's; an error where they are another kind of colour."""
-    check_linear(frame.mode)
+    if frame.mode == "CMYK":
+        raise ImageError(
+            'linear light is defined for sRGB, not for CMYK: mode="RGB" converts the picture'
+        )
     if frame.raster.dtype.kind == "f":
         warnings.warn(
-            "numbers without a scale are taken as linear light already: --linear changes nothing",
+            "numbers without a scale are taken as linear light already: "
+            "linear=True changes nothing",
             ImageWarning,
             5,
         )
@@ -164,20 +249,67 @@ def _has_curve(frame: Frame) -> bool:
     return True
 
 
-def _is_direct(frame: Frame, stages: Sequence[Stage], dtype: np.dtype[np.generic]) -> bool:
-    """Tell whether samples can be convolved as they lie, without becoming layers in between."""
+def _result_type(frame: Frame, processing: Processing) -> np.dtype[Any]:
+    return np.dtype(np.float32) if processing.as_float else frame.raster.dtype
+
+
+def _processed(frame: Frame, shapes: FrameShapes, linear: bool, processing: Processing) -> Frame:
+    stages = shapes.stages
+    if not stages:
+        return frame
+    last, dtype = stages[-1], _result_type(frame, processing)
+    channels = last.colours + shapes.has_alpha
+    mode = result_mode(frame.mode, shapes)
+    in_place = (
+        processing.reuse
+        and _fits(frame.raster, last.size, channels, dtype)
+        and all(_keeps_rows_near(stage, frame.size) for stage in stages)
+    )
+    target = frame.raster if in_place else new_raster(last.size, channels, dtype, mode)
+    operator = last.operator
+    if (
+        isinstance(operator, Convolution)
+        and not linear
+        and _is_by_sample(frame, stages)
+        and dtype == frame.raster.dtype
+    ):
+        convolve_samples(frame, last, operator, target, in_place=in_place, sizes=processing.strips)
+        return Frame(target, mode)
+    in_range = _as_it_is if processing.as_float else _range(frame, stages, linear, processing)
+    to_srgb = linear and not processing.as_float
+    finish = partial(_samples, in_range=in_range, dtype=dtype, to_srgb=to_srgb)
+    write_layers(
+        frame, stages, target, finish, linear=linear, in_place=in_place, sizes=processing.strips
+    )
+    return Frame(target, mode)
+
+
+def _samples(
+    layers: Layers,
+    in_range: Callable[[FloatArray], FloatArray],
+    dtype: np.dtype[Any],
+    to_srgb: bool,
+) -> NDArray[Any]:
+    """Return finished layers as samples (C, rows, W)."""
+    colour, alpha = in_range(layers.colour), layers.alpha
+    if to_srgb:
+        samples = srgb_samples(colour, dtype)
+        return samples if alpha is None else np.concatenate([samples, quantized(alpha, dtype)])
+    return quantized(colour if alpha is None else np.concatenate([colour, alpha]), dtype)
+
+
+def _is_by_sample(frame: Frame, stages: Sequence[Stage]) -> bool:
+    """Tell whether integer samples can be convolved as they lie, without layers in between."""
     stage = stages[-1]
-    chosen = stage.step.filter
+    filter = stage.operator.filter
     return (
         len(stages) == 1
-        and isinstance(stage.step, Convolution)
-        and stage.route is Route.OPAQUE
-        and not chosen.mixes_channels
-        and chosen.reduce is None
-        and chosen.range == "clip"
+        and stage.alpha_policy is AlphaPolicy.OPAQUE
+        and not filter.is_cross_channel
+        and filter.reduce is None
+        and filter.range == "clip"
         and stage.geometry.stride[1] == 1
-        and dtype == frame.raster.dtype
-        and dtype.kind == "u"
+        and frame.raster.dtype.kind == "u"
     )
 
 
@@ -186,39 +318,39 @@ def _fits(raster: Raster, size: Pair, channels: int, dtype: np.dtype[np.generic]
 
 
 def _keeps_rows_near(stage: Stage, size: Pair) -> bool:
-    """Tell whether each row of ``size`` is made of the one that it replaces and rows around it."""
+    """Tell whether each row of ``size`` is computed from the one it replaces and its halo."""
     return (
         stage.size == size
         and stage.geometry.stride[0] == 1
-        and stage.step.filter.pad_mode != "circular"
+        and stage.operator.filter.pad_mode != "circular"
     )
 
 
-def _identity(colour: FloatArray) -> FloatArray:
+def _as_it_is(colour: FloatArray) -> FloatArray:
     return colour
 
 
-def _ranged(
-    frame: Frame, stages: Sequence[Stage], linear: bool
+def _range(
+    frame: Frame, stages: Sequence[Stage], linear: bool, processing: Processing
 ) -> Callable[[FloatArray], FloatArray]:
     """Return what the last filter's range does to colour."""
-    match stages[-1].step.filter.range:
+    match stages[-1].operator.filter.range:
         case "abs":
             return np.abs
         case "rescale":
-            low, high = extremes(frame, stages, linear)
-            # A flat picture has no range to stretch, if it were not for rounding.
+            low, high = extremes(frame, stages, linear, processing.strips)
+            # The difference of a flat picture is rounding, and not stretched.
             is_flat = high - low <= _rounding(frame, stages, max(abs(low), abs(high)))
             scale = None if is_flat else np.float32(1 / (high - low))
             return lambda colour: colour if scale is None else (colour - np.float32(low)) * scale
-    return _identity
+    return _as_it_is
 
 
 def _rounding(frame: Frame, stages: Sequence[Stage], most: float) -> float:
-    """Return how far apart answers may be that ought to be equal; ``most`` is the greatest."""
+    """Return how far apart equal results may come out; ``most`` is the largest magnitude."""
     if frame.raster.dtype.kind == "f":
         return 1e-6 * most
     for stage in stages:
         # Of samples from 0 to 1; a sum that cancels out has the rounding of its parts.
-        most = max(most, float(np.abs(stage.step.filter.kernel).sum((1, 2, 3)).max()))
+        most = max(most, float(np.abs(stage.operator.filter.kernel).sum((1, 2, 3)).max()))
     return 1e-6 * most

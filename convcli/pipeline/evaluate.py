@@ -5,7 +5,8 @@ A stage asks the one before it for the rows that it reads, and so on down to the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,56 +15,94 @@ from numpy.typing import NDArray
 from convcli.images import Frame
 from convcli.images.picture import tensor_of
 from convcli.kernel.arrays import FloatArray
-from convcli.pipeline.operators import Convolution, shown_index
-from convcli.pipeline.shapes import Route, Stage
+from convcli.kernel.padding import source_index
+from convcli.pipeline.operators import Prepared
+from convcli.pipeline.shapes import AlphaPolicy, Stage
 from convcli.pipeline.srgb import linear_planes
+
+ReadRows = Callable[[int, int], NDArray[Any]]
+"""``read(start, stop)``: some rows of samples, (rows, W, C)."""
 
 
 class Layers(NamedTuple):
-    """The channels of some rows in flight, (C, rows, W), with transparency apart, (1, rows, W)."""
+    """The channels of some rows, (C, rows, W), with alpha apart, (1, rows, W)."""
 
     colour: FloatArray
     alpha: FloatArray | None
 
-    def take(self, index: NDArray[np.intp]) -> Layers:
-        """Return the rows of ``index``; -1 stands for a row of zeros."""
-        alpha = None if self.alpha is None else taken(self.alpha, index)
-        return Layers(taken(self.colour, index), alpha)
+
+class Selection:
+    """The rows of an image that some indices name, as intervals; -1 names a row of zeros."""
+
+    def __init__(self, *indices: NDArray[np.intp]) -> None:
+        named = np.unique(np.concatenate(indices))
+        self._rows = named[named >= 0]
+        if not self._rows.size:  # zeros alone: they need a width all the same
+            self._rows = np.zeros(1, np.intp)
+        ends = np.flatnonzero(np.diff(self._rows) > 1) + 1
+        bounds = pairwise([0, *ends.tolist(), len(self._rows)])
+        self.intervals = [(int(self._rows[a]), int(self._rows[b - 1]) + 1) for a, b in bounds]
+
+    def place(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return where the rows of ``index`` lie in all intervals joined; -1 stays -1."""
+        return np.where(index < 0, -1, np.searchsorted(self._rows, index))
 
 
-def taken(planes: FloatArray, index: NDArray[np.intp]) -> FloatArray:
-    if len(index) == planes.shape[1] and (index == np.arange(len(index))).all():
-        return planes
-    rows = planes[:, index]
-    rows[:, index < 0] = 0
-    return rows
+def take_rows(rows: NDArray[Any], index: NDArray[np.intp], axis: int) -> NDArray[Any]:
+    """Return the rows of ``index`` along ``axis``; -1 stands for a row of zeros."""
+    if len(index) == rows.shape[axis] and (index == np.arange(len(index))).all():
+        return rows
+    taken = rows.take(index, axis)  # of -1, the last: overwritten
+    if index.min(initial=0) < 0:
+        np.moveaxis(taken, axis, 0)[index < 0] = 0
+    return taken
 
 
-class Pipeline:
-    """The stages of a frame, for one thread; ``linear`` takes its samples to linear light."""
+def padded_index(stage: Stage, prepared: Prepared, start: int, stop: int) -> NDArray[np.intp]:
+    """Return which input row each row is that some output rows read; -1 for zeros."""
+    first, past = prepared.rows_read(start, stop)
+    height = stage.operator.input_size(stage.geometry)[0]
+    return source_index(first, past, height, stage.operator.filter.pad_mode)
+
+
+class Evaluator:
+    """The stages of a frame, made ready for its size; any number of threads use it.
+
+    ``linear`` takes samples to linear light.
+    """
 
     def __init__(self, frame: Frame, stages: Sequence[Stage], linear: bool) -> None:
-        self._stages = stages
+        self._stages = [(stage, stage.operator.prepare(stage.geometry)) for stage in stages]
         self._has_alpha, self._linear = frame.has_alpha, linear
-        self._runners = [stage.step.runner(stage.geometry) for stage in stages]
 
-    def rows(self, source: Source, start: int, stop: int) -> Layers:
+    def rows(self, read: ReadRows, start: int, stop: int) -> Layers:
         """Return some rows of the result."""
-        return self._rows(source, len(self._stages), start, stop)
+        return self._rows(read, len(self._stages), start, stop)
 
-    def _rows(self, source: Source, stages: int, start: int, stop: int) -> Layers:
-        """Return some rows of what the first ``stages`` stages leave."""
-        if not stages:
-            return self._layers(source(start, stop))
-        stage, runner = self._stages[stages - 1], self._runners[stages - 1]
-        index = rows_read(stage, start, stop, _height_read(stage))
-        runs = _runs_needed(stage, start, stop)
-        parts = [self._rows(source, stages - 1, first, past) for first, past in runs]
-        below = parts[0] if len(parts) == 1 else _joined(parts)
-        # Where the rows of the image stand in what was computed of it.
-        known = np.concatenate([np.arange(first, past) for first, past in runs])
-        place = np.where(index < 0, -1, np.searchsorted(known, index))
-        return _through(stage, runner, below.take(place), below, known, start, stop)
+    def source_rows(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the first row of the samples that some rows of the result read, and the end."""
+        for stage, prepared in reversed(self._stages):
+            intervals = _selection(stage, padded_index(stage, prepared, start, stop), start, stop)
+            start, stop = intervals.intervals[0][0], intervals.intervals[-1][1]
+        return start, stop
+
+    def _rows(self, read: ReadRows, count: int, start: int, stop: int) -> Layers:
+        """Return some rows of what the first ``count`` stages leave."""
+        if not count:
+            return self._layers(read(start, stop))
+        stage, prepared = self._stages[count - 1]
+        index = padded_index(stage, prepared, start, stop)
+        selection = _selection(stage, index, start, stop)
+        below = _joined([self._rows(read, count - 1, *each) for each in selection.intervals])
+        place = selection.place(index)
+        alpha = None if below.alpha is None else take_rows(below.alpha, place, 1)
+        padded = Layers(take_rows(below.colour, place, 1), alpha)
+        apply = _Application(stage, prepared, start, stop)
+        if stage.alpha_policy is not AlphaPolicy.SAMPLED:
+            return apply(padded)
+        assert below.alpha is not None
+        sampled = _sampled_alpha(stage, below.alpha, selection, start, stop)
+        return Layers(apply.to_colour(padded.colour), sampled)
 
     def _layers(self, samples: NDArray[Any]) -> Layers:
         colours = samples.shape[2] - self._has_alpha
@@ -71,122 +110,90 @@ class Pipeline:
         return Layers(planes[:colours], planes[colours:] if self._has_alpha else None)
 
 
-Source = Callable[[int, int], NDArray[Any]]
-"""``source(start, stop)``: some rows of samples, (rows, W, C)."""
-
-
-def rows_read(stage: Stage, start: int, stop: int, height: int) -> NDArray[np.intp]:
-    """Return which row of an image each row is that some rows of the result read; -1 for zeros."""
-    first, past = stage.step.reads(stage.geometry, start, stop)
-    return shown_index(first, past, height, stage.step.filter.pad_mode)
-
-
-def _runs_needed(stage: Stage, start: int, stop: int) -> list[tuple[int, int]]:
-    """Return the runs of rows that go into some rows of the result, for colour or for alpha."""
-    index = rows_read(stage, start, stop, _height_read(stage))
-    if stage.route is Route.SAMPLED:
-        index = np.concatenate([index, stage.step.centres(stage.geometry, 0)[start:stop]])
-    return list(runs_of(index))
-
-
-def runs_of(index: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
-    """Give the runs of rows, first and past, that ``index`` names; one row if it names none."""
-    needed = np.sort(index[index >= 0])
-    if not needed.size:
-        yield 0, 1
-        return
-    ends = np.flatnonzero(np.diff(needed) > 1)
-    firsts = needed[np.concatenate([[0], ends + 1])]
-    lasts = needed[np.concatenate([ends, [-1]])]
-    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-        yield first, last + 1
+def _selection(stage: Stage, index: NDArray[np.intp], start: int, stop: int) -> Selection:
+    """Return the rows that go into some rows of the result, for colour or for alpha."""
+    if stage.alpha_policy is not AlphaPolicy.SAMPLED:
+        return Selection(index)
+    return Selection(index, stage.operator.centres(stage.geometry, 0)[start:stop])
 
 
 def _joined(parts: Sequence[Layers]) -> Layers:
+    if len(parts) == 1:
+        return parts[0]
     colour = np.concatenate([part.colour for part in parts], 1)
     alphas = [part.alpha for part in parts if part.alpha is not None]
     return Layers(colour, np.concatenate(alphas, 1) if alphas else None)
 
 
-def _height_read(stage: Stage) -> int:
-    geometry = stage.geometry
-    return (geometry.image if isinstance(stage.step, Convolution) else geometry.output)[0]
+def _sampled_alpha(
+    stage: Stage, alpha: FloatArray, selection: Selection, start: int, stop: int
+) -> FloatArray:
+    """Return alpha (1, rows, W) at the kernel's centre for some rows of the result."""
+    rows = stage.operator.centres(stage.geometry, 0)[start:stop]
+    columns = stage.operator.centres(stage.geometry, 1)
+    sampled = alpha[:, selection.place(rows)[:, np.newaxis], columns]
+    sampled[:, rows < 0] = 0
+    sampled[:, :, columns < 0] = 0
+    return sampled
 
 
-def _through(
-    stage: Stage,
-    runner: Any,
-    seen: Layers,
-    below: Layers,
-    known: NDArray[np.intp],
-    start: int,
-    stop: int,
-) -> Layers:
-    """Return the rows start to stop of a stage, from the rows ``seen`` that they read."""
-    step = stage.step
+class _Application:
+    """One stage on the padded rows that the rows start to stop of its result read."""
 
-    def by_channel(planes: FloatArray, biased: bool = True) -> FloatArray:
-        answers = runner(planes[:, np.newaxis], start, stop, biased)
-        return _reduced(answers, step.filter.reduce)
+    def __init__(self, stage: Stage, prepared: Prepared, start: int, stop: int) -> None:
+        self._stage, self._prepared = stage, prepared
+        self._start, self._stop = start, stop
+        self._filter = stage.operator.filter
 
-    def sampled() -> FloatArray:
-        assert below.alpha is not None
-        rows = step.centres(stage.geometry, 0)[start:stop]
-        columns = step.centres(stage.geometry, 1)
-        alpha = below.alpha[:, np.searchsorted(known, rows)[:, np.newaxis], columns]
-        alpha[:, rows < 0] = 0
-        alpha[:, :, columns < 0] = 0
-        return alpha
+    def __call__(self, padded: Layers) -> Layers:
+        match self._stage.alpha_policy:
+            case AlphaPolicy.PREMULTIPLIED:
+                return self._to_premultiplied(padded)
+            case AlphaPolicy.OUTPUT:
+                outputs = self._across_channels(padded.colour)
+                return Layers(outputs[:-1], outputs[-1:])
+            case AlphaPolicy.STORED:
+                assert padded.alpha is not None
+                outputs = self._across_channels(np.concatenate([padded.colour, padded.alpha]))
+                if len(outputs) == self._stage.colours:
+                    return Layers(outputs, None)
+                return Layers(outputs[:-1], outputs[-1:])
+        return Layers(self.to_colour(padded.colour), None)
 
-    def across(planes: FloatArray) -> FloatArray:
-        answers: FloatArray = runner(planes[np.newaxis], start, stop, True)[0]
-        return answers
+    def to_colour(self, planes: FloatArray) -> FloatArray:
+        if self._filter.is_cross_channel:
+            return self._across_channels(planes)
+        return self._by_channel(planes)
 
-    run = across if step.filter.mixes_channels else by_channel
-    match stage.route:
-        case Route.OPAQUE | Route.DROPPED:
-            return Layers(run(seen.colour), None)
-        case Route.SAMPLED:
-            return Layers(run(seen.colour), sampled())
-        case Route.ANSWERED:
-            answers = across(seen.colour)
-            return Layers(answers[:-1], answers[-1:])
-        case Route.STORED:
-            assert seen.alpha is not None
-            answers = across(np.concatenate([seen.colour, seen.alpha]))
-            if len(answers) == stage.colours:
-                return Layers(answers, None)
-            return Layers(answers[:-1], answers[-1:])
-    # Colour weighs as much as it is opaque, so that none leaks out of transparent pixels.
-    assert seen.alpha is not None
-    alpha = by_channel(seen.alpha, biased=False)
-    is_bank = step.filter.reduce is not None
-    colour = by_channel(seen.colour * seen.alpha, biased=is_bank)
-    visible = np.abs(alpha) > 1e-6
-    colour = np.divide(colour, alpha, out=np.zeros_like(colour), where=visible)
-    if not is_bank:
-        colour += np.float32(step.filter.offsets[0])
-    return Layers(colour, alpha)
+    def _across_channels(self, planes: FloatArray) -> FloatArray:
+        return self._outputs(planes[np.newaxis], biased=True)[0]
+
+    def _by_channel(self, planes: FloatArray, *, biased: bool = True) -> FloatArray:
+        outputs = self._outputs(planes[:, np.newaxis], biased=biased)
+        if self._filter.reduce is None:
+            return outputs[:, 0]
+        reduced: FloatArray = _REDUCTIONS[self._filter.reduce](outputs)
+        return reduced
+
+    def _outputs(self, stack: FloatArray, *, biased: bool) -> FloatArray:
+        return self._prepared.rows(stack, self._start, self._stop, biased=biased)
+
+    def _to_premultiplied(self, padded: Layers) -> Layers:
+        """Filter colour times alpha, and alpha, so that no colour leaks out of clear pixels."""
+        assert padded.alpha is not None
+        alpha = self._by_channel(padded.alpha, biased=False)
+        is_bank = self._filter.reduce is not None
+        colour = self._by_channel(padded.colour * padded.alpha, biased=is_bank)
+        visible = np.abs(alpha) > 1e-6
+        colour = np.divide(colour, alpha, out=np.zeros_like(colour), where=visible)
+        if not is_bank:
+            colour += np.float32(self._filter.offsets[0])
+        return Layers(colour, alpha)
 
 
-def _reduced(answers: FloatArray, reduce: str | None) -> FloatArray:
-    """Return (C, rows, W) of answers (C, F, rows, W): the answers of a bank made one."""
-    if reduce is None:
-        return answers[:, 0]
-    reduced: FloatArray = _REDUCTIONS[reduce](answers)
-    return reduced
-
-
-_REDUCTIONS = {
-    "magnitude": lambda answers: np.sqrt(np.square(answers).sum(1)),
-    "max": lambda answers: answers.max(1),
-    "sum": lambda answers: answers.sum(1),
+_REDUCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "magnitude": lambda outputs: np.sqrt(np.square(outputs).sum(1)),
+    "max": lambda outputs: outputs.max(1),
+    "sum": lambda outputs: outputs.sum(1),
 }
-
-
-def rows_of_source(stages: Sequence[Stage], start: int, stop: int) -> tuple[int, int]:
-    """Return the first row of the source that goes into some rows of the result, and the last."""
-    for stage in reversed(stages):
-        runs = _runs_needed(stage, start, stop)
-        start, stop = runs[0][0], runs[-1][1]
-    return start, stop
+"""From (C, F, rows, W), the F results of a bank for each channel, to (C, rows, W)."""

@@ -1,10 +1,11 @@
-"""Filters made ready for arrays: forwards, transposed, and the presets for upsampling."""
+"""Operators: a filter as a convolution or a transposed one, made ready for frames of one size."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,62 +15,79 @@ from convcli.filters import Filter
 from convcli.filters.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
 from convcli.filters.validate import MOST_WEIGHTS
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.dispatch import strip_worker
-from convcli.kernel.engine.method import Run as StripRun
-from convcli.kernel.engine.method import Spec
+from convcli.kernel.engine.dispatch import prepare
+from convcli.kernel.engine.method import Method
+from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import (
     Geometry,
     IntOrPair,
     Pair,
     conv_geometry,
     conv_transpose_geometry,
+    effective_size,
     pair,
-    span,
 )
 from convcli.kernel.padding import source_index
-from convcli.kernel.transpose import transpose
-from convcli.kernel.window import Scan
+from convcli.kernel.transpose import PreparedTranspose
+from convcli.kernel.window import Window
 
-Runner = Callable[[FloatArray, int, int, bool], FloatArray]
-"""``runner(stack, start, stop, biased)``: the rows start to stop of the result (N, F, …), from a
-stack (N, C, …) of just the rows that they read."""
+DEFAULT_SCALE = 2
+"""The stride of a transposed convolution where neither the filter nor the user names one."""
 
 
-def shown_index(start: int, stop: int, size: int, pad_mode: str) -> NDArray[np.intp]:
-    """Return which of ``size`` rows each position of ``range(start, stop)`` shows; -1 for zeros."""
-    if pad_mode != "zeros":
-        return source_index(start, stop, size, pad_mode)
-    position = np.arange(start, stop)
-    return np.where((position >= 0) & (position < size), position, -1)
+class Prepared(Protocol):
+    """An operator made ready for frames of one size: matrices made once, for all threads."""
+
+    def rows_read(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the first input row that some output rows read, and the one after the last.
+
+        Rows before 0 and beyond the height are padding.
+        """
+
+    def rows(self, padded: FloatArray, start: int, stop: int, *, biased: bool) -> FloatArray:
+        """Return the output rows start to stop (N, F, rows, W).
+
+        ``padded`` (N, C, rows, W) are the input rows that they read, the padding above and below
+        the image included. ``biased`` adds the filter's bias.
+        """
 
 
 @dataclass(frozen=True)
-class Step(ABC):
-    """A filter made ready for arrays."""
+class Operator(ABC):
+    """A filter as a linear map of pictures."""
 
     filter: Filter
 
     @property
-    @abstractmethod
-    def channels(self) -> int:
-        """How many channels it reads, if it looks across channels."""
+    def name(self) -> str:
+        """What messages call the filter."""
+        return self.filter.name or "given"
 
     @property
     @abstractmethod
-    def answers(self) -> int:
-        """How many channels it writes, if it looks across channels."""
+    def input_channels(self) -> int:
+        """How many channels a cross-channel filter reads."""
+
+    @property
+    @abstractmethod
+    def output_channels(self) -> int:
+        """How many channels a cross-channel filter writes."""
 
     @abstractmethod
-    def plan(self, size: Pair) -> tuple[Geometry, Pair]:
-        """Return where the taps fall on an image of ``size``, and the size of the result."""
+    def geometry(self, size: Pair) -> Geometry:
+        """Return where the taps fall on an image of ``size``."""
 
     @abstractmethod
-    def reads(self, geometry: Geometry, start: int, stop: int) -> tuple[int, int]:
-        """Return the first input row that some output rows read, and the one after the last."""
+    def input_size(self, geometry: Geometry) -> Pair:
+        """Return the size of the image that is read."""
 
     @abstractmethod
-    def runner(self, geometry: Geometry) -> Runner:
-        """Return a function for one thread that computes rows of the result."""
+    def output_size(self, geometry: Geometry) -> Pair:
+        """Return the size of the result."""
+
+    @abstractmethod
+    def prepare(self, geometry: Geometry) -> Prepared:
+        """Return this operator made ready for frames of one size."""
 
     @abstractmethod
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
@@ -80,183 +98,245 @@ class Step(ABC):
 
 
 @dataclass(frozen=True)
-class Convolution(Step):
+class Convolution(Operator):
     """A filter applied forwards."""
 
     @property
-    def channels(self) -> int:
+    def input_channels(self) -> int:
         return int(self.filter.kernel.shape[1])
 
     @property
-    def answers(self) -> int:
+    def output_channels(self) -> int:
         return int(self.filter.kernel.shape[0])
 
-    def plan(self, size: Pair) -> tuple[Geometry, Pair]:
-        geometry = conv_geometry(
+    def geometry(self, size: Pair) -> Geometry:
+        return conv_geometry(
             size,
             self.filter.kernel.shape[2:],
             self.filter.stride or 1,
             self.filter.pad,
             self.filter.dilation,
         )
-        return geometry, geometry.output
 
-    def reads(self, geometry: Geometry, start: int, stop: int) -> tuple[int, int]:
-        first = start * geometry.stride[0] - geometry.pads[0]
-        last = (stop - 1) * geometry.stride[0] - geometry.pads[0]
-        return first, last + span(geometry.kernel[0], geometry.dilation[0])
+    def input_size(self, geometry: Geometry) -> Pair:
+        return geometry.image
 
-    def runner(self, geometry: Geometry) -> Runner:
-        kernel = self.filter.kernel.astype(np.float32)
-        offsets = self.filter.offsets.astype(np.float32)
-        run = {biased: self._worker(geometry, kernel, biased * offsets) for biased in (True, False)}
+    def output_size(self, geometry: Geometry) -> Pair:
+        return geometry.output
 
-        def rows(stack: FloatArray, start: int, stop: int, biased: bool) -> FloatArray:
-            shape = (len(stack), len(kernel), stop - start, geometry.output[1])
-            answers = np.empty(shape, np.float32)
-            for image, target in zip(stack, answers, strict=True):
-                run[biased](image, target, 0, 0, stop - start)
-            return answers
+    def prepare(self, geometry: Geometry) -> PreparedConvolution:
+        return PreparedConvolution(self.filter, geometry)
 
-        return rows
+    def prepare_samples(self, geometry: Geometry, channels: int, scale: int) -> PreparedConvolution:
+        """Return the convolution of integer samples as they lie in a picture, made ready.
 
-    def in_samples(self, geometry: Geometry, pixel: int, scale: int) -> StripRun:
-        """Return the convolution of rows of samples as they lie in a picture, for one thread.
-
-        ``pixel`` samples of each row make a pixel, each a channel by itself; the sample
-        ``scale`` stands for 1.
+        Each of the ``channels`` that lie side by side is convolved by itself; ``scale`` is the
+        sample that stands for 1.
         """
-        kernel = self.filter.kernel.astype(np.float32)
-        offsets = self.filter.offsets.astype(np.float32) * np.float32(scale)
-        return self._worker(geometry, kernel, offsets, pixel, of_bytes=scale == 255)
-
-    def _worker(
-        self,
-        geometry: Geometry,
-        kernel: FloatArray,
-        offsets: FloatArray,
-        pixel: int = 1,
-        of_bytes: bool = False,
-    ) -> StripRun:
-        scan = Scan.of(geometry, self.filter.pad_mode)
-        # The rows come with their border.
-        scan = scan._replace(origin=(0, scan.origin[1]), pixel=pixel)
-        bias = offsets[np.newaxis] if offsets.any() else None
-        spec = Spec(kernel[np.newaxis], bias, scan, geometry.image[1])
-        return strip_worker(spec, of_bytes=of_bytes)
+        return PreparedConvolution(self.filter, geometry, channels, scale)
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
-        reach = span(geometry.kernel[axis], geometry.dilation[axis]) - 1
+        reach = effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1
         first = reach // 2 - geometry.pads[axis]
         last = first + (geometry.output[axis] - 1) * geometry.stride[axis]
-        shown = shown_index(first, last + 1, geometry.image[axis], self.filter.pad_mode)
-        return shown[:: geometry.stride[axis]]
+        index = source_index(first, last + 1, geometry.image[axis], self.filter.pad_mode)
+        return index[:: geometry.stride[axis]]
+
+
+class PreparedConvolution:
+    """A convolution made ready for frames of one size."""
+
+    def __init__(
+        self, filter: Filter, geometry: Geometry, interleaved: int = 1, scale: int = 1
+    ) -> None:
+        self._geometry = geometry
+        window = Window.of(geometry, filter.pad_mode).on_padded_rows()
+        self._problem = ConvolutionProblem(
+            filter.kernel.astype(np.float32)[np.newaxis],
+            None,
+            window._replace(interleaved=interleaved),
+            geometry.image[1],
+        )
+        offsets = filter.offsets.astype(np.float32) * np.float32(scale)
+        self._bias = offsets[np.newaxis] if offsets.any() else None
+        self._from_bytes = scale == 255
+
+    @cached_property
+    def _biased(self) -> Method:
+        problem = self._problem._replace(bias=self._bias)
+        return prepare(problem, from_bytes=self._from_bytes, keep=True)
+
+    @cached_property
+    def _unbiased(self) -> Method:
+        if self._bias is None:
+            return self._biased
+        return prepare(self._problem, from_bytes=self._from_bytes, keep=True)
+
+    def rows_read(self, start: int, stop: int) -> tuple[int, int]:
+        geometry = self._geometry
+        first = start * geometry.stride[0] - geometry.pads[0]
+        last = (stop - 1) * geometry.stride[0] - geometry.pads[0]
+        return first, last + effective_size(geometry.kernel[0], geometry.dilation[0])
+
+    def rows(self, padded: FloatArray, start: int, stop: int, *, biased: bool) -> FloatArray:
+        channels = self._problem.weight.shape[1]
+        shape = (len(padded), channels, stop - start, self._geometry.output[1])
+        outputs = np.empty(shape, np.float32)
+        method = self._biased if biased else self._unbiased
+        for image, target in zip(padded, outputs, strict=True):
+            method.rows(image, target, 0, 0, stop - start)
+        return outputs
+
+    def samples(self, padded: NDArray[Any], rows: int) -> NDArray[Any]:
+        """Return rows of integer samples (rows, W, C) from the padded ones that they read."""
+        samples = self._problem.samples
+        outputs = np.empty((1, rows, samples), padded.dtype)
+        self._biased.rows(padded.reshape(1, len(padded), -1), outputs, 0, 0, rows)
+        return outputs.reshape(rows, self._geometry.output[1], -1)
 
 
 @dataclass(frozen=True)
-class Transposition(Step):
-    """A filter applied transposed; ``normalize`` divides by what ones would give."""
+class TransposedConvolution(Operator):
+    """A filter applied transposed.
 
-    output_padding: IntOrPair
-    normalize: bool
+    ``normalize`` divides by the transposed convolution of ones.
+    """
+
+    output_padding: IntOrPair = 0
+    normalize: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what has no meaning transposed."""
-        name = self.filter.name or "given"
+        """Refuse filters that have no transpose."""
         if self.filter.reduce is not None:
             raise FilterError(
-                f"filter {name}: a bank with reduce makes many answers of one picture, and has no "
-                "transpose: use one of its kernels"
+                f"filter {self.name}: a bank with reduce makes several results of one picture, and "
+                "has no transpose: use one of its kernels"
             )
         if np.ndim(self.filter.bias):
             raise FilterError(
-                f"filter {name}: a transposed convolution writes the channels that the filter "
+                f"filter {self.name}: a transposed convolution writes the channels that the filter "
                 "reads, so it takes one number as bias"
             )
 
     @property
-    def channels(self) -> int:
+    def input_channels(self) -> int:
         return int(self.filter.kernel.shape[0])
 
     @property
-    def answers(self) -> int:
+    def output_channels(self) -> int:
         return int(self.filter.kernel.shape[1])
 
-    def plan(self, size: Pair) -> tuple[Geometry, Pair]:
-        geometry = conv_transpose_geometry(
+    def geometry(self, size: Pair) -> Geometry:
+        return conv_transpose_geometry(
             size,
             self.filter.kernel.shape[2:],
-            self.filter.stride or 2,
+            self.filter.stride or DEFAULT_SCALE,
             self.filter.pad,
             self.output_padding,
             self.filter.dilation,
         )
-        return geometry, geometry.image
 
-    def reads(self, geometry: Geometry, start: int, stop: int) -> tuple[int, int]:
-        top, stride = geometry.pads[0], geometry.stride[0]
-        reach = span(geometry.kernel[0], geometry.dilation[0]) - 1
-        first = -(-(start + top - reach) // stride)
-        # Between kernels that lie far apart rows may read nothing: then one that adds nothing.
-        return first, max((stop - 1 + top) // stride, first) + 1
+    def input_size(self, geometry: Geometry) -> Pair:
+        return geometry.output
 
-    def runner(self, geometry: Geometry) -> Runner:
-        kernel = self.filter.kernel.astype(np.float32)
+    def output_size(self, geometry: Geometry) -> Pair:
+        return geometry.image
 
-        def transposed(stack: FloatArray, start: int, stop: int) -> FloatArray:
-            first, past = self.reads(geometry, start, stop)
-            _, left, _, right = geometry.pads
-            part = geometry._replace(
-                image=(stop - start, geometry.image[1]),
-                pads=(start + geometry.pads[0] - first * geometry.stride[0], left, 0, right),
-                output=(past - first, geometry.output[1]),
-            )
-            return transpose(stack, kernel, part, 1, self.filter.pad_mode)
-
-        def rows(stack: FloatArray, start: int, stop: int, biased: bool) -> FloatArray:
-            answers = transposed(stack, start, stop)
-            if self.normalize:
-                answers /= self._divisor(transposed, geometry, start, stop)
-            if biased:
-                answers += np.float32(self.filter.offsets[0])
-            return answers
-
-        return rows
-
-    def _divisor(
-        self,
-        transposed: Callable[[FloatArray, int, int], FloatArray],
-        geometry: Geometry,
-        start: int,
-        stop: int,
-    ) -> FloatArray:
-        """Return the rows of the transposed convolution of ones."""
-        first, past = self.reads(geometry, start, stop)
-        ones = np.ones((1, self.channels, past - first, geometry.output[1]), np.float32)
-        if self.filter.pad_mode == "zeros":
-            position = np.arange(first, past)
-            ones[:, :, (position < 0) | (position >= geometry.output[0])] = 0
-        divisor = transposed(ones, start, stop)
-        if np.abs(divisor).min() <= 1e-6 * np.abs(divisor).max():
-            raise FilterError(
-                f"filter {self.filter.name or 'given'}: the transposed convolution of ones "
-                "vanishes somewhere, so nothing can be divided by it: use --no-normalize"
-            )
-        return divisor
+    def prepare(self, geometry: Geometry) -> PreparedUpsampling:
+        return PreparedUpsampling(self, geometry)
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
-        centre = (span(geometry.kernel[axis], geometry.dilation[axis]) - 1) / 2
+        centre = (effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1) / 2
         offset = geometry.pads[axis] - centre
         index = (np.arange(geometry.image[axis]) + offset) / geometry.stride[axis]
         return np.clip(np.floor(index + 0.5).astype(np.intp), 0, geometry.output[axis] - 1)
 
 
-def preset_filter(preset: str, scale: IntOrPair) -> Filter:
+class PreparedUpsampling:
+    """A transposed convolution made ready for frames of one size, with its divisor."""
+
+    def __init__(self, operator: TransposedConvolution, geometry: Geometry) -> None:
+        filter = operator.filter
+        self._transpose = PreparedTranspose(
+            filter.kernel.astype(np.float32),
+            geometry,
+            pad_mode=filter.pad_mode,
+            on_padded_rows=True,
+        )
+        self._offset = np.float32(filter.offsets[0])
+        self._divisor = Divisor(operator, geometry) if operator.normalize else None
+
+    def rows_read(self, start: int, stop: int) -> tuple[int, int]:
+        return self._transpose.rows_read(start, stop)
+
+    def rows(self, padded: FloatArray, start: int, stop: int, *, biased: bool) -> FloatArray:
+        outputs = self._transpose.rows(padded, start, stop)
+        if self._divisor is not None:
+            outputs /= self._divisor.rows(start, stop)
+        if biased:
+            outputs += self._offset
+        return outputs
+
+
+class Divisor:
+    """The transposed convolution of ones, from that of a small image of ones.
+
+    Away from the borders it has the period of the stride; so one image of just the borders and a
+    period between them has every value of it.
+    """
+
+    def __init__(self, operator: TransposedConvolution, geometry: Geometry) -> None:
+        filter = operator.filter
+        axes = [_Periodic(geometry, axis) for axis in (0, 1)]
+        small = geometry._replace(
+            image=(axes[0].small_output, axes[1].small_output),
+            output=(axes[0].small_input, axes[1].small_input),
+        )
+        ones = np.ones((1, operator.input_channels, *small.output), np.float32)
+        kernel = filter.kernel.astype(np.float32)
+        values = PreparedTranspose(kernel, small, pad_mode=filter.pad_mode).whole(ones)[0]
+        if np.abs(values).min() <= 1e-6 * np.abs(values).max():
+            raise FilterError(
+                f"filter {operator.name}: the transposed convolution of ones vanishes somewhere, "
+                "so nothing can be divided by it: use --no-normalize"
+            )
+        self._rows_of = axes[0].index
+        self._values = np.ascontiguousarray(values[:, :, axes[1].index])
+
+    def rows(self, start: int, stop: int) -> FloatArray:
+        """Return the rows start to stop, (C, rows, W)."""
+        return self._values[:, self._rows_of[start:stop]]
+
+
+class _Periodic:
+    """Along one axis: a smaller input, and where in its output each output element has its twin."""
+
+    def __init__(self, geometry: Geometry, axis: int) -> None:
+        size, stride = geometry.output[axis], geometry.stride[axis]
+        output, pads = geometry.image[axis], geometry.pads
+        effective = effective_size(geometry.kernel[axis], geometry.dilation[axis])
+        # Input elements at either end whose kernels, or their padding's, reach beyond the border.
+        border = -(-(effective + pads[axis] + pads[axis + 2]) // stride) + 1
+        self.small_input = min(size, 2 * border + 1)
+        left_out = (size - self.small_input) * stride
+        self.small_output = output - left_out
+        position = np.arange(output)
+        # The first output element of the period: all before it belongs to the border.
+        period = border * stride
+        inside = period + (position - period) % stride
+        self.index = np.where(
+            position < period + stride,
+            position,
+            np.where(position - left_out < period, inside, position - left_out),
+        )
+
+
+def preset_filter(preset: str, scale: IntOrPair | None = None) -> Filter:
     """Return the filter of an upsampling preset for ``scale``. Raises :class:`FilterError`."""
     if preset not in PRESETS:
         raise FilterError(f"no upsampling preset is called {preset!r}: {', '.join(PRESETS)} are")
     try:
-        factors = pair(scale, "scale", 1)
+        factors = pair(DEFAULT_SCALE if scale is None else scale, "scale", 1)
     except ShapeError as error:
         raise FilterError(str(error)) from None
     if factors[0] * factors[1] * KERNEL_AREA[preset] > MOST_WEIGHTS:

@@ -1,4 +1,4 @@
-"""The steps of a picture at their places: sizes, channels and transparency, settled in integers.
+"""What every operator reads and leaves: sizes, channels, transparency; in integers only.
 
 All of it is known before a sample is touched, and from a header alone.
 """
@@ -15,7 +15,7 @@ from convcli.filters.validate import shape_text
 from convcli.images.decode import MOST_FRAMES
 from convcli.images.picture import ALPHA_MODES
 from convcli.kernel.geometry import LARGEST, Geometry, Pair
-from convcli.pipeline.operators import Step
+from convcli.pipeline.operators import Operator
 
 MAX_PIXELS = 89_478_485
 """As many pixels as fit 256 MiB at three bytes each: Pillow's limit, here for results."""
@@ -24,29 +24,29 @@ MOST_CHANNELS = 4
 """Results with more count as so many more pixels: they are what takes the memory."""
 
 
-class Route(Enum):
-    """What a step does about transparency."""
+class AlphaPolicy(Enum):
+    """What an operator does with alpha."""
 
     OPAQUE = "there is none"
-    WEIGHTED = "colour, weighted by it, and transparency itself are filtered alike"
-    SAMPLED = "colour is filtered alone; transparency is what stands under the kernel's centre"
-    STORED = "it is one of the channels that the filter reads and writes"
-    ANSWERED = "colour is filtered alone, and the last of its answers is transparency"
-    DROPPED = "colour is filtered alone, and transparency has no place in the result"
+    PREMULTIPLIED = "premultiplied colour and alpha are filtered alike"
+    SAMPLED = "colour is filtered alone; alpha is sampled at the kernel's centre"
+    STORED = "alpha is one of the channels that the filter reads and writes"
+    OUTPUT = "colour is filtered alone, and the last output channel is alpha"
+    DROPPED = "colour is filtered alone, and alpha has no place in the result"
 
 
 class Stage(NamedTuple):
-    """A step at its place: what it reads, and ``size`` and ``colours`` of what it leaves."""
+    """An operator in its place: what it reads, and ``size`` and ``colours`` of what it leaves."""
 
-    step: Step
-    route: Route
+    operator: Operator
+    alpha_policy: AlphaPolicy
     geometry: Geometry
     size: Pair
     colours: int
 
 
-class Plan(NamedTuple):
-    """The stages that a frame goes through, and ``size``, ``colours`` of what comes out."""
+class FrameShapes(NamedTuple):
+    """The stages that a frame goes through, and ``size`` and ``colours`` of the result."""
 
     stages: list[Stage]
     size: Pair
@@ -54,87 +54,92 @@ class Plan(NamedTuple):
     has_alpha: bool
 
 
-def plan_alike(
-    steps: Sequence[Step],
+def shapes_of_frames(
+    operators: Sequence[Operator],
     size: Pair,
     channels: int,
     *,
     mode: str = "",
     frames: int = 1,
     max_pixels: int = MAX_PIXELS,
-) -> Plan:
-    """Settle every step for a picture of ``frames`` frames alike, from what its header tells.
+) -> FrameShapes:
+    """Return the shapes of each of ``frames`` equal frames, from what a header says.
 
-    ``size`` is (H, W), and ``mode`` a frame's. Raises and warns as doing it would.
+    ``size`` is (H, W), and ``mode`` a frame's. Raises and warns as computing would.
     """
-    plan = plan_frame(steps, size, channels, mode, max_pixels)
-    check_sum([plan] * frames, max_pixels)
-    return plan
+    shapes = shapes_of_frame(operators, size, channels, mode, max_pixels)
+    check_sum([shapes] * frames, max_pixels)
+    return shapes
 
 
-def result_mode(before: str, plan: Plan) -> str:
+def result_mode(before: str, shapes: FrameShapes) -> str:
     """Return the mode of a result, or "" where it is no picture's or came from an array."""
-    if plan.has_alpha:
-        return {1: "LA", 3: "RGBA"}.get(plan.colours, "")
-    if before == "" or plan.colours == 4:
+    if shapes.has_alpha:
+        return {1: "LA", 3: "RGBA"}.get(shapes.colours, "")
+    if before == "" or shapes.colours == 4:
         return before if before == "CMYK" else ""
-    return {1: "L", 3: "RGB"}.get(plan.colours, "")
+    return {1: "L", 3: "RGB"}.get(shapes.colours, "")
 
 
-def plan_frame(
-    steps: Sequence[Step], size: Pair, channels: int, mode: str, max_pixels: int
-) -> Plan:
-    """Settle every step for a frame; refuse one whose result would be absurdly large."""
+def shapes_of_frame(
+    operators: Sequence[Operator], size: Pair, channels: int, mode: str, max_pixels: int
+) -> FrameShapes:
+    """Return the shapes of a frame; refuse a result that would be absurdly large."""
     stages: list[Stage] = []
     has_alpha = mode in ALPHA_MODES
     colours = channels - has_alpha
-    for step in steps:
-        geometry, after = step.plan(size)
-        route, colours = _route(step, colours, has_alpha, size == after)
+    for operator in operators:
+        geometry = operator.geometry(size)
+        after = operator.output_size(geometry)
+        policy, colours = _alpha_policy(operator, colours, has_alpha, size == after)
         _check_size(geometry, after, colours + has_alpha, max_pixels)
-        if route is Route.DROPPED:
+        if policy is AlphaPolicy.DROPPED:
             warnings.warn(
                 "transparency is dropped: the filter's result has another size or channel count",
                 ImageWarning,
                 4,
             )
-        stays = step.answers == step.channels if route is Route.STORED else True
-        has_alpha = has_alpha and stays and route is not Route.DROPPED
+        if policy is AlphaPolicy.DROPPED:
+            has_alpha = False
+        elif policy is AlphaPolicy.STORED:
+            has_alpha = operator.output_channels == operator.input_channels
         if mode == "RGBA" and colours == 4:  # what was RGBA stays so
-            route, colours, has_alpha = Route.ANSWERED, 3, True
-        stages.append(Stage(step, route, geometry, after, colours))
+            policy, colours, has_alpha = AlphaPolicy.OUTPUT, 3, True
+        stages.append(Stage(operator, policy, geometry, after, colours))
         size = after
-    return Plan(stages, size, colours, has_alpha)
+    return FrameShapes(stages, size, colours, has_alpha)
 
 
-def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[Route, int]:
-    """Return what a step does about transparency, and how many colour channels it leaves."""
-    if not step.filter.mixes_channels:
+def _alpha_policy(
+    operator: Operator, colours: int, has_alpha: bool, same_size: bool
+) -> tuple[AlphaPolicy, int]:
+    """Return what an operator does with alpha, and how many colour channels it leaves."""
+    if not operator.filter.is_cross_channel:
         if not has_alpha:
-            return Route.OPAQUE, colours
-        return (Route.SAMPLED if step.filter.preserve_alpha else Route.WEIGHTED), colours
-    if has_alpha and step.channels == colours + 1:
-        return Route.STORED, colours if step.answers == step.channels else step.answers
-    if step.channels != colours:
-        _refuse_depthwise(step, colours, has_alpha)
+            return AlphaPolicy.OPAQUE, colours
+        return (AlphaPolicy.SAMPLED if operator.filter.preserve_alpha else AlphaPolicy.PREMULTIPLIED), colours
+    if has_alpha and operator.input_channels == colours + 1:
+        return AlphaPolicy.STORED, colours if operator.output_channels == operator.input_channels else operator.output_channels
+    if operator.input_channels != colours:
+        _refuse_depthwise(operator, colours, has_alpha)
         raise ShapeError(
-            f"filter {step.filter.name or 'given'} reads {step.channels} channels and the picture "
+            f"filter {operator.name} reads {operator.input_channels} channels and the picture "
             f"has {colours}{' and transparency' if has_alpha else ''}: "
             "--mode converts the picture (L has 1, RGB 3, RGBA and CMYK 4)"
         )
     if not has_alpha:
-        return Route.OPAQUE, step.answers
-    keeps = step.answers in (1, 3) and (same_size or step.filter.preserve_alpha)
-    return (Route.SAMPLED if keeps else Route.DROPPED), step.answers
+        return AlphaPolicy.OPAQUE, operator.output_channels
+    keeps = operator.output_channels in (1, 3) and (same_size or operator.filter.preserve_alpha)
+    return (AlphaPolicy.SAMPLED if keeps else AlphaPolicy.DROPPED), operator.output_channels
 
 
-def _refuse_depthwise(step: Step, colours: int, has_alpha: bool) -> None:
+def _refuse_depthwise(operator: Operator, colours: int, has_alpha: bool) -> None:
     """Raise a ShapeError for [F][1][Hf][Wf] on F channels: a weight with groups in PyTorch."""
-    weight = step.filter.weight
+    weight = operator.filter.weight
     count = weight.shape[0]
     if weight.shape[1] == 1 and count in (colours, colours + has_alpha):
         raise ShapeError(
-            f"filter {step.filter.name or 'given'} reads 1 channel and the picture has {count}: "
+            f"filter {operator.name} reads 1 channel and the picture has {count}: "
             f"its weight {shape_text(weight.shape)} looks like that of a depthwise convolution in "
             f"PyTorch (groups={count}). Write one kernel for every channel as [Hf][Wf], and one "
             f"for each channel as [{count}][{count}][Hf][Wf], with zeros where output and input "
@@ -163,11 +168,11 @@ def _check_size(geometry: Geometry, size: Pair, channels: int, max_pixels: int) 
         )
 
 
-def check_sum(plans: Sequence[Plan], max_pixels: int) -> None:
+def check_sum(frames: Sequence[FrameShapes], max_pixels: int) -> None:
     """Refuse animations, stacks and many pages that come out absurdly large as a whole."""
-    total = sum(plan.size[0] * plan.size[1] for plan in plans)
-    if len(plans) > 1 and total > MOST_FRAMES * max_pixels:
-        raise _too_large(f"{len(plans)} frames would have {total:,}", max_pixels)
+    total = sum(frame.size[0] * frame.size[1] for frame in frames)
+    if len(frames) > 1 and total > MOST_FRAMES * max_pixels:
+        raise _too_large(f"{len(frames)} frames would have {total:,}", max_pixels)
 
 
 def _too_large(fault: str, max_pixels: int) -> ImageError:

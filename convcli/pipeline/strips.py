@@ -1,14 +1,14 @@
-"""One frame through its steps, a strip of rows at a time.
+"""One frame through its stages, a strip of rows at a time.
 
-No frame is ever held as floats as a whole: rows are read where they lie, a strip goes through
-all steps at once with as many rows around it as they reach, and becomes samples again.
+No frame is ever held as floats as a whole: rows are read where they lie, a strip goes through all
+stages at once with the halo of rows that they read around it, and becomes samples again.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,48 +17,85 @@ from convcli.images import Frame
 from convcli.images.picture import full_scale
 from convcli.images.raster import Raster
 from convcli.pipeline.evaluate import (
+    Evaluator,
     Layers,
-    Pipeline,
-    Source,
-    rows_of_source,
-    rows_read,
-    runs_of,
-    taken,
+    ReadRows,
+    Selection,
+    padded_index,
+    take_rows,
 )
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.shapes import Stage
 from convcli.system.threads import processors, share
 
-STRIP_ROWS = 192
-"""Rows of a strip, where steps do not reach so far that it pays to take more."""
 
-LAYERED_ROWS = 96
-"""The same where it becomes floats in several layers, which take so much more memory."""
+class StripSizes(NamedTuple):
+    """How a result is cut into strips. However many threads there are, strips are the same:
 
-STRIP_SAMPLES = 1 << 20
-"""Samples of a strip of a narrow picture, which has more rows: each strip costs some calls."""
+    a sum may be rounded otherwise where it stands elsewhere in a strip. ``rows`` is a strip's
+    height where stages do not reach so far that it pays to take more, and ``layered_rows`` where
+    it becomes floats in several layers, which take more memory. A narrow picture has more rows,
+    for ``least_samples`` (each strip costs some calls), but ``least_strips``; a wide one fewer,
+    for ``most_samples``. Below ``worth_a_thread`` samples of a result, a second thread costs more
+    than it saves. ``threads`` is None for all processors; ``halo_multiple`` is how many times the
+    halo a strip is high at least.
+    """
 
-MOST_SAMPLES = 1 << 22
-"""Samples of a strip of a wide picture, which has fewer."""
+    rows: int = 192
+    layered_rows: int = 96
+    least_samples: int = 1 << 20
+    most_samples: int = 1 << 22
+    least_strips: int = 8
+    worth_a_thread: int = 500_000
+    halo_multiple: int = 2
+    threads: int | None = None
 
-LEAST_STRIPS = 8
-"""Strips of a narrow picture, if they are not too low. However many threads there are, strips are
-the same: a sum may be rounded otherwise where it stands elsewhere in a strip."""
+    def rows_of(self, stages: Sequence[Stage], height: int, rows: int) -> int:
+        """Return how many rows a strip has where ``rows`` are a good height."""
+        row = self._samples_a_row(stages)
+        most = height // self.least_strips if self._is_worth_it(stages, height) else height
+        rows = max(min(rows, self.most_samples // row), min(self.least_samples // row, most))
+        halo = sum(stage.geometry.kernel[0] * stage.geometry.dilation[0] // 2 for stage in stages)
+        return max(rows, self.halo_multiple * halo, 1)
 
-WORTH_A_THREAD = 500_000
-"""Samples of a result below which a second thread costs more than it saves."""
+    def threads_for(self, stages: Sequence[Stage], height: int) -> int:
+        """Return how many threads are worth it."""
+        if not self._is_worth_it(stages, height):
+            return 1
+        return processors() if self.threads is None else self.threads
+
+    def _is_worth_it(self, stages: Sequence[Stage], height: int) -> bool:
+        return height * self._samples_a_row(stages) > self.worth_a_thread
+
+    @staticmethod
+    def _samples_a_row(stages: Sequence[Stage]) -> int:
+        return stages[-1].size[1] * stages[-1].colours
 
 
-Strip = tuple[int, int, Source]
+STRIP_SIZES = StripSizes()
 
 
-def each_strip(
-    source: Raster, stages: Sequence[Stage], height: int, rows: int, in_place: bool
+class StripReader(Protocol):
+    """What computes strips of a result; it says which rows of the source they read."""
+
+    def source_rows(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the first row of the source that some rows of the result read, and the end."""
+
+
+Strip = tuple[int, int, ReadRows]
+"""The rows start to stop of a result, and what reads the source for them."""
+
+
+def strips_of(
+    source: Raster, reader: StripReader, height: int, rows: int, in_place: bool
 ) -> Iterator[Strip]:
     """Give the strips of a result, of so many ``rows``, each with where to read what it needs.
 
     ``in_place``: the result replaces the source, so a strip comes with all rows that it reads,
-    taken before any later strip can be written over them.
+    copied before any later strip can be written over them. That is right only because
+    :func:`~convcli.system.threads.share` takes one strip at a time from this iterator, in order:
+    a strip is written after it was given, and so after the rows of all strips before it were
+    copied; the rows that it shares with the next one are held here.
     """
     held, first, past = np.empty(0), 0, 0
     for start in range(0, height, rows):
@@ -66,70 +103,60 @@ def each_strip(
         if not in_place:
             yield start, stop, source.read
             continue
-        low, high = rows_of_source(stages, start, stop)
+        low, high = reader.source_rows(start, stop)
         fresh = source.take(past, high) if high > past else held[:0]
         held = fresh if low >= past else np.concatenate([held[low - first :], fresh])
         first, past = low, max(high, past)
-        yield start, stop, _holding(held, first)
+        yield start, stop, _reading(held, first)
 
 
-def _holding(samples: NDArray[Any], first: int) -> Source:
+def _reading(samples: NDArray[Any], first: int) -> ReadRows:
     return lambda start, stop: samples[start - first : stop - first]
 
 
-def _reach(stages: Sequence[Stage]) -> int:
-    """Return about how many rows around a row of the result go into it."""
-    return sum(stage.geometry.kernel[0] * stage.geometry.dilation[0] // 2 for stage in stages)
-
-
-def for_each_strip(
-    source: Raster,
-    stages: Sequence[Stage],
-    height: int,
-    make_worker: Callable[[], Callable[[Strip], None]],
+def convolve_samples(
+    frame: Frame,
+    stage: Stage,
+    operator: Convolution,
+    target: Raster,
     *,
-    rows: int,
-    in_place: bool = False,
+    in_place: bool,
+    sizes: StripSizes = STRIP_SIZES,
 ) -> None:
-    """Do every strip of a result ``height`` rows high, on as many threads as are worth it.
+    """Convolve integer samples as they lie, each channel by itself: the shortest way."""
+    reader = _SampleStrips(frame, stage, operator)
 
-    A strip has about so many ``rows``.
-    """
-    row = stages[-1].size[1] * stages[-1].colours
-    is_worth_it = height * row > WORTH_A_THREAD
-    most = height // LEAST_STRIPS if is_worth_it else height
-    rows = max(min(rows, MOST_SAMPLES // row), min(STRIP_SAMPLES // row, most))
-    rows = max(rows, 2 * _reach(stages), 1)
-    workers = processors() if is_worth_it else 1
-    share(make_worker, each_strip(source, stages, height, rows, in_place), workers)
-
-
-def write_samples(
-    frame: Frame, stage: Stage, step: Convolution, target: Raster, in_place: bool
-) -> None:
-    """Convolve samples as they lie, each channel by itself, into samples: the shortest way."""
-    source = frame.raster
-    pixel, width = source.channels, frame.size[1]
-
-    def make_worker() -> Callable[[Strip], None]:
-        run = step.in_samples(stage.geometry, pixel, full_scale(source.dtype))
-
-        def work(strip: Strip) -> None:
-            start, stop, read = strip
-            index = rows_read(stage, start, stop, frame.size[0])
-            runs = list(runs_of(index))
-            seen = np.concatenate([read(*run) for run in runs]) if len(runs) > 1 else read(*runs[0])
-            known = np.concatenate([np.arange(*run) for run in runs])
-            seen = seen.reshape(1, -1, width * pixel)
-            rows = taken(seen, np.where(index < 0, -1, np.searchsorted(known, index)))
-            answers = np.empty((1, stop - start, stage.size[1] * pixel), source.dtype)
-            run(rows, answers, 0, 0, stop - start)
-            target.write(start, answers.reshape(stop - start, stage.size[1], pixel))
-
-        return work
+    def compute(strip: Strip) -> None:
+        start, stop, read = strip
+        target.write(start, reader.samples(read, start, stop))
 
     height = stage.size[0]
-    for_each_strip(source, [stage], height, make_worker, rows=STRIP_ROWS, in_place=in_place)
+    rows = sizes.rows_of([stage], height, sizes.rows)
+    strips = strips_of(frame.raster, reader, height, rows, in_place)
+    share(lambda: compute, strips, sizes.threads_for([stage], height))
+
+
+class _SampleStrips:
+    """A convolution of integer samples as they lie in a frame."""
+
+    def __init__(self, frame: Frame, stage: Stage, operator: Convolution) -> None:
+        raster = frame.raster
+        self._stage = stage
+        self._prepared = operator.prepare_samples(
+            stage.geometry, raster.channels, full_scale(raster.dtype)
+        )
+
+    def source_rows(self, start: int, stop: int) -> tuple[int, int]:
+        intervals = Selection(padded_index(self._stage, self._prepared, start, stop)).intervals
+        return intervals[0][0], intervals[-1][1]
+
+    def samples(self, read: ReadRows, start: int, stop: int) -> NDArray[Any]:
+        """Return the rows start to stop of the result, (rows, W, C)."""
+        index = padded_index(self._stage, self._prepared, start, stop)
+        selection = Selection(index)
+        parts = [read(*interval) for interval in selection.intervals]
+        rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self._prepared.samples(take_rows(rows, selection.place(index), 0), stop - start)
 
 
 def write_layers(
@@ -140,44 +167,41 @@ def write_layers(
     *,
     linear: bool,
     in_place: bool,
+    sizes: StripSizes = STRIP_SIZES,
 ) -> None:
-    """Take every strip through all stages and write the samples (C, rows, W) ``finish`` makes."""
+    """Take every strip through all stages and write the samples (C, rows, W) of ``finish``."""
+    evaluator = Evaluator(frame, stages, linear)
 
-    def make_worker() -> Callable[[Strip], None]:
-        pipeline = Pipeline(frame, stages, linear)
-
-        def work(strip: Strip) -> None:
-            start, stop, read = strip
-            samples = finish(pipeline.rows(read, start, stop))
-            target.write(start, samples.transpose(1, 2, 0))
-
-        return work
+    def compute(strip: Strip) -> None:
+        start, stop, read = strip
+        target.write(start, finish(evaluator.rows(read, start, stop)).transpose(1, 2, 0))
 
     height = target.size[0]
-    for_each_strip(frame.raster, stages, height, make_worker, rows=LAYERED_ROWS, in_place=in_place)
+    rows = sizes.rows_of(stages, height, sizes.layered_rows)
+    strips = strips_of(frame.raster, evaluator, height, rows, in_place)
+    share(lambda: compute, strips, sizes.threads_for(stages, height))
 
 
-def extremes(frame: Frame, stages: Sequence[Stage], linear: bool) -> tuple[float, float]:
-    """Return the least and the greatest colour value of the result, of what is to be seen.
-
-    What is no finite number is none of them. Both are 0 where there is nothing to be seen.
-    """
+def extremes(
+    frame: Frame, stages: Sequence[Stage], linear: bool, sizes: StripSizes = STRIP_SIZES
+) -> tuple[float, float]:
+    """Return the min and max of the visible, finite colour values of the result; or zeros."""
+    evaluator = Evaluator(frame, stages, linear)
     found: list[tuple[float, float]] = [(math.inf, -math.inf)]
 
-    def make_worker() -> Callable[[Strip], None]:
-        pipeline = Pipeline(frame, stages, linear)
+    def measure(strip: Strip) -> None:
+        start, stop, read = strip
+        colour, alpha = evaluator.rows(read, start, stop)
+        if alpha is not None:
+            colour = colour[:, alpha[0] > 0]
+        if not np.isfinite(colour.sum()):
+            colour = colour[np.isfinite(colour)]
+        if colour.size:
+            found.append((float(colour.min()), float(colour.max())))
 
-        def work(strip: Strip) -> None:
-            colour, alpha = pipeline.rows(strip[2], strip[0], strip[1])
-            if alpha is not None:
-                colour = colour[:, alpha[0] > 0]
-            if not np.isfinite(colour.sum()):
-                colour = colour[np.isfinite(colour)]
-            if colour.size:
-                found.append((float(colour.min()), float(colour.max())))
-
-        return work
-
-    for_each_strip(frame.raster, stages, stages[-1].size[0], make_worker, rows=LAYERED_ROWS)
+    height = stages[-1].size[0]
+    rows = sizes.rows_of(stages, height, sizes.layered_rows)
+    strips = strips_of(frame.raster, evaluator, height, rows, in_place=False)
+    share(lambda: measure, strips, sizes.threads_for(stages, height))
     low, high = min(low for low, _ in found), max(high for _, high in found)
     return (low, high) if low <= high else (0.0, 0.0)
