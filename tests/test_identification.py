@@ -14,7 +14,7 @@ import pytest
 from click.testing import Result
 from PIL import EpsImagePlugin, Image
 
-from convcli import ImageError, read_image
+from convcli import ImageError, read_image, write_image
 from convcli.images import formats, read_header, readable_extensions
 
 NOT_OPENED = {"BUFR", "EPS", "FPX", "GRIB", "HDF5", "IPTC", "MIC", "MPEG", "WMF"}
@@ -103,6 +103,12 @@ def test_postscript_under_any_name_starts_no_interpreter(
     assert f"it is {name}, which is not read: " in done.stdout + done.stderr
     assert not started.exists()
     assert not (tmp_path / "out.png").exists()
+
+
+def test_writing_eps_starts_no_interpreter(tmp_path: Path, started: Path) -> None:
+    write_image(np.zeros((3, 5, 6)), tmp_path / "out.eps")
+    assert (tmp_path / "out.eps").read_bytes().startswith(b"%!PS")
+    assert not started.exists()
 
 
 def test_the_trap_for_an_interpreter_works(started: Path) -> None:

@@ -3,7 +3,7 @@
 All stay but those listed here. In a TIFF the directory that holds the camera's name also says how
 the pixels are stored, and an EXIF block has tags of the same kind. The lists follow TIFF 6.0 and
 its Technical Notes, TIFF-FX (RFC 3949), TIFF/IT (ISO 12639), TIFF/EP (ISO 12234-2), GeoTIFF, the
-specification of DNG, libtiff's ``tiff.h`` and, for private tags, ExifTool's table of EXIF tags.
+specification of DNG, libtiff's ``tiff.h``, GDI+ and, for private tags, ExifTool's table of EXIF tags.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
+import PIL
 from PIL import Image
 
 ORIENTATION = 0x0112
@@ -42,11 +43,16 @@ _LAYOUT = {
     *(0x80E3, 0x80E4, 0x80E5, 0x80E6),  # Matteing, DataType, ImageDepth, TileDepth
     *(0x828D, 0x828E),  # pattern of a sensor's colour filters
     *range(0x84E0, 0x84F2),  # TIFF/IT
+    *range(0x0301, 0x0304),  # of Windows' GDI+: gamma, profile, rendering intent,
+    *range(0x5012, 0x503C),  # a preview,
+    *(0x5090, 0x5091),  # JPEG tables,
+    *range(0x5100, 0x5114),  # animation, palette and pixel size
 }
 """How pixels are stored and what their numbers mean."""
 
 _OFFSETS = {
     *(0x014A, 0x0190, 0x8290, 0x866C, 0x888A, 0xFE00),  # directories of their own, of other pixels
+    0xA005,  # a directory that belongs into the camera's own
     *(0xEA1C, 0xEA1D),  # padding, and by how much offsets have moved
     *(0xC696, 0xC697),  # ImageJ: about the planes of a stack
     *range(0xB000, 0xB005),  # MPF: where a file's other pictures are
@@ -114,10 +120,14 @@ def _survives(tag: int, value: Any) -> bool:
 def refused_by_libtiff(exif: Image.Exif) -> list[int]:
     """Return the rare tags that do not go into a compressed TIFF, each tried by itself.
 
-    libtiff knows the types of some tags and refuses others; Pillow guesses types. Which ones fail
-    depends on the versions of both.
+    libtiff knows the types of some tags, and Pillow guesses them. Pillow 13 finds out where they
+    differ; before (seen in 11.3 to 12.2) libtiff then reads beyond the value, which crashes or puts
+    foreign memory into the file. So it is not given any.
     """
-    return [tag for tag in sorted(set(exif) - COMMON) if not _compresses(tag, exif.get(tag))]
+    rare = sorted(set(exif) - COMMON)
+    if int(PIL.__version__.split(".")[0]) < 13:
+        return rare
+    return [tag for tag in rare if not _compresses(tag, exif.get(tag))]
 
 
 def _compresses(tag: int, value: Any) -> bool:
