@@ -3,7 +3,8 @@
 All stay but those listed here. In a TIFF the directory that holds the camera's name also says how
 the pixels are stored, and an EXIF block has tags of the same kind. The lists follow TIFF 6.0 and
 its Technical Notes, TIFF-FX (RFC 3949), TIFF/IT (ISO 12639), TIFF/EP (ISO 12234-2), GeoTIFF, the
-specification of DNG, libtiff's ``tiff.h``, GDI+ and, for private tags, ExifTool's table of EXIF tags.
+specification of DNG, libtiff's ``tiff.h``, Windows' GDI+ and, for other private tags, ExifTool's
+table of EXIF tags.
 """
 
 from __future__ import annotations
