@@ -13,6 +13,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from convcli import ImageWarning, read_image, write_image
+from convcli.images import exif_tags
 from convcli.images.exif_tags import COMMON, NOT_KEPT
 
 KEPT: dict[int, Any] = {
@@ -110,11 +111,22 @@ def test_what_users_may_miss_is_named(tmp_path: Path) -> None:
 
 
 def test_a_value_that_pillow_cannot_write_costs_itself_alone(tmp_path: Path) -> None:
-    from convcli.images import exif_tags
-
     exif = table({0x010F: "Camera", 0xFDE8: (1, "mixed"), 0xFDE9: b"", 0xFDEA: 5})
-    assert exif_tags.reduce(exif) == ["EXIF tags 0xfde8"]
+    assert exif_tags.remove_stale(exif) == ["EXIF tags 0xfde8"]
     assert dict(exif) == {0x010F: "Camera", 0xFDEA: 5}
+
+
+def test_a_value_that_pillow_cannot_read_costs_itself_alone() -> None:
+    class Broken(Image.Exif):
+        def __getitem__(self, tag: int) -> Any:
+            if tag == 0xFDE8:
+                raise SyntaxError("broken")
+            return super().__getitem__(tag)
+
+    exif = Broken()
+    exif[0x010F], exif[0xFDE8] = "Camera", 1
+    assert exif_tags.remove_stale(exif) == ["EXIF tags 0xfde8"]
+    assert dict(exif) == {0x010F: "Camera"}
 
 
 def test_large_rare_tags_do_not_cost_a_jpeg_the_common_ones(tmp_path: Path) -> None:

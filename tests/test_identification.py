@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import struct
 import subprocess
@@ -162,6 +163,18 @@ def test_a_file_that_is_not_read_is_named(tmp_path: Path, data: bytes, kind: str
 def test_what_is_not_known_is_no_image(data: bytes) -> None:
     with pytest.raises(ImageError, match=r"^it is not an image, or of a format that Pillow does"):
         read_image(data)
+
+
+def test_pillow_is_never_asked_to_open_a_file_of_any_format() -> None:
+    package = Path(formats.__file__).parent.parent
+    calls = [
+        node
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Image.open"
+    ]
+    assert calls
+    assert all("formats" in {keyword.arg for keyword in call.keywords} for call in calls)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.xyz", "a"])

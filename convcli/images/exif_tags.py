@@ -9,6 +9,7 @@ table of EXIF tags.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -34,6 +35,7 @@ _LAYOUT = {
     *(0x00FE, 0x00FF, 0x0100, 0x0101, 0x0102, 0x0103, 0x0106, 0x0107, 0x0108, 0x0109, 0x010A),
     *(0x0111, 0x0115, 0x0116, 0x0117, 0x0118, 0x0119, 0x011C),  # strips, planes, extremes
     *range(0x0120, 0x0126),  # free space, grey response, fax options
+    0x0129,  # the number of a page: all pages get what the first one says
     *(0x012C, 0x012D, 0x013D, 0x013E, 0x013F, 0x0140, 0x0141),  # transfer, predictor, primaries
     *range(0x0142, 0x0149),  # tiles, fax errors
     *(0x014C, 0x014D, 0x014E, 0x0150, 0x0152, 0x0153, 0x0154, 0x0155, 0x0156),  # inks, samples
@@ -87,7 +89,7 @@ _ELSEWHERE = {ORIENTATION, XMP, IPTC, PHOTOSHOP, ICC_PROFILE}
 NOT_KEPT = frozenset(_LAYOUT | _OFFSETS | _RAW | _LOST.keys() | _ELSEWHERE)
 
 
-def reduce(exif: Image.Exif) -> list[str]:
+def remove_stale(exif: Image.Exif) -> list[str]:
     """Take from ``exif`` what does not stay, and return in words what users may miss of it.
 
     That includes values that Pillow does not write as it has read them: it does not know the types
@@ -99,7 +101,9 @@ def reduce(exif: Image.Exif) -> list[str]:
         del exif[tag]
     unwritable: list[str] = []
     for tag in sorted(set(exif) - COMMON):
-        value = exif.get(tag)
+        value = None
+        with suppress(Exception):  # a broken value raises what comes up
+            value = exif.get(tag)
         is_empty = isinstance(value, (bytes, str, tuple)) and not value
         if is_empty or not _survives(tag, value):
             unwritable += [] if is_empty else [f"0x{tag:04x}"]
