@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-import oracles
 import pytest
 from cases import GRID, Case
 
 from convcli import conv2d, conv2d_backward, conv_transpose2d
-from convcli.kernel import weight_gradient as gradient_module
+from convcli.kernel import reference
 from convcli.kernel.engine import dispatch, int16
-from convcli.kernel.engine.dispatch import METHODS, choose, correlate
+from convcli.kernel.engine.dispatch import METHODS, choose, correlate, prepare
+from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import factors
 from convcli.kernel.geometry import conv_geometry
+from convcli.kernel.weight_gradient import weight_gradient
 from convcli.kernel.window import Window
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
@@ -49,7 +50,8 @@ def test_every_method_is_the_definition(method: str, dtype: type) -> None:
         if case in LARGER:
             expected = conv2d_by_taps(image, weight, case)
         else:
-            expected = oracles.conv(image, weight, **case.options, pads=case.pads, mode=case.mode)
+            options = case.options | {"pads": case.pads, "pad_mode": case.mode}
+            expected = reference.conv2d(image, weight, **options)
         scale = np.abs(expected).max(initial=1)
         np.testing.assert_allclose(found[0], expected, rtol=0, atol=TOLERANCE[dtype] * scale)
         assert found.dtype == dtype
@@ -95,7 +97,7 @@ def test_interleaved_pixels_are_read_as_they_lie(method: str, pixel: int, mode: 
     assert off.max() < 0.5 + 1e-3
 
 
-WHOLE = {
+INTEGERS = {
     "sharpen": ([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], 0.0),
     "edges": ([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 127.4),
     "falling": ([[-1.0, -2, -1], [0, 0, 0], [0, 0, 0]], 300.5),
@@ -112,11 +114,11 @@ WHOLE = {
 
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
 @pytest.mark.parametrize(("pixel", "dilation"), [(1, (1, 1)), (3, (1, 1)), (4, (2, 3))])
-@pytest.mark.parametrize("name", WHOLE)
-def test_whole_numbers_are_summed_exactly(
+@pytest.mark.parametrize("name", INTEGERS)
+def test_integer_weights_are_summed_exactly(
     name: str, pixel: int, dilation: tuple[int, int], mode: str
 ) -> None:
-    rows, bias = WHOLE[name]
+    rows, bias = INTEGERS[name]
     weight = np.float32(rows)[None, None]
     samples = np.random.default_rng(0).integers(0, 256, (40, 33, pixel), np.uint8)
     samples[::3] //= 200  # blacks and whites too
@@ -136,17 +138,14 @@ def test_whole_numbers_are_summed_exactly(
 
 
 @pytest.mark.parametrize("parts", [(50, 64), (1 << 20, 100), (1 << 20, 1 << 20)])
-def test_whole_sums_do_not_depend_on_how_they_are_cut(
-    parts: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_integer_sums_do_not_depend_on_how_they_are_cut(parts: tuple[int, int]) -> None:
     samples = np.random.default_rng(0).integers(0, 256, (1, 1, 30, 60), np.uint8)
-    weight = np.float32(WHOLE["nine"][0])[None, None]
+    weight = np.float32(INTEGERS["nine"][0])[None, None]
     window = Window((-1, -1), (30, 20), (3, 3), (1, 1), (1, 1), "reflect", 3)
     expected, out = np.empty_like(samples), np.empty_like(samples)
     correlate(samples, weight, window, out=expected, method="banded")
-    monkeypatch.setattr(int16, "_BLOCK_SAMPLES", parts[0])
-    monkeypatch.setattr(int16, "_PART_SAMPLES", parts[1])
-    correlate(samples, weight, window, out=out, method="int16")
+    problem = ConvolutionProblem(weight[np.newaxis], None, window, 20)
+    dispatch.run(int16.Int16(problem, *parts), samples, out)
     np.testing.assert_array_equal(out, expected)
 
 
@@ -215,8 +214,8 @@ def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str) -> None:
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        (WHOLE["sharpen"][0], "int16"),
-        (WHOLE["gauss"][0], "int16"),
+        (INTEGERS["sharpen"][0], "int16"),
+        (INTEGERS["gauss"][0], "int16"),
         (np.ones((3, 3)), "int16"),
         (np.ones((3, 3)) / 9, "banded"),  # no sum of whole numbers
         (np.full((3, 3), 17), "banded"),  # sums that 16 bits do not hold
@@ -236,10 +235,14 @@ def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
     )
 
 
-def test_a_thread_keeps_buffers_for_the_next_picture_of_that_size_and_filter() -> None:
-    given = problem(np.float32(WHOLE["sharpen"][0]), size=(8, 9))
-    first = strip_worker(given, from_bytes=True)
-    assert strip_worker(given._replace(weight=given.weight.copy()), from_bytes=True) is first
+def test_a_method_is_kept_for_the_next_picture_of_that_size_and_filter() -> None:
+    given = problem(np.float32(INTEGERS["sharpen"][0]), size=(8, 9))
+
+    def kept(other: ConvolutionProblem, **options: bool) -> Method:
+        return prepare(other, keep=True, **options)
+
+    first = kept(given, from_bytes=True)
+    assert kept(given._replace(weight=given.weight.copy()), from_bytes=True) is first
     others = [
         given._replace(weight=given.weight * 2),
         given._replace(bias=np.float32([[1]])),
@@ -247,8 +250,17 @@ def test_a_thread_keeps_buffers_for_the_next_picture_of_that_size_and_filter() -
         given._replace(width=10),
     ]
     for other in others:
-        assert strip_worker(other, from_bytes=True) is not first
-    assert strip_worker(given) is not strip_worker(given, from_bytes=True)
+        assert kept(other, from_bytes=True) is not first
+    assert kept(given) is not kept(given, from_bytes=True)
+    assert kept(given, from_bytes=True) is first
+
+
+def test_few_methods_are_kept() -> None:
+    given = problem(dense(3, 3), size=(8, 9))
+    first = prepare(given, keep=True)
+    for size in range(20, 20 + dispatch.MOST_PREPARED):
+        prepare(problem(dense(3, 3), size=(8, size)), keep=True)
+    assert prepare(given, keep=True) is not first
 
 
 def test_a_stride_makes_low_rank_pay_earlier() -> None:
@@ -257,18 +269,29 @@ def test_a_stride_makes_low_rank_pay_earlier() -> None:
     assert choose(given._replace(window=given.window._replace(stride=(2, 2)))) == "separable"
 
 
-def test_small_images_and_strides_find_a_method_too() -> None:
-    for size in ((1, 1), (5, 1000), (1000, 5)):
-        for kernel in (dense(1, 1), dense(31, 31), np.ones((1, 99))):
-            assert choose(problem(kernel, 1, size)) in METHODS
+@pytest.mark.parametrize("stride", [1, 2, 7])
+@pytest.mark.parametrize("size", [(1, 1), (5, 300), (300, 5)])
+@pytest.mark.parametrize("kernel", [dense(1, 1), dense(31, 31), np.ones((1, 99)), np.ones((9, 2))])
+def test_the_chosen_method_computes_small_images_and_large_strides(
+    kernel: np.ndarray, size: tuple[int, int], stride: int
+) -> None:
+    image = np.random.default_rng(0).random((1, *size))
+    weight = kernel[np.newaxis, np.newaxis]
+    found = conv2d(image, weight, stride=stride, pad="same", pad_mode="replicate")
+    geometry = conv_geometry(size, kernel.shape, stride, "same", 1)
+    columns = reference.im2col(
+        reference.padded(image, geometry.pads, "replicate"), kernel.shape, (stride, stride)
+    )
+    expected = (weight.reshape(1, -1) @ columns).reshape(found.shape)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11 * kernel.size)
 
 
 @pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "conv2d_backward"])
-def test_every_verb_goes_through_the_engine(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_public_operation_uses_the_engine(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
 
-    def watching(given: ConvolutionProblem) -> str:
-        taken.append(choose(given))
+    def watching(given: ConvolutionProblem, **options: bool) -> str:
+        taken.append(choose(given, **options))
         return taken[-1]
 
     monkeypatch.setattr(dispatch, "choose", watching)
@@ -291,22 +314,16 @@ def test_a_gaussian_has_rank_one_and_noise_has_full_rank() -> None:
     assert len(factors(np.zeros((3, 3), np.float32))[0]) == 0
 
 
-@pytest.mark.parametrize("workers", [1, 2, 5])
-def test_results_do_not_depend_on_the_number_of_threads(
-    workers: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (dispatch, gradient_module):
-        monkeypatch.setattr(module, "processors", lambda: workers)
-        monkeypatch.setattr(module, "WORTH_A_THREAD", 0)
-    image = np.random.default_rng(0).random((3, 301, 257), np.float32)
-    weight = dense(3, 1, 5, 5)
-    answers = conv2d(image, weight, pad="same", groups=3)
-    gradient = conv2d_backward(answers, image, weight, pad="same", groups=3)[1]
-    for module in (dispatch, gradient_module):
-        monkeypatch.setattr(module, "processors", lambda: 1)
-    np.testing.assert_array_equal(answers, conv2d(image, weight, pad="same", groups=3))
-    again = conv2d_backward(answers, image, weight, pad="same", groups=3)[1]
-    np.testing.assert_array_equal(gradient, again)
+@pytest.mark.parametrize("threads", [2, 5])
+def test_results_do_not_depend_on_the_number_of_threads(threads: int) -> None:
+    image = np.random.default_rng(0).random((1, 3, 301, 257), np.float32)
+    weight = dense(3, 1, 5, 5).astype(np.float32)
+    window = Window.of(conv_geometry((301, 257), (5, 5), 1, "same", 1), "zeros")
+    y = correlate(image, weight, window, groups=3, threads=1)
+    gradient = weight_gradient(y, image, window, 3, threads=1)
+    again = correlate(image, weight, window, groups=3, threads=threads)
+    np.testing.assert_array_equal(again, y)
+    np.testing.assert_array_equal(weight_gradient(y, image, window, 3, threads=threads), gradient)
 
 
 def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,10 +85,12 @@ def _with_depth(frame: Frame, format_name: str, held: frozenset[str]) -> Image.I
     if samples.dtype == np.float32:
         if raster.channels == 1 and "F" in held:
             return Image.fromarray(np.ascontiguousarray(samples[:, :, 0]))
+        holds = "floats of grey pictures only" if "F" in held else "no floats"
         if not (np.nanmin(samples) >= 0 and np.nanmax(samples) <= 1):
-            _warn(f"values outside 0-1 are clipped: {format_name} holds no floats; .npy does")
+            _warn(f"values outside 0-1 are clipped: {format_name} holds {holds}; .npy holds all")
         elif frame.mode:
-            _warn(f"floats become 8 bits: {format_name} holds no more; .npy and tif do")
+            others = ".npy and tif do" if raster.channels == 1 else ".npy holds all"
+            _warn(f"floats become 8 bits: {format_name} holds {holds}; {others}")
         samples = quantized(samples, np.dtype(np.uint8))
     elif samples.dtype == np.uint16:
         if raster.channels == 1 and "I;16" in held:

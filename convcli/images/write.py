@@ -20,6 +20,7 @@ from convcli.images.frames import animation_options, frames_for
 from convcli.images.icc import is_srgb, suits
 from convcli.images.metadata import encoder_options, stripped
 from convcli.images.picture import Frame, Picture
+from convcli.images.save_options import check_save_options
 from convcli.images.split_names import CHANNEL, channel_targets, is_split
 from convcli.system.atomic_files import replace_all, replacing
 from convcli.system.threads import processors
@@ -43,7 +44,8 @@ def write_image(
 
     The format is that of the extension of ``target``, or ``format``; a binary file as ``target``
     needs it. ``quality`` (1-100) is for the formats that lose: JPEG (90 by default), WebP, AVIF.
-    ``save`` goes to Pillow's encoder as it is: ``{"compress_level": 9}``, ``{"lossless": True}``.
+    ``save`` goes to Pillow's encoder as it is: ``{"compress_level": 9}``, ``{"lossless": True}``;
+    a key that the format's encoder does not know is an error.
     ``strip`` leaves out what is not pixels: profile, EXIF, text; timing of an animation stays.
     The file appears whole or not at all, and replaces another only with ``overwrite``. Where the
     name has ``{channel}`` in it, every channel becomes a grey picture in a file of its own,
@@ -58,6 +60,7 @@ def write_image(
         path = Path(target)
         chosen = formats.output_format(format or path.suffix)
         try:
+            check_save_options(chosen, save or {})
             if is_split(path):
                 _write_channels(picture, path, overwrite, chosen, wishes, strip)
             else:
@@ -72,9 +75,11 @@ def write_image(
     else:
         if format is None:
             raise ImageError("a stream has no extension: name the format")
+        chosen = formats.output_format(format)
+        check_save_options(chosen, save or {})
         # Encoders seek; a pipe cannot.
         buffer = BytesIO()
-        _encode(picture, buffer, formats.output_format(format), wishes, strip)
+        _encode(picture, buffer, chosen, wishes, strip)
         _send(buffer.getbuffer(), target)
 
 
@@ -137,11 +142,15 @@ def _encode(
         options["quality"] = JPEG_QUALITY
         if wishes.get("quality", JPEG_QUALITY) in _FINE and "qtables" not in wishes:
             options["subsampling"] = max(0, metadata.get("subsampling", 0))
+    if format_name in ("JPEG", "MPO") and metadata.get("progressive"):
+        options["progressive"] = wishes.get("progression", True)  # its name in older handbooks
     if format_name == "WEBP" and metadata.get("lossless") and "quality" not in wishes:
         options["lossless"] = True
     if len(images) > 1:
         options |= animation_options(images, format_name, metadata)
     options |= wishes
+    if options.get("progressive") is False:  # as it is without: the encoder on threads can do it
+        del options["progressive"]
     if format_name == "TIFF" and options.get("compression") != "jpeg":
         options.pop("quality", None)  # of which Pillow's encoder would complain
     try:

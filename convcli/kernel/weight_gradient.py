@@ -23,7 +23,12 @@ PARTS = 8
 
 
 def weight_gradient(
-    grad_y: FloatArray, images: FloatArray, window: Window, groups: int
+    grad_y: FloatArray,
+    images: FloatArray,
+    window: Window,
+    groups: int,
+    *,
+    threads: int | None = None,
 ) -> FloatArray:
     """Return (F, C/groups, Hf, Wf) from ``grad_y`` (N, F, *window.output) and the images.
 
@@ -39,7 +44,8 @@ def weight_gradient(
     # Each part is summed up by one thread, in one order: the number of threads changes nothing.
     sums = np.zeros((groups, PARTS, *window.kernel, channels, filters))
     multiplications = grad_y.size * channels * window.kernel[0] * window.kernel[1]
-    threads = processors() if multiplications > WORTH_A_THREAD else 1
+    if threads is None:
+        threads = processors() if multiplications > WORTH_A_THREAD else 1
 
     def for_thread() -> Callable[[tuple[int, int]], None]:
         rows = _ReadRows(images, window, channels, step)

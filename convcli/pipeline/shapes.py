@@ -117,9 +117,16 @@ def _alpha_policy(
     if not operator.filter.is_cross_channel:
         if not has_alpha:
             return AlphaPolicy.OPAQUE, colours
-        return (AlphaPolicy.SAMPLED if operator.filter.preserve_alpha else AlphaPolicy.PREMULTIPLIED), colours
+        return (
+            AlphaPolicy.SAMPLED if operator.filter.preserve_alpha else AlphaPolicy.PREMULTIPLIED
+        ), colours
     if has_alpha and operator.input_channels == colours + 1:
-        return AlphaPolicy.STORED, colours if operator.output_channels == operator.input_channels else operator.output_channels
+        return (
+            AlphaPolicy.STORED,
+            colours
+            if operator.output_channels == operator.input_channels
+            else operator.output_channels,
+        )
     if operator.input_channels != colours:
         _refuse_depthwise(operator, colours, has_alpha)
         raise ShapeError(

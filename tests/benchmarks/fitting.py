@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from timings import Timing
 
-from convcli.kernel import choice
+from convcli.kernel.engine import cost_model
+from convcli.kernel.engine.dispatch import costs
 
 ENOUGH_SAMPLES = 500_000
 """Smaller outputs tell little of what a sample costs: making matrices and spectra weighs more."""
@@ -33,7 +34,7 @@ class Fit:
         bad = 0
         with constants({name: suggested for name, (_, suggested, _) in self.constants.items()}):
             for timing in timings:
-                estimates = choice.costs(timing.cell.shape)
+                estimates = costs(timing.cell.problem_size)
                 chosen = min(timing.ns, key=lambda method: estimates.get(method, np.inf))
                 bad += timing.ns[chosen] > worse * timing.ns[timing.best]
         return bad
@@ -42,21 +43,21 @@ class Fit:
 @contextmanager
 def constants(values: Mapping[str, float]) -> Iterator[None]:
     """Let the cost formulas have other constants for a while."""
-    before = {name: getattr(choice, name) for name in values}
+    before = {name: getattr(cost_model, name) for name in values}
     for name, value in values.items():
-        setattr(choice, name, value)
+        setattr(cost_model, name, value)
     try:
         yield
     finally:
         for name, value in before.items():
-            setattr(choice, name, value)
+            setattr(cost_model, name, value)
 
 
 def suggest(timings: Sequence[Timing]) -> Fit:
     """Fit the constants to the timings: least squares of relative errors, none below 0."""
     now = {
         name: value
-        for name, value in vars(choice).items()
+        for name, value in vars(cost_model).items()
         if name.isupper() and isinstance(value, float)
     }
     timings = [timing for timing in timings if timing.samples >= ENOUGH_SAMPLES]
@@ -79,7 +80,7 @@ def _estimates(timings: Sequence[Timing], values: Mapping[str, float]) -> NDArra
     """Return what the formulas say with these constants, a number for each timing."""
     with constants(values):
         return np.array(
-            [choice.costs(timing.cell.shape)[m] for timing in timings for m in timing.ns]
+            [costs(timing.cell.problem_size)[m] for timing in timings for m in timing.ns]
         )
 
 

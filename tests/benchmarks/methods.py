@@ -1,7 +1,7 @@
 """How long each method of the kernel takes, and whether the cheapest is chosen. On one core.
 
 Prints nanoseconds for a sample of the output, marks where the choice costs more than need be,
-and suggests constants for convcli/kernel/choice.py.
+and suggests constants for convcli/kernel/engine/cost_model.py.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def main() -> None:
         f"\nThe choice costs over {WORSE - 1:.0%} more than the best in {bad} of {len(rows)} cells."
     )
 
-    print("\nConstants of convcli/kernel/choice.py: a least-squares fit, in relative terms, of its")
+    print(
+        "\nConstants of convcli/kernel/engine/cost_model.py: a least-squares fit, in relative terms, of its"
+    )
     print("cost formulas to the timings above, without the small images, where making matrices and")
     print("spectra takes a good part of the time (best of the rounds, nanoseconds, one core).\n")
     fit = suggest(found)

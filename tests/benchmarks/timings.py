@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.kernel.engine.cost_model import Shape, choose, costs
-from convcli.kernel.engine.dispatch import correlate
+from convcli.kernel.engine.cost_model import ProblemSize
+from convcli.kernel.engine.dispatch import choose, correlate, costs
 from convcli.kernel.engine.int16 import operations
-from convcli.kernel.engine.method import Spec
-from convcli.kernel.window import Scan
+from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.window import Window
 
-METHOD_NAMES = ("banded", "separable", "spectral", "whole")
+METHOD_NAMES = ("banded", "separable", "fft", "int16")
 SECONDS_A_TIMING = 0.05
 """Small images are convolved as often as that takes."""
 FULL_RANK_MOST = 9
@@ -27,59 +27,63 @@ HOPELESS = 8
 
 @dataclass(frozen=True)
 class Cell:
-    """An image (depth, height, width) and a kernel to be timed."""
+    """An image (channels, height, width) and a kernel to be timed."""
 
     size: tuple[int, int]
     taps: int
-    filters: int = 1
-    depth: int = 1
+    output_channels: int = 1
+    channels: int = 1
     rank: int = 0  # of a dense kernel: as high as it gets
     stride: int = 1
-    pixel: int = 1
+    interleaved: int = 1
     sizes: int = 0  # of whole weights, for 8-bit samples; 0 for any weights and floats
 
     @property
     def image(self) -> str:
-        channels = f"{self.depth}×" if self.depth > 1 else ""
-        last = f"×{self.pixel}" if self.pixel > 1 else ""
+        channels = f"{self.channels}×" if self.channels > 1 else ""
+        last = f"×{self.interleaved}" if self.interleaved > 1 else ""
         kind = " of 8 bits" if self.sizes else ""
         return f"{channels}{self.size[0]}×{self.size[1]}{last}{kind}"
 
     @property
     def kernel(self) -> str:
-        many = f"{self.filters}×{self.depth}×" if self.filters * self.depth > 1 else ""
+        many = (
+            f"{self.output_channels}×{self.channels}×"
+            if self.output_channels * self.channels > 1
+            else ""
+        )
         rank = f" rank {self.rank}" if self.rank else ""
         stride = f" stride {self.stride}" if self.stride > 1 else ""
         whole = f" of {self.sizes} weights" if self.sizes else ""
         return f"{many}{self.taps}×{self.taps}{rank}{stride}{whole}"
 
     @property
-    def scan(self) -> Scan:
-        """Return the walk, with the pad that keeps the size."""
+    def window(self) -> Window:
+        """Return the window, with the pad that keeps the size."""
         pad = self.taps // 2
         output = tuple((n + 2 * pad - self.taps) // self.stride + 1 for n in self.size)
-        return Scan(
+        return Window(
             (-pad, -pad),
             (output[0], output[1]),
             (self.taps, self.taps),
             (self.stride, self.stride),
             (1, 1),
             "zeros",
-            self.pixel,
+            self.interleaved,
         )
 
     @property
-    def shape(self) -> Shape:
+    def problem_size(self) -> ProblemSize:
         """Return what the cost formulas take."""
         rank = self.rank or self.taps
-        sums = operations(self.spec) if self.sizes else None
+        sums = operations(self.problem) if self.sizes else None
         passes = None if sums is None else len(sums)
-        return Shape(self.filters, self.depth, 1, self.scan, rank, passes)
+        return ProblemSize(self.output_channels, self.channels, 1, self.window, rank, passes)
 
     @property
-    def spec(self) -> Spec:
-        """Return the whole task."""
-        return Spec(self.weight()[np.newaxis], None, self.scan, self.size[1])
+    def problem(self) -> ConvolutionProblem:
+        """Return the problem to be solved."""
+        return ConvolutionProblem(self.weight()[np.newaxis], None, self.window, self.size[1])
 
     @property
     def dtype(self) -> type[np.generic]:
@@ -88,7 +92,7 @@ class Cell:
 
     def images(self) -> NDArray[Any]:
         height, width = self.size
-        shape = (1, self.depth, height, width * self.pixel)
+        shape = (1, self.channels, height, width * self.interleaved)
         rng = np.random.default_rng(1)
         return (
             rng.integers(0, 256, shape, np.uint8) if self.sizes else rng.random(shape, np.float32)
@@ -97,7 +101,7 @@ class Cell:
     def weight(self) -> NDArray[np.float32]:
         """Return random kernels (F, C, taps, taps) of the rank wanted."""
         rng = np.random.default_rng(2)
-        shape = (self.filters, self.depth, self.taps)
+        shape = (self.output_channels, self.channels, self.taps)
         if self.sizes:  # all of them, of either sign
             sizes = np.arange(self.taps**2) % self.sizes + 1
             signs = rng.choice([-1, 1], self.taps**2)
@@ -119,8 +123,8 @@ class Timing:
     @property
     def samples(self) -> int:
         """Return how many samples the output has."""
-        rows, columns = self.cell.scan.output
-        return self.cell.filters * rows * columns * self.cell.pixel
+        rows, columns = self.cell.window.output
+        return self.cell.output_channels * rows * columns * self.cell.interleaved
 
     @property
     def best(self) -> str:
@@ -133,13 +137,13 @@ class Timing:
 
 
 def cells(*, quick: bool) -> Iterator[Cell]:
-    """Give the cells: dense and separable kernels, banks of filters, strides."""
+    """Give the cells: dense and separable kernels, banks of output_channels, strides."""
     sizes = [(1536, 2048), (384, 512)] if quick else [(1536, 2048), (768, 1024), (192, 256)]
     dense = (3, 9, 31, 63) if quick else (3, 5, 7, 9, 11, 15, 19, 23, 31, 41, 51, 63, 95)
     low = (3, 9, 31) if quick else (3, 5, 7, 9, 15, 23, 31, 51, 63)
     for taps, most in ((3, 9), (5, 5)):
         for count in {1, 2, most}:
-            yield Cell((768, 1024), taps, pixel=3, sizes=count)
+            yield Cell((768, 1024), taps, interleaved=3, sizes=count)
     for size in sizes:
         for taps in dense:
             yield Cell(size, taps)
@@ -149,31 +153,33 @@ def cells(*, quick: bool) -> Iterator[Cell]:
         for taps in low[1:]:
             yield Cell((768, 1024), taps, rank=rank)
     for taps in (3, 9, 31):
-        yield Cell((768, 1024), taps, pixel=3)
-        yield Cell((768, 1024), taps, rank=1, pixel=3)
+        yield Cell((768, 1024), taps, interleaved=3)
+        yield Cell((768, 1024), taps, rank=1, interleaved=3)
     for taps in (3, 5, 9, 31):
         yield Cell((1536, 2048), taps, stride=2)
         yield Cell((1536, 2048), taps, rank=1, stride=2)
     banks = ((3, 3), (8, 3), (16, 16)) if quick else ((3, 3), (8, 3), (64, 3), (3, 16), (16, 16))
-    for filters, depth in banks:
+    for output_channels, channels in banks:
         for taps in (3, 9) if quick else (3, 5, 9, 15, 23):
-            yield Cell((384, 512), taps, filters, depth)
+            yield Cell((384, 512), taps, output_channels, channels)
 
 
 def measure(cell: Cell, rounds: int) -> Timing:
     """Time every method that can do a cell, in turn; check that they agree."""
-    images, weight, scan = cell.images(), cell.weight(), cell.scan
-    timing = Timing(cell, choose(cell.spec, of_bytes=bool(cell.sizes)))
+    images, weight, window = cell.images(), cell.weight(), cell.window
+    timing = Timing(cell, choose(cell.problem, from_bytes=bool(cell.sizes)))
     methods = _methods(cell, timing.chosen)
-    out = np.empty((1, cell.filters, scan.output[0], scan.output[1] * cell.pixel), cell.dtype)
-    correlate(images, weight, scan, out=out, method=timing.chosen)
+    out = np.empty(
+        (1, cell.output_channels, window.output[0], window.output[1] * cell.interleaved), cell.dtype
+    )
+    correlate(images, weight, window, out=out, method=timing.chosen)
     expected = out.astype(np.float32)
     largest = float(np.abs(expected).max())
     repeats: dict[str, int] = {}
     seconds: dict[str, list[float]] = {}
     for method in methods:
         start = time.perf_counter()
-        correlate(images, weight, scan, out=out, method=method)
+        correlate(images, weight, window, out=out, method=method)
         taken = time.perf_counter() - start
         repeats[method] = max(1, round(SECONDS_A_TIMING / taken))
         seconds[method] = []
@@ -184,14 +190,14 @@ def measure(cell: Cell, rounds: int) -> Timing:
         for method in methods:
             start = time.perf_counter()
             for _ in range(repeats[method]):
-                correlate(images, weight, scan, out=out, method=method)
+                correlate(images, weight, window, out=out, method=method)
             seconds[method].append((time.perf_counter() - start) / repeats[method])
     timing.ns = {method: 1e9 * min(seconds[method]) / out.size for method in methods}
     return timing
 
 
 def _methods(cell: Cell, chosen: str) -> list[str]:
-    estimates = costs(cell.shape)
+    estimates = costs(cell.problem_size)
     cheapest = min(estimates.values())
     return [
         method
