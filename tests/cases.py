@@ -1,10 +1,14 @@
-"""The grid of convolutions that every kernel test runs over: edge cases, then seeded ones."""
+"""The convolutions that kernel tests run over: edge cases, and drawn ones."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
 MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -75,26 +79,36 @@ EDGES = [
 ]
 
 
-def _seeded(count: int) -> list[Case]:
-    rng = np.random.default_rng(20)
-    cases: list[Case] = []
-    while len(cases) < count:
-        groups = int(rng.integers(1, 4))
-        case = Case(
-            channels=groups * int(rng.integers(1, 3)),
-            filters=groups * int(rng.integers(1, 3)),
-            groups=groups,
-            size=tuple(map(int, rng.integers(1, 10, 2))),
-            kernel=tuple(map(int, rng.integers(1, 6, 2))),
-            stride=tuple(map(int, rng.integers(1, 5, 2))),
-            dilation=tuple(map(int, rng.integers(1, 4, 2))),
-            pads=tuple(map(int, rng.integers(0, 4, 4))),
-            mode=MODES[len(cases) % 4],
-            seed=len(cases),
-        )
-        if min(case.output) > 0:
-            cases.append(case)
-    return cases
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Draw a convolution whose output has one element at least."""
+
+    def pair(least: int, most: int) -> tuple[int, int]:
+        return draw(st.tuples(*2 * [st.integers(least, most)]))
+
+    groups = draw(st.integers(1, 3))
+    channels, filters = pair(1, 2)
+    case = Case(
+        channels=groups * channels,
+        filters=groups * filters,
+        groups=groups,
+        size=pair(1, 9),
+        kernel=pair(1, 5),
+        stride=pair(1, 4),
+        dilation=pair(1, 3),
+        pads=draw(st.tuples(*4 * [st.integers(0, 3)])),
+        mode=draw(st.sampled_from(MODES)),
+        seed=draw(st.integers(0, 99)),
+    )
+    assume(min(case.output) > 0)
+    return case
 
 
-GRID = EDGES + _seeded(80)
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def over_cases(test: Test) -> Test:
+    """Run a test of ``case`` over the edge cases, and over drawn ones."""
+    for edge in EDGES:
+        test = example(case=edge)(test)
+    return given(case=cases())(test)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import settings
 from PIL import Image
 from processes import Started
 
@@ -20,6 +21,13 @@ SAMPLES = ROOT / "sample_images"
 # A shell's background ignores it, and processes that tests interrupt would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# The same cases in every run, on every machine, however slow.
+settings.register_profile(
+    "convcli", derandomize=True, deadline=None, database=None, max_examples=60
+)
+settings.load_profile("convcli")
 
 
 @pytest.fixture

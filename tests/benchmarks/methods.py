@@ -61,10 +61,10 @@ def main() -> None:
         f"\nThe choice costs over {WORSE - 1:.0%} more than the best in {bad} of {len(rows)} cells."
     )
 
+    print("\nConstants of convcli/kernel/engine/cost_model.py: a least-squares fit, in relative")
     print(
-        "\nConstants of convcli/kernel/engine/cost_model.py: a least-squares fit, in relative terms, of its"
+        "terms, of the cost formulas to the timings above, without the small images, where making matrices and"
     )
-    print("cost formulas to the timings above, without the small images, where making matrices and")
     print("spectra takes a good part of the time (best of the rounds, nanoseconds, one core).\n")
     fit = suggest(found)
     for name, (present, suggested, told_by) in fit.constants.items():
