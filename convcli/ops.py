@@ -172,7 +172,8 @@ def _is_direct(frame: Frame, stages: Sequence[Stage], dtype: np.dtype[np.generic
 
 
 def _fits(raster: Raster, size: Pair, channels: int, dtype: np.dtype[np.generic]) -> bool:
-    return (raster.size, raster.channels, raster.dtype) == (size, channels, dtype)
+    has_room = (raster.size, raster.channels, raster.dtype) == (size, channels, dtype)
+    return has_room and raster.is_writable
 
 
 def _keeps_rows_near(stage: Stage, size: Pair) -> bool:
