@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "convcli"
 
 RANKS = {
-    **dict.fromkeys(("channels", "ending", "errors", "lazy"), 0),
+    **dict.fromkeys(("channels", "ending", "errors", "lazy", "permissions"), 0),
     **dict.fromkeys(("bundled", "checks", "executors", "files", "interpolation", "kernel"), 1),
     **dict.fromkeys(("streams", "warned"), 1),
     **dict.fromkeys(("filters", "images", "light", "workers"), 2),
