@@ -108,20 +108,18 @@ def test_at_no_moment_is_more_allowed(
     target = old(tmp_path, mode, group=group)
     seen: list[tuple[int, int]] = []
 
-    def note(number: int) -> None:
-        found = os.fstat(number)
-        seen.append((found.st_gid, stat.S_IMODE(found.st_mode)))
-
-    for name in ("open", "fchown", "fchmod"):
-
-        def noting(
-            *arguments: object, function: Callable[..., object] = getattr(os, name)
-        ) -> object:
+    def noting(function: Callable[..., object]) -> Callable[..., object]:
+        def noted(*arguments: object) -> object:
             result = function(*arguments)
-            note(result if isinstance(result, int) else arguments[0])  # type: ignore[arg-type]
+            number = result if isinstance(result, int) else arguments[0]
+            found = os.fstat(number)  # type: ignore[arg-type]
+            seen.append((found.st_gid, stat.S_IMODE(found.st_mode)))
             return result
 
-        monkeypatch.setattr(os, name, noting)
+        return noted
+
+    for name in ("open", "fchown", "fchmod"):
+        monkeypatch.setattr(os, name, noting(getattr(os, name)))
     replace(target)
     final = target.stat().st_gid, mode
     assert len(seen) >= 2
