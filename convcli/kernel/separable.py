@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.banded import Banded
+from convcli.kernel.exactness import whole_factors, whole_kernel
 from convcli.kernel.method import Spec
 from convcli.kernel.rows import Rows
 
@@ -22,8 +23,12 @@ Q = 16
 def factors(kernel: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return (r, Hf) columns and (r, Wf) rows whose outer products sum to ``kernel``.
 
-    What lies below the noise of the kernel's own dtype is left out.
+    Those of a kernel of whole numbers are whole numbers. Of any other kernel, what lies below the
+    noise of its own dtype is left out.
     """
+    whole = whole_kernel(kernel)
+    if whole is not None:
+        return whole_factors(whole)
     left, values, right = np.linalg.svd(kernel.astype(np.float64), full_matrices=False)
     noise = np.finfo(kernel.dtype).eps * max(kernel.shape)
     rank = int((values > values[0] * noise).sum())

@@ -1,0 +1,81 @@
+"""Kernels of whole numbers, or of whole multiples of 2^-k, for which answers can be exact.
+
+A sum of such products is exact in any order as long as the sum of their magnitudes, counted in
+units of 2^-k, fits the mantissa: 2^24 units of float32, 2^53 of float64. A method keeps that up if
+none of its own partial sums is larger.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.kernel.arrays import FloatArray
+
+
+class WholeKernel(NamedTuple):
+    """A kernel as ``numbers`` (int64) times ``unit``, a power of two."""
+
+    numbers: NDArray[np.int64]
+    unit: float
+
+
+def whole_kernel(weight: FloatArray) -> WholeKernel | None:
+    """Return a kernel of any shape as whole multiples of the largest possible power of two.
+
+    None where the sum of their magnitudes does not fit the mantissa of the kernel's dtype: then
+    answers are rounded even for samples of 0 and 1. That holds for weights of full precision, of
+    which each by itself is a multiple of some power of two.
+    """
+    values = weight.astype(np.float64)
+    if not np.isfinite(values).all():
+        return None
+    mantissas, exponents = np.frexp(values)
+    numbers = np.ldexp(mantissas, 53).astype(np.int64)  # each times 2^(exponent - 53)
+    lowest_bit = np.frexp((numbers & -numbers).astype(np.float64))[1] - 1
+    used = numbers != 0
+    if not used.any():
+        return WholeKernel(numbers, 1.0)
+    exponent = int((exponents - 53 + lowest_bit)[used].min())
+    # In two steps: of subnormal weights the factor may be more than a float64 holds.
+    half = -exponent // 2
+    scaled = np.ldexp(np.ldexp(values, half), -exponent - half)
+    if np.abs(scaled).sum() > 2.0 ** (np.finfo(weight.dtype).nmant + 1):
+        return None
+    return WholeKernel(scaled.astype(np.int64), float(np.ldexp(1.0, exponent)))
+
+
+def whole_factors(kernel: WholeKernel) -> tuple[FloatArray, FloatArray]:
+    """Return (r, Hf) columns and (r, Wf) rows whose outer products sum to ``kernel`` (Hf, Wf).
+
+    Rows that are multiples of one another share a factor, the row divided by the greatest common
+    divisor of its numbers; or columns do, whichever gives fewer. So each weight is the product of
+    two numbers, not a sum of such products that cancel out, and no partial sum is larger than in
+    the definition. The rank may be lower than r.
+    """
+    columns, rows = _by_direction(kernel.numbers)
+    if len(rows) > 1:
+        rows_across, columns_across = _by_direction(kernel.numbers.T)
+        if len(columns_across) < len(columns):
+            columns, rows = columns_across, rows_across
+    return columns * kernel.unit, rows.astype(np.float64)
+
+
+def is_whole(samples: FloatArray) -> bool:
+    """Tell whether all of ``samples`` (rows, …) are whole numbers."""
+    # Row by row: of other samples the first row tells.
+    return all(bool((np.rint(row) == row).all()) for row in samples)
+
+
+def _by_direction(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return (r, H) multiples and (r, W) rows without common divisors, for ``numbers`` (H, W)."""
+    used = numbers.any(1)
+    kept = numbers[used]
+    leading = np.take_along_axis(kept, (kept != 0).argmax(1, keepdims=True), 1)
+    multiple = np.gcd.reduce(kept, axis=1, keepdims=True, initial=0) * np.sign(leading)
+    rows, which = np.unique(kept // multiple, axis=0, return_inverse=True)
+    multiples = np.zeros((len(rows), len(numbers)), np.int64)
+    multiples[which.ravel(), np.flatnonzero(used)] = multiple.ravel()
+    return multiples, rows

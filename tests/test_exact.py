@@ -1,0 +1,284 @@
+"""Whole numbers stay exact: by every method, at every stride, up to what the mantissa holds."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import oracles
+import pytest
+from cases import GRID, MODES, Case
+
+from convcli import conv2d, conv2d_backward, conv_transpose2d
+from convcli.kernel.correlation import METHODS, correlate
+from convcli.kernel.exactness import is_whole, whole_factors, whole_kernel
+from convcli.kernel.method import Spec
+from convcli.kernel.scan import Scan
+from convcli.kernel.separable import factors
+from convcli.kernel.spectral import Spectral
+
+DTYPES = [np.float32, np.float64]
+UNITS = (1.0, 0.25, 8.0)
+FOR_FLOATS = [name for name in METHODS if name != "whole"]
+
+
+def can(method: str, case: Case) -> bool:
+    if method == "separable":
+        return case.channels == case.filters == case.groups
+    return method != "spectral" or case.stride == (1, 1)
+
+
+def bits(dtype: type) -> int:
+    return np.finfo(dtype).nmant + 1
+
+
+@cache
+def whole_arrays(case: Case, dtype: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (image, weight, answers), so large that partial sums just fit the mantissa."""
+    rng = np.random.default_rng(case.seed)
+    shape = (case.filters, case.channels // case.groups, *case.kernel)
+    if case.seed % 3:
+        weight = rng.integers(-9, 10, shape)
+    else:  # of low rank
+        weight = rng.integers(-5, 6, (*shape[:3], 1)) * rng.integers(
+            -5, 6, (*shape[:2], 1, shape[3])
+        )
+    top = 2 ** bits(dtype) // max(int(np.abs(weight).sum((1, 2, 3)).max()), 1)
+    image = rng.integers(-top, top, (case.channels, *case.size), endpoint=True).astype(dtype)
+    scaled = (weight * UNITS[case.seed % 4 % 3]).astype(dtype)
+    answers = oracles.conv(image, scaled, **case.options, pads=case.pads, mode=case.mode)
+    return image, scaled, answers
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("method", FOR_FLOATS)
+def test_every_method_is_exact(method: str, dtype: type) -> None:
+    tried = 0
+    for case in (case for case in GRID if can(method, case)):
+        image, weight, expected = whole_arrays(case, dtype)
+        scan = Scan(
+            (-case.pads[0], -case.pads[1]),
+            case.output,
+            case.kernel,
+            case.stride,
+            case.dilation,
+            case.mode,
+        )
+        found = correlate(image[None], weight, scan, groups=case.groups, method=method)
+        np.testing.assert_array_equal(found[0], expected, err_msg=str(case))
+        tried += 1
+    assert tried > 10
+
+
+def small(case: Case, dtype: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return whole numbers: an image, a weight and a gradient, small enough for all products."""
+    rng = np.random.default_rng(case.seed)
+    shapes = (
+        (case.channels, *case.size),
+        (case.filters, case.channels // case.groups, *case.kernel),
+        (case.filters, *case.output),
+    )
+    return tuple(rng.integers(-200, 201, shape).astype(dtype) for shape in shapes)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradients_are_exact(dtype: type) -> None:
+    for case in GRID[::2]:
+        image, weight, gradient = small(case, dtype)
+        options = case.options | {"pad_mode": case.mode, "pad": case.pads}
+        found = conv2d_backward(gradient, image, weight, **options)
+        expected = oracles.conv_gradients(
+            gradient, image, weight, **case.options, pads=case.pads, mode=case.mode
+        )
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=str(case))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_transposed_convolutions_are_exact(dtype: type) -> None:
+    for case in GRID[::3]:
+        _, weight, image = small(case, dtype)
+        size = tuple(
+            (case.output[k] - 1) * case.stride[k] + case.dilation[k] * (case.kernel[k] - 1) + 1
+            for k in (0, 1)
+        )
+        found = conv_transpose2d(image, weight, pad_mode=case.mode, **case.options)
+        expected = oracles.conv_transpose(
+            image, weight, **case.options, pads=(0, 0, 0, 0), mode=case.mode, size=size
+        )
+        np.testing.assert_array_equal(found, expected, err_msg=str(case))
+
+
+def by_taps(image: np.ndarray, kernel: np.ndarray, stride: tuple[int, int]) -> np.ndarray:
+    """The definition in 64-bit integers, without borders."""
+    rows, columns = ((image.shape[k] - kernel.shape[k]) // stride[k] + 1 for k in (0, 1))
+    answers = np.zeros((rows, columns), np.int64)
+    for u, v in np.ndindex(kernel.shape):
+        seen = image[u :: stride[0], v :: stride[1]][:rows, :columns]
+        answers += int(kernel[u, v]) * seen.astype(np.int64)
+    return answers
+
+
+LARGE = {
+    "dense": np.random.default_rng(1).integers(-9, 10, (31, 31)),
+    "ones": np.ones((41, 33), np.int64),
+    "rank 1": np.outer(np.arange(-15, 16), np.arange(31) % 5 + 1),
+    "cross": np.eye(31, dtype=np.int64) - np.eye(31, dtype=np.int64)[::-1],
+    "disk": (np.hypot(*np.mgrid[-15:16, -15:16]) <= 15.2).astype(np.int64),
+}
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (2, 1), (2, 3)])
+@pytest.mark.parametrize("name", LARGE)
+def test_large_kernels_are_exact_by_every_method(name: str, stride: tuple[int, int]) -> None:
+    kernel = LARGE[name]
+    samples = np.random.default_rng(2).integers(0, 256, (140, 330))
+    expected = by_taps(samples, kernel, stride)
+    assert np.abs(kernel).sum() * 255 < 2**24
+    scan = Scan((0, 0), expected.shape, kernel.shape, stride, (1, 1))
+    for dtype in (np.uint8, np.float32):
+        for method in (*FOR_FLOATS, None):
+            if method == "taps" or (method == "spectral" and stride != (1, 1)):
+                continue
+            image, weight = samples[None, None].astype(dtype), np.float32(kernel)[None, None]
+            found = correlate(image, weight, scan, method=method)
+            np.testing.assert_array_equal(found[0, 0], expected, err_msg=f"{method}")
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("value", [100.0, 255.0, 65535.0, -3.0])
+def test_an_edge_filter_finds_nothing_on_a_flat_picture(value: float, stride: int) -> None:
+    flat = np.full((1, 50, 60), value, np.float32)
+    for kernel in ([[0, 1, 0], [1, -4, 1], [0, 1, 0]], [[-1] * 3, [-1, 8, -1], [-1] * 3]):
+        assert not conv2d(flat, [[kernel]], stride=stride).any()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_samples_that_are_too_large_to_be_rounded_do_no_harm_elsewhere(mode: str) -> None:
+    rng = np.random.default_rng(3)
+    kernel = rng.integers(-9, 10, (31, 31))
+    samples = rng.integers(0, 256, (90, 95))
+    expected = by_taps(samples, kernel, (1, 1))
+    image = samples.astype(np.float32)
+    image[0, 0] = 2.0**80
+    scan = Scan((0, 0), expected.shape, kernel.shape, (1, 1), (1, 1), mode)
+    weight = np.float32(kernel)[None, None]
+    found = correlate(image[None, None], weight, scan, method="spectral")[0, 0]
+    assert found[0, 0] == np.float32(2.0**80 * int(kernel[0, 0]))
+    found[0, 0] = expected[0, 0]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_bank_of_whole_and_other_filters_is_exact_where_it_can_be() -> None:
+    rng = np.random.default_rng(4)
+    whole, other = rng.integers(-9, 10, (2, 21, 21)), rng.random((2, 21, 21))
+    samples = rng.integers(0, 256, (2, 70, 80))
+    weight = np.stack([whole, other, whole / 8]).astype(np.float32)
+    expected = sum(by_taps(samples[k], whole[k], (1, 1)) for k in (0, 1))
+    scan = Scan((0, 0), expected.shape, (21, 21), (1, 1), (1, 1))
+    image, bias = np.float32(samples)[None], np.float32([1, 2, 3])
+    found = correlate(image, weight, scan, bias=bias, method="spectral")[0]
+    np.testing.assert_array_equal(found[0], expected + 1)
+    np.testing.assert_array_equal(found[2], expected / 8 + 3)
+    near = correlate(image, weight, scan, bias=bias, method="banded")[0]
+    np.testing.assert_allclose(found[1], near[1], rtol=1e-5)
+
+
+def test_transforms_of_other_samples_stay_in_single_precision() -> None:
+    scan = Scan((0, 0), (70, 80), (31, 31), (1, 1), (1, 1))
+    weight = np.float32(LARGE["dense"])[None, None, None]
+    image = np.random.default_rng(5).random((1, 100, 110), np.float32)
+    method = Spectral(Spec(weight, None, scan, 110))
+    run, out = method.worker(), np.empty((1, 70, 80), np.float32)
+    run(image, out, 0, 0, 70)
+    assert "in_double" not in vars(method)
+    run(np.rint(image * 255), out, 0, 0, 70)
+    assert "in_double" in vars(method)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "count"),
+    [
+        (np.ones((5, 7)), 1),
+        ([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], 1),
+        ([[0, 1, 0], [1, -4, 1], [0, 1, 0]], 2),
+        ([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 2),
+        ([[0, 0, 0], [2, -4, 6], [-1, 2, -3]], 1),
+        ([[1, 2], [3, 4], [5, 6]], 2),
+        (np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256, 1),
+        ([[10, 1, -10]], 1),
+        ([[0.5], [1.5], [-7]], 1),
+        ([[0, 0], [0, 0]], 0),
+        ([[2.0**-140, 2.0**-149]], 1),
+        ([[2.0**120, -(2.0**121)]], 1),
+    ],
+)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_whole_kernels_have_whole_factors(kernel: object, count: int, dtype: type) -> None:
+    given = np.asarray(kernel, dtype)
+    whole = whole_kernel(given)
+    assert whole is not None
+    np.testing.assert_array_equal(whole.numbers * whole.unit, given)
+    columns, rows = factors(given)
+    assert len(columns) == len(rows) == count
+    np.testing.assert_array_equal(columns.T @ rows, given)
+    np.testing.assert_array_equal(rows, np.rint(rows))
+    np.testing.assert_array_equal(columns / whole.unit, np.rint(columns / whole.unit))
+    # No weight is a sum of products that cancel out.
+    np.testing.assert_array_equal(np.abs(columns).T @ np.abs(rows), np.abs(given))
+
+
+def test_whole_factors_of_random_kernels() -> None:
+    rng = np.random.default_rng(6)
+    for _ in range(200):
+        kernel = rng.integers(-3, 4, rng.integers(1, 6, 2)).astype(np.float32)
+        whole = whole_kernel(kernel)
+        assert whole is not None
+        columns, rows = whole_factors(whole)
+        assert len(columns) <= min(kernel.shape)
+        np.testing.assert_array_equal(columns.T @ rows, kernel)
+        np.testing.assert_array_equal(np.abs(columns).T @ np.abs(rows), np.abs(kernel))
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        np.full((3, 3), 1 / 9),
+        np.exp(-(np.linspace(-3, 3, 9) ** 2))[None],
+        [[1.0, 2.0**-24]],  # the sum takes 25 bits
+        [[np.inf, 1.0]],
+        [[np.nan]],
+    ],
+)
+def test_kernels_of_full_precision_are_not_taken_for_whole_numbers(kernel: object) -> None:
+    assert whole_kernel(np.asarray(kernel, np.float32)) is None
+
+
+def test_whole_samples_are_told_from_others() -> None:
+    samples = np.arange(12, dtype=np.float32).reshape(3, 4)
+    assert is_whole(samples)
+    assert is_whole(samples * -1e30)
+    for at in ((0, 0), (2, 3)):
+        other = samples.copy()
+        other[at] += 0.5
+        assert not is_whole(other)
+
+
+@pytest.mark.parametrize(
+    ("x", "filter", "expected"),
+    [
+        ([1, 2, 3, 4], '{"weight": [[10, 1, -10]], "pad": [0, 1], "stride": [1, 2]}', [-19, -17]),
+        ([3, 1, 4, 1], '{"weight": [[-1, 0, 1]], "pad": [0, 1], "stride": [1, 2]}', [1, 0]),
+        ([3, 1, 4, 1], '{"weight": [[-1, 0, 1]], "pad": [0, 1]}', [1, 1, 0, -4]),
+        ([9, 9, 9, 9], '{"weight": [[1, 2, 1]], "divisor": 4, "pad": 0}', [9, 9]),
+    ],
+)
+def test_the_command_gives_whole_numbers(
+    run, tmp_path: Path, x: list[int], filter: str, expected: list[int]
+) -> None:
+    np.save(tmp_path / "x.npy", np.float32([x]))
+    (tmp_path / "f.json").write_text(filter)
+    result = run("apply", "-f", tmp_path / "f.json", tmp_path / "x.npy", "-o", tmp_path / "y.npy")
+    assert result.exit_code == 0, result.output
+    assert np.load(tmp_path / "y.npy").ravel().tolist() == expected
