@@ -146,6 +146,32 @@ def test_large_kernels_are_exact_by_every_method(name: str, stride: tuple[int, i
             np.testing.assert_array_equal(found[0, 0], expected, err_msg=f"{method}")
 
 
+@pytest.mark.parametrize("stride", [(1, 1), (3, 1)])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("pixel", [1, 3])
+def test_interleaved_pixels_are_exact(pixel: int, mode: str, stride: tuple[int, int]) -> None:
+    kernel = np.outer([1, -2, 3, 7], [5, 0, -6, 1, 2]) / 4
+    samples = np.random.default_rng(8).integers(0, 256, (20, 17, pixel), np.uint8)
+    case = Case(size=(20, 17), kernel=(4, 5), stride=stride, dilation=(2, 3))
+    expected = oracles.conv(
+        samples.transpose(2, 0, 1),
+        np.stack([kernel[None]] * pixel),
+        stride=stride,
+        dilation=case.dilation,
+        groups=pixel,
+        pads=(3, 3, 3, 3),
+        mode=mode,
+    ).transpose(1, 2, 0)
+    rows, columns, _ = expected.shape
+    scan = Scan((-3, -3), (rows, columns), (4, 5), stride, case.dilation, mode, pixel)
+    weight = np.float32(kernel)[None, None]
+    for method in FOR_FLOATS:
+        if can(method, case):
+            out = np.empty((1, 1, rows, columns * pixel), np.float32)
+            correlate(samples.reshape(1, 1, 20, -1), weight, scan, out=out, method=method)
+            np.testing.assert_array_equal(out.reshape(expected.shape), expected, err_msg=method)
+
+
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("value", [100.0, 255.0, 65535.0, -3.0])
 def test_an_edge_filter_finds_nothing_on_a_flat_picture(value: float, stride: int) -> None:
@@ -247,6 +273,8 @@ def test_whole_factors_of_random_kernels() -> None:
         np.full((3, 3), 1 / 9),
         np.exp(-(np.linspace(-3, 3, 9) ** 2))[None],
         [[1.0, 2.0**-24]],  # the sum takes 25 bits
+        [[0.0] * 300 + [1.0, 2.0**-24]],
+        np.random.default_rng(0).random((40, 40)),
         [[np.inf, 1.0]],
         [[np.nan]],
     ],

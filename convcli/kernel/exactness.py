@@ -30,8 +30,18 @@ def whole_kernel(weight: FloatArray) -> WholeKernel | None:
     which each by itself is a multiple of some power of two.
     """
     values = weight.astype(np.float64)
-    if not np.isfinite(values).all():
+    most = 2.0 ** (np.finfo(weight.dtype).nmant + 1)
+    # More weights make the unit no larger and the sum no smaller: a few tell where it is hopeless.
+    if not np.isfinite(values).all() or _multiples(values.ravel()[:_FEW], most) is None:
         return None
+    return _multiples(values, most)
+
+
+_FEW = 100
+
+
+def _multiples(values: NDArray[np.float64], most: float) -> WholeKernel | None:
+    """Return finite ``values`` as whole multiples; None where they sum to more than ``most``."""
     mantissas, exponents = np.frexp(values)
     numbers = np.ldexp(mantissas, 53).astype(np.int64)  # each times 2^(exponent - 53)
     lowest_bit = np.frexp((numbers & -numbers).astype(np.float64))[1] - 1
@@ -42,7 +52,7 @@ def whole_kernel(weight: FloatArray) -> WholeKernel | None:
     # In two steps: of subnormal weights the factor may be more than a float64 holds.
     half = -exponent // 2
     scaled = np.ldexp(np.ldexp(values, half), -exponent - half)
-    if np.abs(scaled).sum() > 2.0 ** (np.finfo(weight.dtype).nmant + 1):
+    if np.abs(scaled).sum() > most:
         return None
     return WholeKernel(scaled.astype(np.int64), float(np.ldexp(1.0, exponent)))
 
