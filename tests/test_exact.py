@@ -12,7 +12,7 @@ from cases import GRID, MODES, Case
 
 from convcli import conv2d, conv2d_backward, conv_transpose2d
 from convcli.kernel.correlation import METHODS, correlate
-from convcli.kernel.exactness import is_whole, whole_factors, whole_kernel
+from convcli.kernel.exactness import is_whole, parts_of, whole_factors, whole_kernel
 from convcli.kernel.method import Spec
 from convcli.kernel.scan import Scan
 from convcli.kernel.separable import factors
@@ -218,9 +218,44 @@ def test_transforms_of_other_samples_stay_in_single_precision() -> None:
     method = Spectral(Spec(weight, None, scan, 110))
     run, out = method.worker(), np.empty((1, 70, 80), np.float32)
     run(image, out, 0, 0, 70)
-    assert "in_double" not in vars(method)
+    assert not method._in_double
     run(np.rint(image * 255), out, 0, 0, 70)
-    assert "in_double" in vars(method)
+    assert list(method._in_double) == [0]
+
+
+@pytest.mark.parametrize(
+    ("weight_bits", "sample_bits", "number"), [(8, 8, 0), (30, 8, 1), (20, 23, 2), (12, 33, None)]
+)
+def test_numbers_of_many_bits_are_transformed_in_parts(
+    weight_bits: int, sample_bits: int, number: int | None
+) -> None:
+    rng = np.random.default_rng(9)
+    kernel = rng.integers(-(2**weight_bits), 2**weight_bits, (31, 31))
+    samples = rng.integers(0, 2**sample_bits, (90, 300))
+    expected = by_taps(samples, kernel, (1, 1))
+    scan = Scan((0, 0), expected.shape, kernel.shape, (1, 1), (1, 1))
+    method = Spectral(Spec(kernel[None, None, None] / 2.0**20, None, scan, 300))
+    found = np.empty((1, *expected.shape))
+    method.worker()(samples[None].astype(np.float64), found, 0, 0, len(expected))
+    np.testing.assert_array_equal(found[0], expected / 2.0**20)
+    assert list(method._in_double) == ([] if number is None else [number])
+
+
+def test_parts_add_up_to_the_filters() -> None:
+    rng = np.random.default_rng(10)
+    weight = rng.integers(-(2**16), 2**16, (2, 3, 2, 4, 5)) / np.float32(8)
+    weight = weight.astype(np.float32)
+    weight[1, 0, 0, 0, 0] = 2.0**-30  # not whole as float32: its sum has too many bits
+    weight[1, 1] = 0
+    for count in (1, 2, 3):
+        parts = parts_of(weight, count)
+        by_part = parts.weight.reshape(2, count, 3, 2, 4, 5)
+        np.testing.assert_array_equal(by_part.sum(1), weight)
+        units = parts.units.reshape(2, count, 3)
+        assert (units[1, :, 0] == 0).all()
+        scaled = by_part[0] / units[0, ..., None, None, None]
+        np.testing.assert_array_equal(scaled, np.rint(scaled))
+        assert np.abs(scaled).max() <= 2 ** (16 // count + 1)
 
 
 @pytest.mark.parametrize(

@@ -89,3 +89,50 @@ def _by_direction(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArra
     multiples = np.zeros((len(rows), len(numbers)), np.int64)
     multiples[which.ravel(), np.flatnonzero(used)] = multiple.ravel()
     return multiples, rows
+
+
+class Parts(NamedTuple):
+    """Filters as sums of so many parts, for transforms that are rounded.
+
+    ``weight`` is (groups, count·F, C, Hf, Wf), float64: all of a part, then all of the next.
+    ``units`` (groups, count·F) are the powers of two of which the weights are multiples, or 0 where
+    a filter is not whole: it stays together. Each part has so many bits fewer above its unit.
+    """
+
+    weight: NDArray[np.float64]
+    units: NDArray[np.float64]
+
+    def error(self, size: float, area: int) -> NDArray[np.float64]:
+        """Return how many units answers may be off, at most, by group.
+
+        ``size`` is the Euclidean norm of the samples and ``area`` the length of the transforms, in
+        double precision. The error of a convolution by transforms is below 16 ε log2(length) |x|
+        |w| (C. Percival, Rapid multiplication modulo the sum and difference of highly composite
+        numbers, 2003, theorem 5.1).
+        """
+        units = np.where(self.units > 0, self.units, np.inf)[
+            ..., np.newaxis, np.newaxis, np.newaxis
+        ]
+        norms = np.sqrt(np.square(self.weight / units).sum((2, 3, 4)))
+        worst: NDArray[np.float64] = 2.0**-53 * 16 * np.log2(area) * size * norms.max(1)
+        return worst
+
+
+def parts_of(weight: FloatArray, count: int) -> Parts:
+    """Return filters (groups, F, C, Hf, Wf) in ``count`` parts each."""
+    kernels = [[whole_kernel(one) for one in group] for group in weight]
+    units = np.array([[one.unit if one else 0.0 for one in group] for group in kernels])
+    rest = weight.astype(np.float64)
+    is_whole = units > 0
+    unit = np.where(is_whole, units, 1.0)
+    bits = np.log2((np.abs(rest).max((2, 3, 4)) / unit).clip(1))
+    splits = is_whole[..., np.newaxis, np.newaxis, np.newaxis]
+    parts, units_of_parts = [], []
+    for k in range(count - 1, 0, -1):
+        step = unit * 2.0 ** np.ceil(bits * k / count)
+        wide = step[..., np.newaxis, np.newaxis, np.newaxis]
+        part = np.where(splits, np.rint(rest / wide) * wide, rest)
+        parts.append(part)
+        units_of_parts.append(np.where(is_whole, step, 0.0))
+        rest = rest - part
+    return Parts(np.concatenate([*parts, rest], 1), np.concatenate([*units_of_parts, units], 1))

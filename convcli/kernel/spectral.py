@@ -4,13 +4,13 @@ A tile of the image is transformed, multiplied with the conjugate spectrum of ea
 transformed back; of the result, the part is kept that saw no wrap-around.
 
 Transforms are not exact. Where kernel and samples are whole numbers, they are made in double
-precision, and the answers rounded to the whole numbers that they must be.
+precision, and the answers rounded to the whole numbers that they must be; where even that would
+not be near enough, the kernel is split into parts of fewer bits.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from math import log2
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.banded import Banded
-from convcli.kernel.exactness import is_whole, whole_kernel
+from convcli.kernel.exactness import Parts, is_whole, parts_of
 from convcli.kernel.geometry import span
 from convcli.kernel.method import Method, Run, Spec
 from convcli.kernel.scan import RowReader
@@ -52,34 +52,23 @@ class Spectral(Method):
         size = self.tile[0] * self.tile[1]
         spectra = np.conj(np.fft.rfft2(spread, self.tile)) * size
         self.spectra = spectra.astype(np.result_type(spec.dtype, np.complex64))
+        self._in_double: dict[int, Spectral] = {}
 
     @property
     def step(self) -> int:
         return self.useful[0]
 
     @cached_property
-    def units(self) -> FloatArray:
-        """(groups, F): the power of two of which a filter's weights are multiples; 0 for none."""
-        kernels = [[whole_kernel(one) for one in group] for group in self.spec.weight]
-        return np.array([[0 if one is None else one.unit for one in group] for group in kernels])
+    def parts(self) -> tuple[Parts, ...]:
+        """The filters, where they are whole, in ever more parts of fewer bits."""
+        return tuple(parts_of(self.spec.weight, count) for count in (1, 2, 3))
 
-    @cached_property
-    def in_double(self) -> Spectral:
-        """The same convolution, without bias, in double precision."""
-        return Spectral(self.spec._replace(weight=self.spec.weight.astype(np.float64), bias=None))
-
-    def is_near(self, seen: FloatArray, group: int) -> bool:
-        """Tell whether transforms in double precision miss no answer by as much as 1/4 unit.
-
-        The error of a convolution by transforms is below 16 ε log2(size) |x| |w| (C. Percival,
-        Rapid multiplication modulo the sum and difference of highly composite numbers, 2003,
-        theorem 5.1).
-        """
-        units, weight = self.units[group], self.spec.weight[group].astype(np.float64)
-        sizes = np.sqrt(np.square(weight).sum((1, 2, 3)))[units > 0] / units[units > 0]
-        samples = np.sqrt(np.square(seen, dtype=np.float64).sum())
-        error = 2.0**-53 * 16 * log2(self.tile[0] * self.tile[1]) * samples * sizes.max()
-        return bool(error < 0.25)
+    def in_double(self, number: int) -> Spectral:
+        """Return the convolution with ``parts[number]``, without bias, in double precision."""
+        if number not in self._in_double:
+            spec = self.spec._replace(weight=self.parts[number].weight, bias=None)
+            self._in_double[number] = Spectral(spec)
+        return self._in_double[number]
 
     def worker(self) -> Run:
         return _SpectralWorker(self).run
@@ -94,6 +83,7 @@ class _SpectralWorker:
         _, filters, depth, _, _ = spec.weight.shape
         self.reader = RowReader(spec.scan, spec.width)
         self.exact = Taps(spec).worker()
+        self.workers: dict[int, _SpectralWorker] = {}
         height, width = method.tile
         self.rows = np.zeros((height, depth, self.reader.length), spec.dtype)
         self.tile = np.zeros((height, width), spec.dtype)
@@ -122,30 +112,37 @@ class _SpectralWorker:
             # A transform spreads an infinity over the whole tile.
             self.exact(source, target, group, start, stop)
             return
-        if self.method.units[group].any() and is_whole(seen):
-            if not self.method.is_near(seen, group):
-                self.banded(source, target, group, start, stop)
-                return
-            answers = self._rounded(seen, group)
-        else:
+        if not self.method.parts[0].units[group].any() or not is_whole(seen):
             answers = self._transformed(seen, group)
-        self.method.finish(answers, target[..., start:stop, :], group)
+            self.method.finish(answers, target[..., start:stop, :], group)
+            return
+        size = float(np.sqrt(np.square(seen, dtype=np.float64).sum()))
+        area = self.method.tile[0] * self.method.tile[1]
+        for number, parts in enumerate(self.method.parts):
+            if parts.error(size, area)[group] < 0.25:
+                answers = self._rounded(seen, group, number)
+                self.method.finish(answers, target[..., start:stop, :], group)
+                return
+        self.banded(source, target, group, start, stop)
 
     @cached_property
     def banded(self) -> Run:
         return Banded(self.method.spec).worker()
 
-    @cached_property
-    def in_double(self) -> _SpectralWorker:
-        return _SpectralWorker(self.method.in_double)
-
-    def _rounded(self, seen: FloatArray, group: int) -> FloatArray:
+    def _rounded(self, seen: FloatArray, group: int, number: int) -> FloatArray:
         """Return the answers (F, rows, samples) to whole samples, exact for whole kernels."""
-        answers = self.in_double._transformed(seen, group)
-        for answer, unit in zip(answers, self.method.units[group], strict=True):
+        parts = self.method.parts[number]
+        if number not in self.workers:
+            self.workers[number] = _SpectralWorker(self.method.in_double(number))
+        answers = self.workers[number]._transformed(seen, group)
+        for answer, unit in zip(answers, parts.units[group], strict=True):
             if unit:
                 np.multiply(np.rint(answer / unit), unit, out=answer)
-        return answers.astype(self.method.spec.dtype, copy=False)
+        filters = len(self.answers)
+        total = answers[:filters]
+        for start in range(filters, len(answers), filters):
+            total += answers[start : start + filters]
+        return total.astype(self.method.spec.dtype, copy=False)
 
     def _transformed(self, seen: FloatArray, group: int) -> FloatArray:
         """Return the answers (F, rows, samples) to the rows ``seen``."""
