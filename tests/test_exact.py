@@ -220,14 +220,14 @@ def test_transforms_of_other_samples_stay_in_single_precision() -> None:
     run(image, out, 0, 0, 70)
     assert not method._in_double
     run(np.rint(image * 255), out, 0, 0, 70)
-    assert list(method._in_double) == [0]
+    assert list(method._in_double) == [1]
 
 
 @pytest.mark.parametrize(
-    ("weight_bits", "sample_bits", "number"), [(8, 8, 0), (30, 8, 1), (20, 23, 2), (12, 33, None)]
+    ("weight_bits", "sample_bits", "parts"), [(8, 8, 1), (30, 8, 2), (20, 23, 3), (12, 33, None)]
 )
 def test_numbers_of_many_bits_are_transformed_in_parts(
-    weight_bits: int, sample_bits: int, number: int | None
+    weight_bits: int, sample_bits: int, parts: int | None
 ) -> None:
     rng = np.random.default_rng(9)
     kernel = rng.integers(-(2**weight_bits), 2**weight_bits, (31, 31))
@@ -238,7 +238,7 @@ def test_numbers_of_many_bits_are_transformed_in_parts(
     found = np.empty((1, *expected.shape))
     method.worker()(samples[None].astype(np.float64), found, 0, 0, len(expected))
     np.testing.assert_array_equal(found[0], expected / 2.0**20)
-    assert list(method._in_double) == ([] if number is None else [number])
+    assert list(method._in_double) == ([] if parts is None else [parts])
 
 
 def test_parts_add_up_to_the_filters() -> None:

@@ -96,7 +96,7 @@ class Parts(NamedTuple):
 
     ``weight`` is (groups, count·F, C, Hf, Wf), float64: all of a part, then all of the next.
     ``units`` (groups, count·F) are the powers of two of which the weights are multiples, or 0 where
-    a filter is not whole: it stays together. Each part has so many bits fewer above its unit.
+    a filter is not whole, which stays in one part. A whole filter's bits are dealt out among them.
     """
 
     weight: NDArray[np.float64]
@@ -106,14 +106,13 @@ class Parts(NamedTuple):
         """Return how many units answers may be off, at most, by group.
 
         ``size`` is the Euclidean norm of the samples and ``area`` the length of the transforms, in
-        double precision. The error of a convolution by transforms is below 16 ε log2(length) |x|
-        |w| (C. Percival, Rapid multiplication modulo the sum and difference of highly composite
-        numbers, 2003, theorem 5.1).
+        double precision. The bound is ε log2(length) |x| |w| times 16; C. Percival proves one with
+        about 13 for lengths 2^n (Rapid multiplication modulo the sum and difference of highly
+        composite numbers, Math. Comp. 72, 2003). Errors that occur are a hundred times smaller.
         """
-        units = np.where(self.units > 0, self.units, np.inf)[
-            ..., np.newaxis, np.newaxis, np.newaxis
-        ]
-        norms = np.sqrt(np.square(self.weight / units).sum((2, 3, 4)))
+        units = np.where(self.units > 0, self.units, np.inf)
+        numbers = self.weight / units[..., np.newaxis, np.newaxis, np.newaxis]
+        norms = np.sqrt(np.square(numbers).sum((2, 3, 4)))
         worst: NDArray[np.float64] = 2.0**-53 * 16 * np.log2(area) * size * norms.max(1)
         return worst
 

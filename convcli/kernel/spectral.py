@@ -52,23 +52,25 @@ class Spectral(Method):
         size = self.tile[0] * self.tile[1]
         spectra = np.conj(np.fft.rfft2(spread, self.tile)) * size
         self.spectra = spectra.astype(np.result_type(spec.dtype, np.complex64))
+        self._parts: dict[int, Parts] = {}
         self._in_double: dict[int, Spectral] = {}
 
     @property
     def step(self) -> int:
         return self.useful[0]
 
-    @cached_property
-    def parts(self) -> tuple[Parts, ...]:
-        """The filters, where they are whole, in ever more parts of fewer bits."""
-        return tuple(parts_of(self.spec.weight, count) for count in (1, 2, 3))
+    def parts(self, count: int) -> Parts:
+        """Return the filters, where they are whole, in so many parts."""
+        if count not in self._parts:
+            self._parts[count] = parts_of(self.spec.weight, count)
+        return self._parts[count]
 
-    def in_double(self, number: int) -> Spectral:
-        """Return the convolution with ``parts[number]``, without bias, in double precision."""
-        if number not in self._in_double:
-            spec = self.spec._replace(weight=self.parts[number].weight, bias=None)
-            self._in_double[number] = Spectral(spec)
-        return self._in_double[number]
+    def in_double(self, count: int) -> Spectral:
+        """Return the convolution with ``parts(count)``, without bias, in double precision."""
+        if count not in self._in_double:
+            spec = self.spec._replace(weight=self.parts(count).weight, bias=None)
+            self._in_double[count] = Spectral(spec)
+        return self._in_double[count]
 
     def worker(self) -> Run:
         return _SpectralWorker(self).run
@@ -112,15 +114,15 @@ class _SpectralWorker:
             # A transform spreads an infinity over the whole tile.
             self.exact(source, target, group, start, stop)
             return
-        if not self.method.parts[0].units[group].any() or not is_whole(seen):
+        if not self.method.parts(1).units[group].any() or not is_whole(seen):
             answers = self._transformed(seen, group)
             self.method.finish(answers, target[..., start:stop, :], group)
             return
         size = float(np.sqrt(np.square(seen, dtype=np.float64).sum()))
         area = self.method.tile[0] * self.method.tile[1]
-        for number, parts in enumerate(self.method.parts):
-            if parts.error(size, area)[group] < 0.25:
-                answers = self._rounded(seen, group, number)
+        for count in (1, 2, 3):
+            if self.method.parts(count).error(size, area)[group] < 0.25:
+                answers = self._rounded(seen, group, count)
                 self.method.finish(answers, target[..., start:stop, :], group)
                 return
         self.banded(source, target, group, start, stop)
@@ -129,13 +131,12 @@ class _SpectralWorker:
     def banded(self) -> Run:
         return Banded(self.method.spec).worker()
 
-    def _rounded(self, seen: FloatArray, group: int, number: int) -> FloatArray:
+    def _rounded(self, seen: FloatArray, group: int, count: int) -> FloatArray:
         """Return the answers (F, rows, samples) to whole samples, exact for whole kernels."""
-        parts = self.method.parts[number]
-        if number not in self.workers:
-            self.workers[number] = _SpectralWorker(self.method.in_double(number))
-        answers = self.workers[number]._transformed(seen, group)
-        for answer, unit in zip(answers, parts.units[group], strict=True):
+        if count not in self.workers:
+            self.workers[count] = _SpectralWorker(self.method.in_double(count))
+        answers = self.workers[count]._transformed(seen, group)
+        for answer, unit in zip(answers, self.method.parts(count).units[group], strict=True):
             if unit:
                 np.multiply(np.rint(answer / unit), unit, out=answer)
         filters = len(self.answers)
