@@ -90,3 +90,13 @@ def conv_transpose(image, weight, *, stride, pads, mode, dilation, groups, size)
                         channels = slice(group * depth, (group + 1) * depth)
                         result[channels, at_y, at_x] += image[f, y, x] * weight[f, :, u, v]
     return result
+
+
+def by_taps(image: np.ndarray, kernel: np.ndarray, stride: tuple[int, int]) -> np.ndarray:
+    """The definition in 64-bit integers, without borders."""
+    rows, columns = ((image.shape[k] - kernel.shape[k]) // stride[k] + 1 for k in (0, 1))
+    answers = np.zeros((rows, columns), np.int64)
+    for u, v in np.ndindex(kernel.shape):
+        seen = image[u :: stride[0], v :: stride[1]][:rows, :columns]
+        answers += int(kernel[u, v]) * seen.astype(np.int64)
+    return answers
