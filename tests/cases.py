@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -48,6 +48,12 @@ class Case:
             for k in (0, 1)
         )
         return height, width
+
+    def suited_to(self, method: str) -> Case:
+        """Return this case, changed into one that a method of the engine can compute."""
+        if method == "separable":
+            return replace(self, channels=self.groups, filters=self.groups)
+        return replace(self, stride=(1, 1)) if method == "fft" else self
 
     def arrays(self, dtype: type = np.float64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return (image, weight, something of the output's shape)."""

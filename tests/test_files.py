@@ -25,22 +25,6 @@ def test_a_file_appears_with_the_permissions_of_a_new_one(tmp_path: Path) -> Non
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
 
 
-@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
-def test_whatever_it_replaces_a_file_has_the_permissions_of_a_new_one(
-    tmp_path: Path, umask: int
-) -> None:
-    (tmp_path / "replaced").write_bytes(b"old")
-    (tmp_path / "replaced").chmod(0o640)
-    before = os.umask(umask)
-    try:
-        write(tmp_path / "replaced", overwrite=True)
-        write(tmp_path / "new")
-    finally:
-        os.umask(before)
-    for name in ("replaced", "new"):
-        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o666 & ~umask
-
-
 def test_another_hard_link_keeps_the_old_bytes(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
     os.link(tmp_path / "a", tmp_path / "b")

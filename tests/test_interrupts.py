@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import pytest
 from PIL import Image
-from processes import Bell, SlowPicture
+from processes import PATIENCE, Bell, SlowPicture
 
 from convcli import read_image
 from convcli.images import write
@@ -23,7 +25,6 @@ from convcli.system.atomic_files import is_temporary
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
 
-CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 MESSAGES = {signal.SIGINT: "Interrupted", signal.SIGTERM: "Terminated", signal.SIGHUP: "Hung up"}
 
 MOMENTS = {
@@ -77,7 +78,7 @@ def test_killed_at_any_moment_the_target_is_old_or_new(
     assert len(temporaries(folder)) == (moment != "after renaming" or old is None)
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", MESSAGES)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_interrupted_at_any_moment_nothing_is_left_behind(
     start, photo: Path, pixels: np.ndarray, moment: str, number: int
@@ -86,13 +87,13 @@ def test_interrupted_at_any_moment_nothing_is_left_behind(
     target.write_bytes(b"old")
     request = ["apply", "-f", "identity", photo, "-o", target, "--overwrite"]
     process = start(*request, prepare=struck(moment, number))
-    assert process.wait() == CODES[number]
+    assert process.wait() == -number
     assert process.stderr == f"{MESSAGES[number]}\n"
     check_old_or_new(target, b"old", pixels)
     assert temporaries(folder) == []
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", MESSAGES)
 @pytest.mark.parametrize("group", [True, False], ids=["group", "alone"])
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_an_interrupted_batch_abandons_its_work_and_leaves_no_process(
@@ -105,7 +106,7 @@ def test_an_interrupted_batch_abandons_its_work_and_leaves_no_process(
     for picture in slow[:jobs]:
         picture.wait_for_reader()
     process.tell(number, group=group)
-    assert process.wait() == CODES[number]
+    assert process.wait() == -number
     assert process.stderr == f"{MESSAGES[number]}\n"
     assert all(picture.is_given_up() for picture in slow[:jobs])
     assert os.listdir(tmp_path / "out") == []
@@ -130,7 +131,7 @@ def test_workers_that_were_not_forked_are_interrupted_as_quietly(tmp_path: Path)
     os.killpg(process.pid, signal.SIGINT)
     # Standard error is read to its end: until the last process that has it has ended.
     assert process.communicate()[1] == b"Interrupted\n"
-    assert process.returncode == 130
+    assert process.returncode == -signal.SIGINT
     assert all(picture.is_given_up() for picture in slow)
 
 
@@ -154,7 +155,7 @@ def test_an_interrupt_does_not_wait_for_an_encoder(
     for bell in bells:
         bell.wait()
     process.tell(signal.SIGINT)
-    assert process.wait() == 130
+    assert process.wait() == -signal.SIGINT
     assert process.stderr == "Interrupted\n"
     assert os.listdir(tmp_path / "out") == []
 
@@ -172,7 +173,7 @@ def test_more_interrupts_while_it_tidies_up_change_nothing(
 
     request = ["apply", "-f", "identity", photo, "-o", tmp_path / "out.png"]
     process = start(*request, prepare=prepare)
-    assert process.wait() == 130
+    assert process.wait() == -signal.SIGINT
     assert process.stderr == "Interrupted\n"
     assert temporaries(tmp_path) == []
 
@@ -201,7 +202,7 @@ def test_an_interrupt_while_it_waits_for_standard_input_ends_it(start, tmp_path:
     process = start("apply", "-f", "identity", "-", "-o", "-", prepare=prepare)
     bell.wait()
     process.tell(signal.SIGINT)
-    assert process.wait() == 130
+    assert process.wait() == -signal.SIGINT
     assert process.stderr == "Interrupted\n"
     os.close(nothing_comes)
     os.close(_open)
@@ -221,7 +222,53 @@ def test_an_interrupt_while_it_starts_ends_it_without_a_traceback(
         capture_output=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (130, b"Interrupted\n")
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"Interrupted\n")
+
+
+LOOP = """
+for name in a b; do
+    "$python" -m convcli apply -f identity "$name.png" "$name-too.png" -d out -j "$jobs"
+    echo "went on after $name"
+done
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_loop_of_the_shell_ends_with_the_command_that_is_interrupted(
+    tmp_path: Path, jobs: int
+) -> None:
+    slow = [SlowPicture(tmp_path / f"{name}.png") for name in ("a", "a-too", "b", "b-too")]
+    shell = subprocess.Popen(
+        ["bash", "-c", LOOP],
+        cwd=tmp_path,
+        env=os.environ | {"python": sys.executable, "jobs": str(jobs)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        for picture in slow[:jobs]:
+            picture.wait_for_reader()
+        os.killpg(shell.pid, signal.SIGINT)
+        assert shell.communicate(timeout=PATIENCE) == (b"", b"Interrupted\n")
+        assert shell.returncode == -signal.SIGINT
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)
+
+
+def test_an_interrupt_by_exception_kills_it_too(start, photo: Path, tmp_path: Path) -> None:
+    def prepare() -> None:
+        def encode(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        write._encode = encode
+
+    process = start("apply", "-f", "identity", photo, "-o", tmp_path / "out.png", prepare=prepare)
+    assert process.wait() == -signal.SIGINT
+    assert process.stderr == "Interrupted\n"
+    assert temporaries(tmp_path) == []
 
 
 def test_workers_do_not_outlive_a_parent_that_is_killed(start, tmp_path: Path) -> None:

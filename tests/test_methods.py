@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from cases import Case, over_cases
@@ -29,13 +27,6 @@ def can(method: str, case: Case) -> bool:
     return method != "fft" or case.stride == (1, 1)
 
 
-def suited(case: Case, method: str) -> Case:
-    """Return the case, changed into one that a method can compute."""
-    if method == "separable":
-        return replace(case, channels=case.groups, filters=case.groups)
-    return replace(case, stride=(1, 1)) if method == "fft" else case
-
-
 def window_of(case: Case) -> Window:
     geometry = conv_geometry(case.size, case.kernel, case.stride, case.pads, case.dilation)
     return Window.of(geometry, case.mode)
@@ -53,7 +44,7 @@ LARGER += [big(5, channels=2, filters=3), big(5, dilation=(2, 3)), big(6, stride
 @pytest.mark.parametrize("method", FOR_FLOATS)
 @over_cases
 def test_every_method_is_the_definition(case: Case, method: str, dtype: type) -> None:
-    case = suited(case, method)
+    case = case.suited_to(method)
     image, weight, _ = case.arrays(dtype)
     found = correlate(image[None], weight, window_of(case), groups=case.groups, method=method)
     options = case.options | {"pads": case.pads, "pad_mode": case.mode}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from convcli import workers
 from convcli.batch.process_pool import each_done
 from convcli.batch.run import process_pool
+from convcli.system.signals import be_a_worker
 
 
 def double(number: int) -> int:
@@ -51,3 +54,36 @@ def double_or_wait(task: int | Path) -> int:
         return double(task)
     wait_long(task)
     return 0
+
+
+def terminated_at_3(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return double(number)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_a_worker_that_is_terminated_costs_its_task_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(workers, "START_METHOD", method)
+    answers = each_done(
+        range(8), terminated_at_3, 2, again=lambda _: terminated_at_3, lost=lambda number: -number
+    )
+    assert sorted(answers) == [-3, 0, 2, 4, 8, 10, 12, 14]
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_a_worker_dies_of_the_signal_that_terminates_it() -> None:
+    process = multiprocessing.get_context(workers.START_METHOD).Process(target=be_terminated)
+    process.start()
+    process.join(30)
+    assert process.exitcode == -signal.SIGTERM
+
+
+def be_terminated() -> None:
+    be_a_worker()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(30)

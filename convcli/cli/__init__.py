@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import signal
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -18,7 +19,7 @@ import click
 
 from convcli import __version__
 from convcli.errors import ConvcliError
-from convcli.system.signals import end_on_signals
+from convcli.system.signals import INTERRUPTED, die_of, end_on_signals
 from convcli.system.streams import make_streams_safe
 
 COMMANDS = ("apply", "filters", "upsample")
@@ -46,7 +47,10 @@ class Boundary(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command: 2 for a request that is wrong, 130 for an interrupt."""
+        """Run a command: 2 for a request that is wrong, 130 for an interrupt.
+
+        Of an interrupt :func:`main` dies; in another's process it is an exit code.
+        """
         try:
             return super().invoke(ctx)
         except ConvcliError as error:
@@ -57,7 +61,7 @@ class Boundary(click.Group):
             raise click.exceptions.Exit(2) from error
         except KeyboardInterrupt:
             click.echo("Interrupted", err=True)
-            raise click.exceptions.Exit(130) from None
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 @click.group(
@@ -85,7 +89,10 @@ def main() -> NoReturn:
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     make_streams_safe()
     # Everything is written and closed: taking the interpreter apart would only take time.
-    os._exit(_exit_code())
+    code = _exit_code()
+    if code == INTERRUPTED:
+        die_of(signal.SIGINT)
+    os._exit(code)
 
 
 def _exit_code() -> int:

@@ -18,6 +18,11 @@ class Raster(ABC):
     channels: int
     dtype: np.dtype[Any]
 
+    @property
+    @abstractmethod
+    def is_writable(self) -> bool:
+        """Whether :meth:`write` can be called."""
+
     @abstractmethod
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Return the rows from ``start`` to ``stop`` as (rows, W, C); not to be written to."""
@@ -28,7 +33,10 @@ class Raster(ABC):
 
     @abstractmethod
     def write(self, start: int, samples: NDArray[Any]) -> None:
-        """Put (rows, W, C) in the place of the rows from ``start`` on."""
+        """Put (rows, W, C) in the place of the rows from ``start`` on.
+
+        Several threads may write different rows. Raises ValueError where nothing can be written.
+        """
 
 
 class ArrayRaster(Raster):
@@ -38,6 +46,10 @@ class ArrayRaster(Raster):
         self.samples = samples
         self.size = samples.shape[0], samples.shape[1]
         self.channels, self.dtype = samples.shape[2], samples.dtype
+
+    @property
+    def is_writable(self) -> bool:
+        return self.samples.flags.writeable
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         return self.samples[start:stop]
@@ -62,6 +74,13 @@ class PillowRaster(Raster):
         self.channels, self.dtype = len(image.getbands()), np.dtype(np.uint8)
         self._own = threading.local()
 
+    @property
+    def is_writable(self) -> bool:
+        # Pillow maps uncompressed files into memory. The first call that changes such an image
+        # replaces its memory by a copy: with two threads, one loses what it wrote (Pillow 13.0,
+        # Image._ensure_mutable).
+        return not self.image.readonly
+
     def read(self, start: int, stop: int) -> NDArray[Any]:
         strip = self._strip(stop - start)
         strip.paste(self.image, (0, -start))
@@ -71,6 +90,8 @@ class PillowRaster(Raster):
     take = read
 
     def write(self, start: int, samples: NDArray[Any]) -> None:
+        if not self.is_writable:
+            raise ValueError("the image is read-only")
         strip = self._strip(len(samples))
         strip.frombytes(np.ascontiguousarray(samples).data)
         self.image.paste(strip, (0, start))

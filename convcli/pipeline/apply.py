@@ -314,7 +314,8 @@ def _is_by_sample(frame: Frame, stages: Sequence[Stage]) -> bool:
 
 
 def _fits(raster: Raster, size: Pair, channels: int, dtype: np.dtype[np.generic]) -> bool:
-    return (raster.size, raster.channels, raster.dtype) == (size, channels, dtype)
+    has_room = (raster.size, raster.channels, raster.dtype) == (size, channels, dtype)
+    return has_room and raster.is_writable
 
 
 def _keeps_rows_near(stage: Stage, size: Pair) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from convcli.errors import ImageError
+from convcli.system.permissions import first_mode, hand_on, status
 from convcli.system.signals import before_the_end
 
 _TEMPORARY = re.compile(r"\.convcli-[0-9a-f]{16}(\.[^/]{0,15})?", re.DOTALL)
@@ -54,10 +55,11 @@ def replacing(target: Path, overwrite: bool) -> Iterator[BinaryIO]:
     """Give a file to write to, that takes the place of ``target`` once the block is through.
 
     Killed at any moment, ``target`` holds its old bytes or all of the new ones. After an error
-    or an interrupt no temporary stays. The file has the permissions of a new one, whatever it
-    replaces, and of several hard links to a file only ``target`` has the new bytes; a symbolic
-    link is followed to the file it names. What is no regular file (a device, a pipe) is written
-    to as it is, once all is there. Raises :class:`ImageError`.
+    or an interrupt no temporary stays. A file that is replaced hands on its permissions (see
+    :mod:`convcli.system.permissions`); a new one has those that the umask leaves. Of several hard
+    links to a file only ``target`` has the new bytes; a symbolic link is followed to the file it
+    names. What is no regular file (a device, a pipe) is written to as it is, once all is there.
+    Raises :class:`ImageError`.
     """
     check_target(target, overwrite)
     with _told(target):
@@ -67,7 +69,7 @@ def replacing(target: Path, overwrite: bool) -> Iterator[BinaryIO]:
             _send(buffer, target)
             return
         with _temporary(target) as (temporary, place):
-            with _written(temporary) as file:
+            with _written(temporary, place) as file:
                 yield file
             _put(temporary, place, overwrite)
 
@@ -88,7 +90,7 @@ def replace_all(
         for number, target in enumerate(targets):
             with _told(target):
                 ready.append((target, *stack.enter_context(_temporary(target))))
-                with _written(ready[-1][1]) as file:
+                with _written(*ready[-1][1:]) as file:
                     write(number, file)
         for target, temporary, place in ready:
             with _told(target):
@@ -110,10 +112,14 @@ def _temporary(target: Path) -> Iterator[tuple[Path, Path]]:
 
 
 @contextmanager
-def _written(temporary: Path) -> Iterator[BinaryIO]:
-    """Give a new file, on disk after the block."""
-    # Created as open() would, so that the umask gives it a new file's permissions.
-    with _Numberless(FileIO(str(temporary), "x+b")) as file:
+def _written(temporary: Path, place: Path) -> Iterator[BinaryIO]:
+    """Give a new file, on disk after the block, with the permissions of the one at ``place``."""
+    replaced = status(place)
+
+    def create(path: str, flags: int) -> int:
+        return os.open(path, flags, first_mode(replaced))
+
+    with _Numberless(FileIO(str(temporary), "x+b", opener=create)) as file:
         number = file.raw.fileno()
         try:
             yield file
@@ -121,6 +127,8 @@ def _written(temporary: Path) -> Iterator[BinaryIO]:
             _ask_the_disk(number)
             raise
         file.flush()
+        # What was allowed of it may have changed while its successor was written.
+        hand_on(status(place) or replaced, number)
         os.fsync(number)
 
 

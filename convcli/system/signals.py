@@ -18,7 +18,10 @@ _MESSAGES: dict[int, str] = {
     if hasattr(signal, name)
 }
 SIGNALS = tuple(_MESSAGES)
-"""What ends a process that is told to; its exit code is 128 and the number, as a shell has it."""
+"""Signals that terminate the process: after tidying up it dies of the one that it received."""
+
+INTERRUPTED = 130
+"""Exit code of an interrupt where a process does not die of it: 128 and the number of SIGINT."""
 
 _duties: list[Callable[[], object]] = []
 _is_listening = False
@@ -29,12 +32,44 @@ def before_the_end(duty: Callable[[], object]) -> None:
     _duties.append(duty)
 
 
-def end(code: int, message: str = "") -> NoReturn:
+def end(code: int) -> NoReturn:
     """Do the duties and end this process, without a way back for what it is in the middle of.
 
     An exception would have to find that way: past encoders that take it for a fault of the
     picture, through clean-up that the next signal cuts short.
     """
+    _tidy_up()
+    os._exit(code)
+
+
+def die_of(number: int) -> NoReturn:
+    """End this process by the signal ``number``, which it has received and dealt with.
+
+    A shell goes on with a loop after a command that exits, whatever its exit code, and ends the
+    loop if an interrupt killed the command. Where that cannot be (Windows; the first process of a
+    container, which its own signals do not kill) the exit code is 128 and the number.
+    """
+    if os.name == "posix":
+        with suppress(Exception):
+            _restore_default(number)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+            signal.raise_signal(number)
+    os._exit(128 + number)
+
+
+def _restore_default(number: int) -> None:
+    try:
+        signal.signal(number, signal.SIG_DFL)
+    except ValueError:
+        # Python lets the main thread alone do that, which may be in an encoder for minutes.
+        import ctypes
+
+        function = ctypes.CDLL(None).signal
+        function.argtypes, function.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
+        function(number, None)  # SIG_DFL is 0
+
+
+def _tidy_up(message: str = "") -> None:
     for duty in reversed(_duties):
         with suppress(Exception):
             duty()
@@ -43,11 +78,10 @@ def end(code: int, message: str = "") -> NoReturn:
             # A terminal shows a bar in its last line, or what was typed, ^C.
             start = "\n" if os.isatty(2) else ""
             os.write(2, f"{start}{message}\n".encode())
-    os._exit(code)
 
 
 def end_on_signals() -> None:
-    """From now on, end when told to: with a message, and 130, 143 or 129.
+    """From now on, terminate on signals: tidy up, say so, and die of the signal.
 
     What was ignored from the start (by nohup, or in a shell's background) still is.
     """
@@ -94,9 +128,14 @@ def be_a_worker() -> None:
     signal.set_wakeup_fd(-1)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: end(128 + number))
+    signal.signal(signal.SIGTERM, _terminate_worker)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _terminate_worker(number: int, frame: Any) -> None:
+    _tidy_up()
+    die_of(number)
 
 
 def _end_by(number: int, frame: Any) -> None:
@@ -104,11 +143,13 @@ def _end_by(number: int, frame: Any) -> None:
         signal.pause()
     for other in SIGNALS:  # being told once is enough
         signal.signal(other, signal.SIG_IGN)
-    end(128 + number, _MESSAGES[number])
+    _tidy_up(_MESSAGES[number])
+    die_of(number)
 
 
 def _listen(told: int) -> None:
     number = 0
     while number not in _MESSAGES:
         number = os.read(told, 1)[0]
-    end(128 + number, _MESSAGES[number])
+    _tidy_up(_MESSAGES[number])
+    die_of(number)

@@ -63,9 +63,9 @@ def main() -> None:
 
     print("\nConstants of convcli/kernel/engine/cost_model.py: a least-squares fit, in relative")
     print(
-        "terms, of the cost formulas to the timings above, without the small images, where making matrices and"
+        "terms, of the cost formulas to the timings above, best of the rounds, on one core; without"
     )
-    print("spectra takes a good part of the time (best of the rounds, nanoseconds, one core).\n")
+    print("the small images, where making matrices and spectra takes a good part of the time.\n")
     fit = suggest(found)
     for name, (present, suggested, told_by) in fit.constants.items():
         print(f"{name:14} {present:8.4g} now, {suggested:8.4g} suggested, from {told_by} timings")

@@ -2,10 +2,15 @@
 
 A tile of the image is transformed, multiplied with the conjugate spectrum of each kernel, and
 transformed back; of the result, the part without wrap-around is kept.
+
+Transforms are not exact. Where kernel and samples are whole numbers, they are computed in double
+precision, and the results rounded to whole numbers; where even that would not be near enough, the
+kernel is split into parts of fewer bits.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,8 +18,10 @@ from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine import cost_model
+from convcli.kernel.engine.banded import Banded
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.direct import Direct
+from convcli.kernel.engine.exactness import Parts, is_whole, parts_of
 from convcli.kernel.engine.method import Method, RowFunction
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import Pair
@@ -58,6 +65,8 @@ class FFT(Method):
         size = self.tile[0] * self.tile[1]
         spectra = np.conj(np.fft.rfft2(dilated, self.tile)) * size
         self.spectra = spectra.astype(np.result_type(problem.dtype, np.complex64))
+        self._parts: dict[int, Parts] = {}
+        self._in_double: dict[int, FFT] = {}
 
     @staticmethod
     def cost(size: ProblemSize) -> float | None:
@@ -83,6 +92,19 @@ class FFT(Method):
     def step(self) -> int:
         return self.valid[0]
 
+    def parts(self, count: int) -> Parts:
+        """Return the filters, where they are whole, in so many parts."""
+        if count not in self._parts:
+            self._parts[count] = parts_of(self.problem.weight, count)
+        return self._parts[count]
+
+    def in_double(self, count: int) -> FFT:
+        """Return the convolution with ``parts(count)``, without bias, in double precision."""
+        if count not in self._in_double:
+            problem = self.problem._replace(weight=self.parts(count).weight, bias=None)
+            self._in_double[count] = FFT(problem)
+        return self._in_double[count]
+
     def for_thread(self) -> RowFunction:
         return _FFTThread(self).rows
 
@@ -95,7 +117,8 @@ class _FFTThread:
         problem = method.problem
         _, output_channels, channels, _, _ = problem.weight.shape
         self.reader = RowReader(problem.window, problem.width)
-        self.exact = Direct(problem).for_thread()
+        self.direct = Direct(problem).for_thread()
+        self.in_double: dict[int, _FFTThread] = {}
         height, width = method.tile
         self.padded = np.zeros((height, channels, self.reader.length), problem.dtype)
         self.tile = np.zeros((height, width), problem.dtype)
@@ -122,12 +145,45 @@ class _FFTThread:
         self.reader.read(source, window.origin[0] + start, 1, padded[:, :, np.newaxis])
         if source.dtype.kind == "f" and not np.isfinite(np.add.reduce(padded, axis=None)):
             # A transform spreads an infinity over the whole tile.
-            self.exact(source, target, group, start, stop)
+            self.direct(source, target, group, start, stop)
             return
+        if not self.method.parts(1).units[group].any() or not is_whole(padded):
+            self.method.finish(self._sums(padded, group), target[..., start:stop, :], group)
+            return
+        norm = float(np.sqrt(np.square(padded, dtype=np.float64).sum()))
+        area = self.method.tile[0] * self.method.tile[1]
+        for count in (1, 2, 3):
+            if self.method.parts(count).error(norm, area)[group] < 0.25:
+                sums = self._rounded_sums(padded, group, count)
+                self.method.finish(sums, target[..., start:stop, :], group)
+                return
+        self.banded(source, target, group, start, stop)
+
+    @cached_property
+    def banded(self) -> RowFunction:
+        return Banded(self.method.problem).for_thread()
+
+    def _rounded_sums(self, padded: FloatArray, group: int, count: int) -> FloatArray:
+        """Return the sums (F, rows, samples) of whole samples, exact for whole kernels."""
+        if count not in self.in_double:
+            self.in_double[count] = _FFTThread(self.method.in_double(count))
+        sums = self.in_double[count]._sums(padded, group)
+        for of_channel, unit in zip(sums, self.method.parts(count).units[group], strict=True):
+            if unit:
+                np.multiply(np.rint(of_channel / unit), unit, out=of_channel)
+        output_channels = len(self.sums)
+        total = sums[:output_channels]
+        for start in range(output_channels, len(sums), output_channels):
+            total += sums[start : start + output_channels]
+        return total.astype(self.method.problem.dtype, copy=False)
+
+    def _sums(self, padded: FloatArray, group: int) -> FloatArray:
+        """Return the sums (F, rows, samples) of padded rows."""
+        window = self.method.problem.window
         for channel in range(window.interleaved):
             for column in range(0, window.output[1], self.method.valid[1]):
                 self._one_tile(padded[..., channel :: window.interleaved], group, channel, column)
-        self.method.finish(self.sums[:, : stop - start], target[..., start:stop, :], group)
+        return self.sums[:, : len(padded) - self.method.effective_kernel[0] + 1]
 
     def _one_tile(self, padded: FloatArray, group: int, interleaved: int, column: int) -> None:
         method, pitch = self.method, self.method.problem.window.interleaved

@@ -15,6 +15,7 @@ from convcli.kernel.engine import cost_model
 from convcli.kernel.engine.banded import Banded, rows_per_block, rows_read
 from convcli.kernel.engine.banded_rows import Layout, Rows
 from convcli.kernel.engine.cost_model import ProblemSize
+from convcli.kernel.engine.exactness import whole_factors, whole_kernel
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import effective_size
 
@@ -25,8 +26,12 @@ Q = 16
 def factors(kernel: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return (r, Hf) columns and (r, Wf) rows whose outer products sum to ``kernel``.
 
-    What lies below the noise of the kernel's own dtype is left out.
+    Those of a kernel of whole numbers are whole numbers. Of any other kernel, what lies below the
+    noise of its own dtype is left out.
     """
+    whole = whole_kernel(kernel)
+    if whole is not None:
+        return whole_factors(whole)
     left, values, right = np.linalg.svd(kernel.astype(np.float64), full_matrices=False)
     noise = np.finfo(kernel.dtype).eps * max(kernel.shape)
     rank = int((values > values[0] * noise).sum())
