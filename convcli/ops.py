@@ -14,7 +14,7 @@ from convcli.errors import ImageError, ImageWarning
 from convcli.filters import Filter
 from convcli.images import Frame, Picture
 from convcli.images.picture import quantized
-from convcli.images.raster import Raster, new_raster
+from convcli.images.raster import Raster, UnreadRaster, new_raster
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.geometry import IntOrPair, Pair
 from convcli.light import srgb_samples
@@ -83,23 +83,68 @@ class Wishes(NamedTuple):
     max_pixels: int
 
 
+class _Planned(NamedTuple):
+    """What a frame goes through; with ``linear`` its samples are taken to linear light."""
+
+    plan: Plan
+    linear: bool
+
+
+def foresee(
+    picture: Picture,
+    steps: Sequence[Step],
+    *,
+    linear: bool = False,
+    as_float: bool = False,
+    max_pixels: int = MAX_PIXELS,
+) -> Picture:
+    """Return what ``steps`` make of ``picture``, without samples, of which none are needed.
+
+    Raises and warns as :func:`apply_filters`, as far as sizes, channels and types can tell.
+    """
+    wishes = Wishes(linear, as_float, False, max_pixels)
+    waiting = iter(_planned(picture, steps, wishes))
+
+    def foreseen(frame: Frame) -> Frame:
+        plan = next(waiting).plan
+        channels = plan.colours + plan.has_alpha
+        raster = UnreadRaster(plan.size, channels, _result_type(frame, plan, wishes))
+        return Frame(raster, result_mode(frame.mode, plan) if plan.stages else frame.mode)
+
+    return picture.map(foreseen)
+
+
 def _through_all(picture: Picture, steps: Sequence[Step], wishes: Wishes) -> Picture:
-    plans = [
-        plan_frame(steps, frame.size, frame.raster.channels, frame.mode, wishes.max_pixels)
-        for frame in picture.frames
-    ]
-    check_sum(plans, wishes.max_pixels)
-    waiting = iter(plans)
-    return picture.map(lambda frame: _through(frame, next(waiting), wishes))
+    waiting = iter(_planned(picture, steps, wishes))
+    return picture.map(lambda frame: _through(frame, *next(waiting), wishes))
 
 
-def _through(frame: Frame, plan: Plan, wishes: Wishes) -> Frame:
+def _planned(picture: Picture, steps: Sequence[Step], wishes: Wishes) -> list[_Planned]:
+    """Settle every step for every frame, without samples; refuse and warn."""
+    known: dict[tuple[Any, ...], _Planned] = {}
+    planned: list[_Planned] = []
+    for frame in picture.frames:
+        raster = frame.raster
+        kind = (frame.size, raster.channels, frame.mode, raster.dtype)
+        if kind not in known:
+            plan = plan_frame(steps, frame.size, raster.channels, frame.mode, wishes.max_pixels)
+            linear = bool(plan.stages) and wishes.linear and _has_curve(frame)
+            known[kind] = _Planned(plan, linear)
+        planned.append(known[kind])
+    check_sum([one.plan for one in planned], wishes.max_pixels)
+    return planned
+
+
+def _result_type(frame: Frame, plan: Plan, wishes: Wishes) -> np.dtype[Any]:
+    return np.dtype(np.float32) if wishes.as_float and plan.stages else frame.raster.dtype
+
+
+def _through(frame: Frame, plan: Plan, linear: bool, wishes: Wishes) -> Frame:
     stages, has_alpha = plan.stages, plan.has_alpha
     if not stages:
         return frame
     last = stages[-1]
-    linear = wishes.linear and _has_curve(frame)
-    dtype = np.dtype(np.float32) if wishes.as_float else frame.raster.dtype
+    dtype = _result_type(frame, plan, wishes)
     channels = last.colours + has_alpha
     mode = result_mode(frame.mode, plan)
     in_place = (
@@ -133,17 +178,12 @@ def _samples(
     return quantized(colour if alpha is None else np.concatenate([colour, alpha]), dtype)
 
 
-def check_linear(mode: str) -> None:
-    """Raise an ImageError for colours that have no linear light to be taken to."""
-    if mode == "CMYK":
+def _has_curve(frame: Frame) -> bool:
+    """Tell whether the samples are sRGB's; an error where they are another kind of colour."""
+    if frame.mode == "CMYK":
         raise ImageError(
             "linear light is defined for sRGB, not for CMYK: --mode RGB converts the picture"
         )
-
-
-def _has_curve(frame: Frame) -> bool:
-    """Tell whether the samples are sRGB's; an error where they are another kind of colour."""
-    check_linear(frame.mode)
     if frame.raster.dtype.kind == "f":
         warnings.warn(
             "numbers without a scale are taken as linear light already: --linear changes nothing",

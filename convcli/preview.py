@@ -8,23 +8,26 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.batch import FAILED, OK, SKIPPED, Options, is_done
-from convcli.channels import is_split
 from convcli.errors import ConvcliError, ImageError
 from convcli.files import check_target
 from convcli.images import Header, output_format, read_header
-from convcli.images.animations import check_count, check_size
-from convcli.images.fitting import pictured
+from convcli.images.changes import Loss
 from convcli.images.formats import ARRAY_FORMAT
+from convcli.images.writing import foresee_write
 from convcli.inputs import STREAM, contents, name_of
-from convcli.ops import check_linear
+from convcli.ops import foresee
 from convcli.plan import Job
-from convcli.stages import MAX_PIXELS, Plan, plan_alike, result_mode
+from convcli.stages import MAX_PIXELS
 from convcli.steps import Step
 from convcli.warned import collected
 
 
 class Preview(NamedTuple):
-    """What would become of a job: ``shape`` (C, H, W) is its result's, of each frame."""
+    """What would become of a job: ``shape`` (C, H, W) is its result's, of the first frame.
+
+    ``warnings`` are all that a header can tell. Those of them that depend on pixels say so, and are
+    the ``possible`` ones.
+    """
 
     job: Job
     status: str
@@ -32,6 +35,7 @@ class Preview(NamedTuple):
     warnings: tuple[str, ...] = ()
     header: Header | None = None
     shape: tuple[int, int, int] | None = None
+    possible: tuple[str, ...] = ()
 
 
 def preview_jobs(
@@ -42,52 +46,52 @@ def preview_jobs(
         if options.skip_existing and is_done(job):
             yield Preview(job, SKIPPED)
             continue
+        losses: list[Loss] = []
+        header, shape, error = None, None, None
         with collected() as texts:
             try:
-                header, shape = _foreseen(job, steps, options, linear)
-            except ConvcliError as error:
-                preview = Preview(job, FAILED, str(error))
-            else:
-                preview = Preview(job, OK, None, tuple(dict.fromkeys(texts)), header, shape)
-        yield preview
+                header, shape = _foreseen(job, steps, options, linear, losses)
+            except ConvcliError as failure:
+                error = str(failure)
+        texts += (loss.foreseen for loss in losses)
+        possible = tuple(dict.fromkeys(loss.foreseen for loss in losses if loss.condition))
+        status = OK if error is None else FAILED
+        yield Preview(job, status, error, tuple(dict.fromkeys(texts)), header, shape, possible)
 
 
 def _foreseen(
-    job: Job, steps: Sequence[Step], options: Options, linear: bool
+    job: Job, steps: Sequence[Step], options: Options, linear: bool, losses: list[Loss]
 ) -> tuple[Header, tuple[int, int, int]]:
+    """Do a job as ``run_job`` does, without samples; adds what depends on them to ``losses``."""
     if job.target != STREAM and os.path.isdir(os.path.dirname(job.target) or os.curdir):
         check_target(Path(job.target), options.overwrite)
     with contents(job.source) as source:
         header = read_header(
             source, mode=options.mode, frames=options.frames, max_pixels=options.max_pixels
         )
+    losses += header.losses
+    chosen = job.format or header.format
     try:
-        plan = plan_alike(
+        result = foresee(
+            header.picture,
             steps,
-            header.size,
-            header.channels,
-            mode=header.mode,
-            frames=header.frames,
+            linear=linear,
+            as_float=output_format(chosen) == ARRAY_FORMAT,
             max_pixels=options.max_pixels or MAX_PIXELS,
         )
-        if linear:
-            check_linear(header.mode)
     except ConvcliError as error:
         raise ImageError(f"{name_of(job.source)}: {error}") from error
+    is_stream = job.target == STREAM
     try:
-        _check_held(job, header, plan)
+        losses += foresee_write(
+            result,
+            None if is_stream else job.target,
+            format=chosen,
+            quality=options.quality,
+            save=options.save,
+            strip=options.strip,
+        )
     except ImageError as error:
-        name = name_of(job.source) if job.target == STREAM else job.target
-        raise ImageError(f"{name}: {error}") from error
-    return header, (plan.colours + plan.has_alpha, *plan.size)
-
-
-def _check_held(job: Job, header: Header, plan: Plan) -> None:
-    """Raise an ImageError for a result that its format does not hold."""
-    format_name = output_format(job.format or header.format)
-    if format_name == ARRAY_FORMAT:
-        return
-    check_count(header.frames, format_name)
-    check_size(plan.size, format_name)
-    if not is_split(Path(job.target)):
-        pictured(result_mode(header.mode, plan), plan.colours + plan.has_alpha)
+        raise ImageError(f"{name_of(job.source)}: {error}" if is_stream else str(error)) from error
+    first = result.frames[0]
+    return header, (first.raster.channels, *first.size)

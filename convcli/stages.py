@@ -53,24 +53,6 @@ class Plan(NamedTuple):
     has_alpha: bool
 
 
-def plan_alike(
-    steps: Sequence[Step],
-    size: Pair,
-    channels: int,
-    *,
-    mode: str = "",
-    frames: int = 1,
-    max_pixels: int = MAX_PIXELS,
-) -> Plan:
-    """Settle every step for a picture of ``frames`` frames alike, from what its header tells.
-
-    ``size`` is (H, W), and ``mode`` a frame's. Raises and warns as doing it would.
-    """
-    plan = plan_frame(steps, size, channels, mode, max_pixels)
-    check_sum([plan] * frames, max_pixels)
-    return plan
-
-
 def result_mode(before: str, plan: Plan) -> str:
     """Return the mode of a result, or "" where it is no picture's or came from an array."""
     if plan.has_alpha:

@@ -272,7 +272,7 @@ def test_without_little_cms_ink_is_converted_with_a_warning(
     def missing(*_: object, **__: object) -> None:
         raise ImportError("The _imagingcms C module is not installed")
 
-    monkeypatch.setattr(ImageCms, "profileToProfile", missing)
+    monkeypatch.setattr(ImageCms, "buildTransform", missing)
     with pytest.warns(ImageWarning, match="cannot be used, so colours may be off"):
         read_image(saved(CYAN, ".tif", icc_profile=ink_profile()), mode="RGB")
 

@@ -57,11 +57,12 @@ def check_size(size: tuple[int, int], format_name: str) -> None:
         )
 
 
-def animation_options(
-    images: Sequence[Image.Image], format_name: str, metadata: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the encoder's options for several frames."""
-    options: dict[str, Any] = {"save_all": True, "append_images": images[1:]}
+def animation_options(format_name: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the encoder's options for several frames, as far as no samples are needed.
+
+    Warns with :class:`ImageWarning` of timing that the format does not hold.
+    """
+    options: dict[str, Any] = {"save_all": True}
     if format_name in formats.PAGE_FORMATS:
         if any(metadata.get("durations", ())):
             warnings.warn(f"{format_name} holds no timing: frames become pages", ImageWarning, 4)
@@ -80,12 +81,21 @@ def animation_options(
             options["duration"] = options["duration"][has_poster:]
         # Each frame is whole: what stood before it must not shine through.
         options |= {"default_image": has_poster, "blend": 0}
-        options["disposal"] = _disposals(images[has_poster:])
     elif format_name == "GIF":
         # For those who want Pillow's encoder: with --save, or from Python.
         options["disposal"] = 2
         plays = metadata.get("plays", 0)
         options |= {} if plays == 1 else {"loop": max(plays - 1, 0)}
+    return options
+
+
+def frame_options(
+    images: Sequence[Image.Image], format_name: str, has_poster: bool
+) -> dict[str, Any]:
+    """Return the encoder's options that take the frames themselves."""
+    options: dict[str, Any] = {"append_images": images[1:]}
+    if format_name == "PNG":
+        options["disposal"] = _disposals(images[has_poster:])
     return options
 
 

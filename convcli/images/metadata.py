@@ -59,7 +59,7 @@ _XMP_SIDES = (
 
 
 def collected(image: Image.Image) -> dict[str, Any]:
-    """Return what a decoded image file says beside its pixels; its first frame is at hand.
+    """Return what an image file says beside its pixels; needs no more than the header.
 
     Warns with :class:`ImageWarning` of what is broken.
     """
@@ -68,7 +68,8 @@ def collected(image: Image.Image) -> dict[str, Any]:
     if info.get("icc_profile"):
         kept["icc_profile"] = bytes(info["icc_profile"])
     try:
-        exif = image.getexif()
+        # A PNG's own getexif() would decode it.
+        exif = Image.Image.getexif(image)
         _collect_exif(exif, kept)
     # A table of tags is read as it comes up, and raises what comes up.
     except Exception as error:

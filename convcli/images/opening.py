@@ -99,6 +99,20 @@ class Opened:
             else:
                 yield self.image
 
+    def unread(self) -> Iterator[Image.Image]:
+        """Give the header of every page of a TIFF, whose pages differ, else of the first frame.
+
+        Nothing is decoded; one is gone when the next is asked for.
+        """
+        yield self.image
+        for number in range(1, self.count if self.image.format == "TIFF" else 1):
+            try:
+                self.image.seek(number)
+                check_pixels(self.image.size, self.limit)
+            except Exception as error:
+                raise self._told(error) from error
+            yield self.image
+
     def _load(self) -> None:
         try:
             self.image.load()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import ImageError
-from convcli.images.raster import ArrayRaster, Raster
+from convcli.images.raster import ArrayRaster, Raster, UnreadRaster
 
 Samples: TypeAlias = NDArray[Any]
 """(H, W, C) of uint8, uint16 or float32."""
@@ -70,14 +70,18 @@ class Picture:
     @property
     def tensor(self) -> NDArray[np.float32]:
         """The pixels as (C, H, W) float32, or (N, C, H, W) where there are several frames."""
-        if len({(frame.size, frame.raster.channels) for frame in self.frames}) > 1:
+        self.check_alike()
+        if self.is_stack or len(self.frames) > 1:
+            return np.stack([frame.tensor() for frame in self.frames])
+        return self.frames[0].tensor()
+
+    def check_alike(self) -> None:
+        """Raise an ImageError for frames that do not go into one array."""
+        if self.shape is None:
             raise ImageError(
                 "frames of different sizes or channel counts do not go into one array: "
                 "--mode makes channels alike, --frames first takes one"
             )
-        if self.is_stack or len(self.frames) > 1:
-            return np.stack([frame.tensor() for frame in self.frames])
-        return self.frames[0].tensor()
 
     @property
     def shape(self) -> tuple[int, ...] | None:
@@ -107,14 +111,10 @@ class Picture:
         # A profile describes a kind of colour, which is named at its byte 16.
         spared = ("page_profiles", *(() if profile[16:20] == b"GRAY" else ("icc_profile",)))
         metadata = {key: value for key, value in self.metadata.items() if key not in spared}
-        samples = [frame.samples for frame in self.frames]
+        by_channel = zip(*(frame.raster.split() for frame in self.frames), strict=True)
         return [
-            replace(
-                self,
-                frames=tuple(Frame.of(one[:, :, k : k + 1], "L") for one in samples),
-                metadata=metadata,
-            )
-            for k in range(max(counts))
+            replace(self, frames=tuple(Frame(one, "L") for one in rasters), metadata=metadata)
+            for rasters in by_channel
         ]
 
     @classmethod
@@ -126,11 +126,29 @@ class Picture:
         """
         values = np.asarray(array)
         check_array(values.shape, values.dtype)
-        is_float = values.dtype.kind == "f"
-        values = values.astype(np.float32 if is_float else values.dtype.newbyteorder("="))
-        stack = values.reshape((1,) * (4 - values.ndim) + values.shape)
+        values = values.astype(_sample_type(values.dtype))
+        stack = values.reshape(_stack_shape(values.shape))
         frames = tuple(Frame.of(one.transpose(1, 2, 0), "") for one in stack)
         return cls(frames, "NPY", is_stack=values.ndim == 4)
+
+    @classmethod
+    def unread(cls, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Picture:
+        """Return the picture of an array of which only the header was read, without its samples.
+
+        The array is one that :func:`check_array` has passed.
+        """
+        count, channels, height, width = _stack_shape(shape)
+        frame = Frame(UnreadRaster((height, width), channels, _sample_type(dtype)), "")
+        return cls((frame,) * count, "NPY", is_stack=len(shape) == 4)
+
+
+def _stack_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape (N, C, H, W) of an array of 2 to 4 axes."""
+    return (1,) * (4 - len(shape)) + shape
+
+
+def _sample_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(np.float32) if dtype.kind == "f" else dtype.newbyteorder("=")
 
 
 def check_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -12,19 +12,21 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError, ImageWarning
+from convcli.images.changes import Loss
 from convcli.images.metadata import collected
-from convcli.images.modes import frame_of
+from convcli.images.modes import frame_kind, frame_of
 from convcli.images.opening import Opened, check_pixels, limit_of, open_image
-from convcli.images.picture import Frame, Picture
+from convcli.images.picture import Frame, Picture, check_array
 from convcli.images.profiles import suits
 from convcli.images.raster import PillowRaster
 
 _NPY_MAGIC = b"\x93NUMPY"
 
-ORIENTATION = 0x0112  # the EXIF tag
+_ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -34,6 +36,14 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ACROSS = (
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
+"""Those that swap width and height."""
+
 _TIFF_PROFILE = 0x8773
 _ANIMATED = frozenset({"AVIF", "FLI", "GIF", "PNG", "WEBP"})
 
@@ -57,8 +67,8 @@ def read_image(
     """
     with opened_source(source) as (file, place, is_array):
         if is_array:
-            return _read_array(file, limit_of(max_pixels), mode, frames == "first")
-        return _read_picture(open_image(place, max_pixels), file, mode, frames == "first")
+            return array_picture(file, limit_of(max_pixels), mode, frames == "first", decode=True)
+        return picture_of(open_image(place, max_pixels), file, mode, frames == "first")
 
 
 @contextmanager
@@ -141,21 +151,32 @@ def _second_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]
     return np.lib.format.read_array_header_2_0(file)
 
 
-def _read_array(file: BinaryIO, limit: int, mode: str | None, only_first: bool) -> Picture:
-    shape, _ = array_header(file, limit)
-    check_array_mode(shape, mode)
+def array_picture(
+    file: BinaryIO, limit: int, mode: str | None, only_first: bool, *, decode: bool
+) -> Picture:
+    """Return the picture of a ``.npy`` array; its frames have no samples unless it is decoded.
+
+    Raises and warns as :func:`read_image`.
+    """
+    shape, dtype = array_header(file, limit)
+    check_array(shape, dtype)
+    _check_array_mode(shape, mode)
+    picture = Picture.from_array(_loaded(file)) if decode else Picture.unread(shape, dtype)
+    return replace(picture, frames=picture.frames[:1], is_stack=False) if only_first else picture
+
+
+def _loaded(file: BinaryIO) -> NDArray[Any]:
     try:
-        array = np.load(file, allow_pickle=False)
+        array: NDArray[Any] = np.load(file, allow_pickle=False)
     except (MemoryError, OSError):
         raise
     # A broken file makes NumPy raise nearly anything.
     except Exception as error:
         raise ImageError(f"not a NumPy array that can be read: {error}") from error
-    picture = Picture.from_array(array)
-    return replace(picture, frames=picture.frames[:1], is_stack=False) if only_first else picture
+    return array
 
 
-def check_array_mode(shape: tuple[int, ...], mode: str | None) -> None:
+def _check_array_mode(shape: tuple[int, ...], mode: str | None) -> None:
     """Raise an ImageError where an array would have to be converted to have ``mode``."""
     channels = (1, *shape)[-3] if len(shape) > 1 else 1
     if mode and channels != {"L": 1, "RGB": 3}.get(mode):
@@ -165,30 +186,52 @@ def check_array_mode(shape: tuple[int, ...], mode: str | None) -> None:
         )
 
 
-def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: bool) -> Picture:
+def picture_of(
+    opened: Opened,
+    file: BinaryIO,
+    mode: str | None,
+    only_first: bool,
+    *,
+    losses: list[Loss] | None = None,
+) -> Picture:
+    """Return the picture of an opened image. Raises and warns as :func:`read_image`.
+
+    With a list for ``losses`` nothing is decoded: frames have no samples, those of an animation are
+    taken to be as the first is, and what depends on samples is added to the list.
+    """
+    decode = losses is None
+    format_name = opened.image.format or ""
+    is_tiff = format_name == "TIFF"  # whose pages differ in everything
     frames: list[Frame] = []
     metadata: dict[str, Any] = {}
     durations: list[float] = []
     profiles: list[bytes | None] = []
-    format_name = opened.image.format or ""
     try:
         with opened.image:  # closes the file and leaves the pixels
-            for image in opened.frames():
-                if not frames or format_name == "TIFF":  # whose pages differ in everything
+            for image in opened.frames() if decode else opened.unread():
+                if not frames or is_tiff:
                     turn = _turn(image)
                 if not frames:
                     metadata = collected(image)
                 durations.append(image.info.get("duration", 0))
-                upright = image if turn is None else image.transpose(turn)
-                # A frame shares its memory with the next one, unless it is the only one.
-                own = upright is not image or opened.count == 1
                 profile = metadata.get("icc_profile")
-                if format_name == "TIFF":  # a page without one has that of another in its info
+                if is_tiff:  # a page without one has that of another in its info
                     profile = bytes(getattr(image, "tag_v2", {}).get(_TIFF_PROFILE) or b"") or None
-                frames.append(frame_of(upright, format_name, mode, profile, own=own))
+                if losses is None:
+                    upright = image if turn is None else image.transpose(turn)
+                    # A frame shares its memory with the next one, unless it is the only one.
+                    own = upright is not image or opened.count == 1
+                    frames.append(frame_of(upright, format_name, mode, profile, own=own))
+                else:
+                    kind = frame_kind(image, format_name, mode, profile)
+                    frames.append(kind.unread(_upright_size(image, turn)))
+                    losses += (loss for change in kind.changes for loss in change.losses)
                 profiles.append(profile if profile and suits(profile, frames[-1].mode) else None)
                 if only_first:
                     break
+            if not (decode or is_tiff or only_first):
+                frames, profiles = frames * opened.count, profiles * opened.count
+                durations = _foreseen_durations(opened, file, durations[0])
             if len(frames) > 1:
                 metadata |= _timing(opened.image, durations)
     except (ImageError, ImageWarning, MemoryError):  # warnings are errors to some
@@ -200,7 +243,7 @@ def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: 
         frames = [_clear(frame) for frame in frames]
     if profiles[0] is None:
         metadata.pop("icc_profile", None)
-    if format_name == "TIFF" and len(set(profiles)) > 1:
+    if is_tiff and len(set(profiles)) > 1:
         metadata["page_profiles"] = profiles
     if format_name == "WEBP":
         from convcli.images.webp import is_lossless  # for this format alone
@@ -215,6 +258,26 @@ def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: 
     return Picture(tuple(frames), format_name, metadata)
 
 
+def _upright_size(image: Image.Image, turn: Image.Transpose | None) -> tuple[int, int]:
+    """Return the height and width that an image has upright."""
+    width, height = image.size
+    # A TIFF says the size that it has upright.
+    is_lying = turn in _ACROSS and image.format != "TIFF"
+    return (width, height) if is_lying else (height, width)
+
+
+def _foreseen_durations(opened: Opened, file: BinaryIO, first: float) -> list[float]:
+    """Return durations of all frames, as far as a header tells that there are any."""
+    image = opened.image
+    if image.format == "WEBP":
+        from convcli.images.webp import durations  # for this format alone
+
+        return list(durations(file))
+    # An AVIF's times come with its frames, as do those of a PNG behind a picture of its own.
+    is_silent = image.format == "AVIF" or getattr(image, "default_image", False)
+    return [1 if is_silent else first] * opened.count
+
+
 def _clear(frame: Frame) -> Frame:
     """Return a frame of a GIF with transparency, as others have it that came after it."""
     raster = frame.raster
@@ -225,7 +288,8 @@ def _clear(frame: Frame) -> Frame:
 def _turn(image: Image.Image) -> Image.Transpose | None:
     """Return what puts an image upright, by its EXIF or XMP."""
     try:
-        return _TURNS.get(image.getexif().get(ORIENTATION, 1))
+        # A PNG's own getexif() would decode it.
+        return _TURNS.get(Image.Image.getexif(image).get(_ORIENTATION, 1))
     except Exception:  # a broken table raises what comes up; collected() tells of it
         return None
 

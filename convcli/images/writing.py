@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,19 +14,15 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from convcli.channels import CHANNEL, channel_targets, is_split
-from convcli.errors import ImageError, ImageWarning
+from convcli.errors import ImageError
 from convcli.files import replace_all, replacing
 from convcli.images import formats
-from convcli.images.animations import animation_options, frames_for
-from convcli.images.fitting import fitted, in_one_space, unified
-from convcli.images.metadata import encoder_options, stripped
-from convcli.images.picture import Frame, Picture
-from convcli.images.profiles import is_srgb, suits
+from convcli.images.animations import frame_options
+from convcli.images.changes import Loss
+from convcli.images.encoding import Encoding, encoding_of
+from convcli.images.picture import Picture
+from convcli.images.profiles import suits
 from convcli.kernel.threads import processors
-
-JPEG_QUALITY = 90
-_FINE = range(90, 101)
-"""Qualities that keep colour in a JPEG as fine as grey, unless it was coarser in the source."""
 
 
 def write_image(
@@ -53,22 +49,16 @@ def write_image(
     """
     if not isinstance(picture, Picture):
         picture = Picture.from_array(picture)
-    wishes = dict(save or {}) if quality is None else {"quality": quality, **(save or {})}
+    wishes = _wishes(quality, save)
     if isinstance(target, (str, os.PathLike)):
         path = Path(target)
         chosen = formats.output_format(format or path.suffix)
-        try:
+        with _naming(path):
             if is_split(path):
                 _write_channels(picture, path, overwrite, chosen, wishes, strip)
             else:
                 with replacing(path, overwrite) as file:
                     _encode(picture, file, chosen, wishes, strip)
-        except ImageError as error:
-            message = str(error)
-            # The name of a channel's own file begins as that of all.
-            if not message.startswith(str(path.parent / path.name.partition(CHANNEL)[0])):
-                message = f"{path}: {message}"
-            raise ImageError(message) from error.__cause__
     else:
         if format is None:
             raise ImageError("a stream has no extension: name the format")
@@ -76,6 +66,56 @@ def write_image(
         buffer = BytesIO()
         _encode(picture, buffer, formats.output_format(format), wishes, strip)
         _send(buffer.getbuffer(), target)
+
+
+def foresee_write(
+    picture: Picture,
+    target: str | os.PathLike[str] | None,
+    *,
+    format: str,
+    quality: int | None = None,
+    save: Mapping[str, Any] | None = None,
+    strip: bool = False,
+) -> list[Loss]:
+    """Refuse and warn as :func:`write_image` would, for a picture that needs to have no samples.
+
+    ``target`` is None for a stream. Nothing is written. Returns what may be lost besides, where
+    that depends on samples. Raises :class:`ImageError`; warns with :class:`ImageWarning`.
+    """
+    wishes, chosen = _wishes(quality, save), formats.output_format(format)
+    if target is None:
+        return _foreseen(picture, chosen, wishes, strip)
+    path = Path(target)
+    with _naming(path):
+        parts = picture.split() if is_split(path) else [picture]
+        return [loss for part in parts for loss in _foreseen(part, chosen, wishes, strip)]
+
+
+def _foreseen(
+    picture: Picture, format_name: str, wishes: Mapping[str, Any], strip: bool
+) -> list[Loss]:
+    if format_name == formats.ARRAY_FORMAT:
+        picture.check_alike()
+        return []
+    return list(encoding_of(picture, format_name, wishes, strip).all_losses())
+
+
+def _wishes(quality: int | None, save: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the user's options for Pillow's encoder."""
+    return dict(save or {}) if quality is None else {"quality": quality, **(save or {})}
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the result in errors of the block."""
+    try:
+        yield
+    except ImageError as error:
+        message = str(error)
+        # The name of a channel's own file begins as that of all.
+        if not message.startswith(str(path.parent / path.name.partition(CHANNEL)[0])):
+            message = f"{path}: {message}"
+        raise ImageError(message) from error.__cause__
 
 
 def _write_channels(
@@ -112,40 +152,14 @@ def _encode(
     if format_name == formats.ARRAY_FORMAT:
         np.save(file, picture.tensor, allow_pickle=False)
         return
-    frames, metadata = frames_for(picture, format_name)
-    profiles = _profiles(frames, metadata)
-    is_still = len(frames) == 1
+    encoding = encoding_of(picture, format_name, wishes, strip)
     images = [
-        fitted(frame, format_name, profile, palette=is_still)
-        for frame, profile in zip(frames, profiles, strict=True)
+        one.image(frame) for one, frame in zip(encoding.fittings, encoding.frames, strict=True)
     ]
-    if len(images) > 1 and format_name not in formats.PAGE_FORMATS:
-        if len(set(profiles)) > 1:
-            images, profiles = in_one_space(images, profiles, format_name), [None]
-        images = unified(images)
-    profile = profiles[0]
-    if strip:
-        metadata = stripped(metadata)
-    elif profile is None or not suits(profile, images[0].mode):
-        metadata.pop("icc_profile", None)
-    if format_name == "TIFF" and len(set(profiles)) > 1 and not strip:
-        images = [images[0], *map(_with_profile, images[1:], profiles[1:])]
-    compression = wishes.get("compression", metadata.get("compression"))
-    compression = None if compression == "raw" else compression
-    options = encoder_options(metadata, format_name, frames[0].size, compression)
-    if format_name in ("JPEG", "MPO", "PDF"):
-        options["quality"] = JPEG_QUALITY
-        if wishes.get("quality", JPEG_QUALITY) in _FINE and "qtables" not in wishes:
-            options["subsampling"] = max(0, metadata.get("subsampling", 0))
-    if format_name == "WEBP" and metadata.get("lossless") and "quality" not in wishes:
-        options["lossless"] = True
-    if len(images) > 1:
-        options |= animation_options(images, format_name, metadata)
-    options |= wishes
-    if format_name == "TIFF" and options.get("compression") != "jpeg":
-        options.pop("quality", None)  # of which Pillow's encoder would complain
+    if encoding.page_profiles:
+        images = [images[0], *map(_with_profile, images[1:], encoding.page_profiles[1:])]
     try:
-        _save(images, file, format_name, options, metadata, only=wishes.keys() <= {"quality"})
+        _save(images, file, format_name, encoding)
     except (ImageError, MemoryError):
         raise
     # Each encoder has its own way to say that it cannot.
@@ -153,18 +167,6 @@ def _encode(
         if isinstance(error, OSError) and error.errno is not None:  # the disk, not the encoder
             raise
         raise ImageError(f"cannot be written as {format_name}: {error}") from error
-
-
-def _profiles(frames: Sequence[Frame], metadata: Mapping[str, Any]) -> list[bytes | None]:
-    """Return the ICC profile of each frame; none where it is for other colours than it has now."""
-    same = [metadata.get("icc_profile")] * len(frames)
-    profiles: list[bytes | None] = []
-    for profile, frame in zip(metadata.get("page_profiles", same), frames, strict=True):
-        is_apt = profile is not None and suits(profile, frame.mode)
-        if profile and not is_apt and not is_srgb(profile):
-            _warn("its ICC profile is for other colours than the result has, and left out")
-        profiles.append(profile if is_apt else None)
-    return profiles
 
 
 def _with_profile(page: Image.Image, profile: bytes | None) -> Image.Image:
@@ -176,15 +178,13 @@ def _with_profile(page: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _save(
-    images: Sequence[Image.Image],
-    file: BinaryIO,
-    format_name: str,
-    options: dict[str, Any],
-    metadata: Mapping[str, Any],
-    only: bool,
+    images: Sequence[Image.Image], file: BinaryIO, format_name: str, encoding: Encoding
 ) -> None:
-    """Write by Pillow, or by what does it better; ``only``: no one asked for Pillow's options."""
-    image = images[0]
+    """Write by Pillow, or by what does it better."""
+    image, options, metadata = images[0], encoding.options, encoding.metadata
+    if len(images) > 1:
+        own = frame_options(images, format_name, bool(metadata.get("has_poster")))
+        options = own | options
     if format_name == "PNG":
         from convcli.images import png  # what it needs is for large pictures of this format
 
@@ -197,7 +197,7 @@ def _save(
         if jpeg.can_write(image, options):
             jpeg.write_jpeg(image, file, options, processors())
             return
-    elif format_name == "GIF" and len(images) > 1 and only:
+    elif format_name == "GIF" and len(images) > 1 and encoding.is_free:
         from convcli.images.gif import write_animation
 
         write_animation(images, file, metadata)
@@ -228,7 +228,3 @@ def _format_to_name(file: BinaryIO, format_name: str) -> str | None:
     if formats.COMMON.get(suffix.lower().removeprefix(".")) == format_name:
         return None
     return formats.encoder_name(format_name)
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, ImageWarning, 5)
