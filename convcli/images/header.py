@@ -45,9 +45,9 @@ def read_header(
     losses: list[Loss] = []
     with opened_source(source) as (file, place, is_array):
         if is_array:
-            limit = limit_of(max_pixels)
-            stored = str(array_header(file, limit)[1])
-            picture = array_picture(file, limit, mode, only_first, decode=False)
+            header = array_header(file, limit_of(max_pixels))
+            stored = str(header[1])
+            picture = array_picture(file, header, mode, only_first, decode=False)
         else:
             opened = Opened(place, max_pixels)
             stored = opened.image.mode

@@ -135,8 +135,9 @@ class Picture:
     def unread(cls, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Picture:
         """Return the picture of an array of which only the header was read, without its samples.
 
-        The array is one that :func:`check_array` has passed.
+        Raises and warns as :meth:`from_array`.
         """
+        check_array(shape, dtype)
         count, channels, height, width = _stack_shape(shape)
         frame = Frame(UnreadRaster((height, width), channels, _sample_type(dtype)), "")
         return cls((frame,) * count, "NPY", is_stack=len(shape) == 4)

@@ -20,7 +20,7 @@ from convcli.images.changes import Loss
 from convcli.images.metadata import collected
 from convcli.images.modes import frame_kind, frame_of
 from convcli.images.opening import Opened, check_pixels, limit_of, open_image
-from convcli.images.picture import Frame, Picture, check_array
+from convcli.images.picture import Frame, Picture
 from convcli.images.profiles import suits
 from convcli.images.raster import PillowRaster
 
@@ -67,7 +67,8 @@ def read_image(
     """
     with opened_source(source) as (file, place, is_array):
         if is_array:
-            return array_picture(file, limit_of(max_pixels), mode, frames == "first", decode=True)
+            header = array_header(file, limit_of(max_pixels))
+            return array_picture(file, header, mode, frames == "first", decode=True)
         return picture_of(open_image(place, max_pixels), file, mode, frames == "first")
 
 
@@ -141,6 +142,8 @@ def array_header(file: BinaryIO, limit: int) -> tuple[tuple[int, ...], np.dtype[
     # A broken header makes NumPy raise nearly anything.
     except Exception as error:
         raise ImageError(f"not a NumPy array that can be read: {error}") from error
+    if dtype.hasobject:
+        raise ImageError("not a NumPy array that can be read: it holds objects of Python")
     file.seek(0)
     height, width = (1, 1, *shape)[-2:]
     check_pixels((width, height), limit, math.prod(shape[:-3]))
@@ -152,16 +155,19 @@ def _second_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]
 
 
 def array_picture(
-    file: BinaryIO, limit: int, mode: str | None, only_first: bool, *, decode: bool
+    file: BinaryIO,
+    header: tuple[tuple[int, ...], np.dtype[Any]],
+    mode: str | None,
+    only_first: bool,
+    *,
+    decode: bool,
 ) -> Picture:
     """Return the picture of a ``.npy`` array; its frames have no samples unless it is decoded.
 
-    Raises and warns as :func:`read_image`.
+    ``header`` is that of :func:`array_header`. Raises and warns as :func:`read_image`.
     """
-    shape, dtype = array_header(file, limit)
-    check_array(shape, dtype)
-    _check_array_mode(shape, mode)
-    picture = Picture.from_array(_loaded(file)) if decode else Picture.unread(shape, dtype)
+    _check_array_mode(header[0], mode)
+    picture = Picture.from_array(_loaded(file)) if decode else Picture.unread(*header)
     return replace(picture, frames=picture.frames[:1], is_stack=False) if only_first else picture
 
 
