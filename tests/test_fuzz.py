@@ -139,7 +139,7 @@ def test_damaged_pictures_are_read_or_told(tmp_path: Path) -> None:
 def test_a_header_that_promises_gigabytes_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def open_image(source: object) -> NoReturn:
+    def open_image(source: object, **_: object) -> NoReturn:
         raise MemoryError
 
     monkeypatch.setattr(Image, "open", open_image)

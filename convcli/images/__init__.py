@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from convcli.images.header import Header, read_header
     from convcli.images.picture import Frame, Picture
     from convcli.images.reading import read_image
+    from convcli.images.save_options import check_save_options
     from convcli.images.writing import write_image
 
 __all__ = [
     "Frame",
     "Header",
     "Picture",
+    "check_save_options",
     "output_format",
     "read_header",
     "read_image",
@@ -32,6 +34,7 @@ __getattr__ = exports(
         "header": ("Header", "read_header"),
         "picture": ("Frame", "Picture"),
         "reading": ("read_image",),
+        "save_options": ("check_save_options",),
         "writing": ("write_image",),
     },
 )

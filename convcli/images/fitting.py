@@ -159,16 +159,16 @@ def _depth(frame: Frame, format_name: str, held: frozenset[str]) -> tuple[str, t
     if raster.dtype == np.float32:
         if raster.channels == 1 and "F" in held:
             return "F", ()
+        holds = "floats of grey pictures only" if "F" in held else "no floats"
         clipped = Loss(
-            f"values outside 0-1 are clipped: {format_name} holds no floats; .npy does",
+            f"values outside 0-1 are clipped: {format_name} holds {holds}; .npy holds all",
             "if there are any",
         )
         if not frame.mode:
             return mode, (clipped,)
-        return mode, (
-            clipped,
-            Loss(f"floats become 8 bits: {format_name} holds no more; .npy and tif do"),
-        )
+        others = ".npy and tif do" if raster.channels == 1 else ".npy holds all"
+        shallow = Loss(f"floats become 8 bits: {format_name} holds {holds}; {others}")
+        return mode, (clipped, shallow)
     if raster.dtype == np.uint16:
         if raster.channels == 1 and "I;16" in held:
             return "I;16", ()

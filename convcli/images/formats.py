@@ -1,4 +1,4 @@
-"""The file formats that can be written, by name and by extension, and what each can hold."""
+"""The file formats that are read and written, by name and extension, and what each can hold."""
 
 from __future__ import annotations
 
@@ -83,6 +83,28 @@ COMMON = {
 _NETPBM = {"pgm": "PGM", "pbm": "PBM", "pfm": "PFM"}
 """What Pillow takes for one format with many names, though each promises a kind of picture."""
 
+OPENED = frozenset(
+    {
+        *("AVIF", "BLP", "BMP", "CUR", "DCX", "DDS", "DIB", "FITS", "FLI", "FTEX", "GBR", "GIF"),
+        *("ICNS", "ICO", "IM", "IMT", "JPEG", "JPEG2000", "MCIDAS", "MPO", "MSP", "PCD", "PCX"),
+        *("PIXAR", "PNG", "PPM", "PSD", "QOI", "SGI", "SPIDER", "SUN", "TGA", "TIFF", "WEBP"),
+        *("XBM", "XPM", "XVTHUMB"),
+    }
+)
+"""What is read: formats that Pillow decodes by itself, by Pillow's names.
+
+Left out of those that Pillow knows (versions 11.3 to 13):
+
+- EPS starts Ghostscript;
+- IPTC holds a file of any format, which Pillow opens in turn, EPS included;
+- FPX and MIC need the package olefile, which the user would have to install;
+- BUFR, GRIB, HDF5 and WMF hand on to a handler that the user would have to install (on Windows,
+  WMF is drawn by the system);
+- MPEG is recognised and not decoded.
+
+Formats that other packages register with Pillow are not read either.
+"""
+
 _HOLLOW = frozenset({"BUFR", "GRIB", "HDF5", "WMF", "PALM"})
 """Plugins that only hand on to one that the user would have to install; and Palm's, which takes
 for granted that a picture has the colours of Palm's own palette."""
@@ -96,10 +118,6 @@ def held_modes(format_name: str) -> frozenset[str]:
 def encoder_name(format_name: str) -> str:
     """Return what Pillow calls a format."""
     return "PPM" if format_name in _NETPBM.values() else format_name
-
-
-_CLOSED = _HOLLOW | {"MPEG"}
-"""Those, and one that knows a film when it sees it, and no more."""
 
 
 def output_format(name: str) -> str:
@@ -125,9 +143,9 @@ def readable_extensions() -> frozenset[str]:
     """Return every extension, as in ".jpg", that files which can be read usually have."""
     Image.init()
     known = Image.registered_extensions().items()
-    readable = {
-        extension for extension, name in known if name in Image.OPEN and name not in _CLOSED
-    }
+    # MPO has no decoder of its own: that of JPEG returns it.
+    available = OPENED & {*Image.OPEN, "MPO"}
+    readable = {extension for extension, name in known if name in available}
     return frozenset({*readable, f".{ARRAY_FORMAT.lower()}"})
 
 

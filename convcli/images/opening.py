@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError, ImageWarning
+from convcli.images.identification import open_identified
 from convcli.images.profiles import is_opaque
 from convcli.images.quirks import bits_stored, bring_transparency_to_8_bits, set_texts_apart
 from convcli.warned import as_errors, collected
@@ -33,6 +34,10 @@ class Opened:
         """Texts of what was to be warned of before anyone listened."""
         try:
             self.image = _opened(source, self.limit)
+        except UnidentifiedImageError:
+            from convcli.images.unreadable import unidentified  # for errors alone
+
+            raise unidentified(source) from None
         except MemoryError:
             # A header takes next to none, unless it tells of a part of gigabytes that is to come.
             raise ImageError("the image is broken, or there is no memory left to open it") from None
@@ -144,8 +149,6 @@ class Opened:
         """
         if isinstance(error, (ImageError, ImageWarning, MemoryError)):
             return error
-        if isinstance(error, UnidentifiedImageError):
-            return ImageError("it is not an image, or of a format that Pillow does not know")
         if isinstance(error, (Image.DecompressionBombWarning, Image.DecompressionBombError)):
             return _too_large("its size", self.limit)
         return ImageError(f"the image is broken: {error or type(error).__name__}")
@@ -184,7 +187,7 @@ def _opened(source: str | BinaryIO, limit: int) -> ImageFile.ImageFile:
         everywhere = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = max(limit, everywhere or 0) or None
         try:
-            return Image.open(source)
+            return open_identified(source)
         finally:
             Image.MAX_IMAGE_PIXELS = everywhere
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -9,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, ImageWarning
 from convcli.images.raster import ArrayRaster, Raster, UnreadRaster
 
 Samples: TypeAlias = NDArray[Any]
@@ -122,7 +123,7 @@ class Picture:
         """Return the picture of a (H, W), (C, H, W) or (N, C, H, W) array.
 
         uint8 and uint16 keep their scale, 0-255 and 0-65535; floats have none.
-        Raises :class:`ImageError`.
+        Raises :class:`ImageError`; warns with :class:`ImageWarning` of what looks like (H, W, C).
         """
         values = np.asarray(array)
         check_array(values.shape, values.dtype)
@@ -153,7 +154,7 @@ def _sample_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def check_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Raise an ImageError for an array that is no picture."""
+    """Raise an ImageError for an array that is no picture; warn of one that has channels last."""
     if len(shape) not in (2, 3, 4) or 0 in shape:
         raise ImageError(
             f"an array of shape {shape} is no picture: (H, W), (C, H, W) or "
@@ -161,6 +162,16 @@ def check_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         )
     if not (dtype.kind == "f" or (dtype.kind == "u" and dtype.itemsize <= 2)):
         raise ImageError(f"an array of {dtype} is no picture: save it as float32, uint8 or uint16")
+    # Up to 4 are channels of a picture: (3, 9, 1) is RGB, one pixel wide.
+    if len(shape) > 2 and shape[-1] in (1, 3, 4) and shape[-3] > 4:
+        axes = "(N, {})" if len(shape) == 4 else "({})"
+        warnings.warn(
+            f"an array of shape {shape} looks like {axes.format('H, W, C')} and is taken as "
+            f"{axes.format('C, H, W')}, with {shape[-3]} channels: "
+            f"numpy.moveaxis(array, -1, {len(shape) - 3}) moves the channels to their place",
+            ImageWarning,
+            4,
+        )
 
 
 def tensor_of(samples: Samples) -> NDArray[np.float32]:

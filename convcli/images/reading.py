@@ -20,7 +20,7 @@ from convcli.images.changes import Loss
 from convcli.images.metadata import collected
 from convcli.images.modes import frame_kind, frame_of
 from convcli.images.opening import Opened, check_pixels, limit_of, open_image
-from convcli.images.picture import Frame, Picture
+from convcli.images.picture import Frame, Picture, full_scale
 from convcli.images.profiles import suits
 from convcli.images.raster import PillowRaster
 
@@ -61,6 +61,10 @@ def read_image(
     converts; ``frames`` is "all" or "first". The picture comes upright (an EXIF orientation is
     applied), palettes expanded, 16-bit grey with all its bits. A file of more than ``max_pixels``
     pixels (by default Pillow's limit against decompression bombs) is refused.
+
+    An array is (H, W), (C, H, W) or (N, C, H, W). Floats are taken as they are. uint8 and uint16
+    are pixels: they are divided by 255 and 65535, as those of an image file are, which an
+    :class:`ImageWarning` says; a result of them is float32 on the 0-1 scale.
 
     Raises :class:`ImageError` where the file cannot be read; warns with :class:`ImageWarning`
     of what is not kept.
@@ -133,7 +137,8 @@ def _readable(
 def array_header(file: BinaryIO, limit: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Return shape and type of a ``.npy`` array, and leave ``file`` at its start.
 
-    Raises an ImageError for one that is broken, or has more than ``limit`` pixels.
+    Raises an ImageError for one that is broken, or has more than ``limit`` pixels; warns with an
+    ImageWarning where values will be scaled.
     """
     try:
         version = np.lib.format.read_magic(file)
@@ -147,6 +152,13 @@ def array_header(file: BinaryIO, limit: int) -> tuple[tuple[int, ...], np.dtype[
     file.seek(0)
     height, width = (1, 1, *shape)[-2:]
     check_pixels((width, height), limit, math.prod(shape[:-3]))
+    if dtype.kind == "u" and dtype.itemsize <= 2:
+        warnings.warn(
+            f"an array of {dtype.name} is divided by {full_scale(dtype)}, and its result is "
+            "float32 on the 0-1 scale: save it as float32 to have its values as they are",
+            ImageWarning,
+            4,
+        )
     return shape, dtype
 
 

@@ -22,6 +22,7 @@ from convcli.images.changes import Loss
 from convcli.images.encoding import Encoding, encoding_of
 from convcli.images.picture import Picture
 from convcli.images.profiles import suits
+from convcli.images.save_options import check_save_options
 from convcli.kernel.threads import processors
 
 
@@ -39,7 +40,8 @@ def write_image(
 
     The format is that of the extension of ``target``, or ``format``; a binary file as ``target``
     needs it. ``quality`` (1-100) is for the formats that lose: JPEG (90 by default), WebP, AVIF.
-    ``save`` goes to Pillow's encoder as it is: ``{"compress_level": 9}``, ``{"lossless": True}``.
+    ``save`` goes to Pillow's encoder as it is: ``{"compress_level": 9}``, ``{"lossless": True}``;
+    a key that the format's encoder does not know is an error.
     ``strip`` leaves out what is not pixels: profile, EXIF, text; timing of an animation stays.
     The file appears whole or not at all, and replaces another only with ``overwrite``. Where the
     name has ``{channel}`` in it, every channel becomes a grey picture in a file of its own,
@@ -49,11 +51,11 @@ def write_image(
     """
     if not isinstance(picture, Picture):
         picture = Picture.from_array(picture)
-    wishes = _wishes(quality, save)
     if isinstance(target, (str, os.PathLike)):
         path = Path(target)
         chosen = formats.output_format(format or path.suffix)
         with _naming(path):
+            wishes = _wishes(chosen, quality, save)
             if is_split(path):
                 _write_channels(picture, path, overwrite, chosen, wishes, strip)
             else:
@@ -62,9 +64,11 @@ def write_image(
     else:
         if format is None:
             raise ImageError("a stream has no extension: name the format")
+        chosen = formats.output_format(format)
+        wishes = _wishes(chosen, quality, save)
         # Encoders seek; a pipe cannot.
         buffer = BytesIO()
-        _encode(picture, buffer, formats.output_format(format), wishes, strip)
+        _encode(picture, buffer, chosen, wishes, strip)
         _send(buffer.getbuffer(), target)
 
 
@@ -82,11 +86,12 @@ def foresee_write(
     ``target`` is None for a stream. Nothing is written. Returns what may be lost besides, where
     that depends on samples. Raises :class:`ImageError`; warns with :class:`ImageWarning`.
     """
-    wishes, chosen = _wishes(quality, save), formats.output_format(format)
+    chosen = formats.output_format(format)
     if target is None:
-        return _foreseen(picture, chosen, wishes, strip)
+        return _foreseen(picture, chosen, _wishes(chosen, quality, save), strip)
     path = Path(target)
     with _naming(path):
+        wishes = _wishes(chosen, quality, save)
         parts = picture.split() if is_split(path) else [picture]
         return [loss for part in parts for loss in _foreseen(part, chosen, wishes, strip)]
 
@@ -100,8 +105,11 @@ def _foreseen(
     return list(encoding_of(picture, format_name, wishes, strip).all_losses())
 
 
-def _wishes(quality: int | None, save: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the user's options for Pillow's encoder."""
+def _wishes(
+    format_name: str, quality: int | None, save: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the user's options for Pillow's encoder; refuses those that it does not know."""
+    check_save_options(format_name, save or {})
     return dict(save or {}) if quality is None else {"quality": quality, **(save or {})}
 
 
