@@ -133,3 +133,26 @@ def test_from_quality_90_up_colour_is_as_fine_as_it_was(
     assert run("apply", "-f", "identity", tmp_path / source, "-o", target, *flags).exit_code == 0
     with Image.open(target) as result:
         assert get_sampling(result) == expected
+
+
+@pytest.mark.parametrize("size", [(64, 48), (900, 700)])
+@pytest.mark.parametrize("is_progressive", [False, True])
+def test_progressive_coding_stays_unless_overruled(
+    tmp_path: Path, size: tuple[int, int], is_progressive: bool
+) -> None:
+    def coding(path: Path) -> bool:
+        with Image.open(path) as image:
+            return bool(image.info.get("progressive"))
+
+    picture("RGB", size).save(tmp_path / "in.jpg", progressive=is_progressive)
+    read = read_image(tmp_path / "in.jpg")
+    for name, options, expected in (
+        ("same", {}, is_progressive),
+        ("stripped", {"strip": True}, is_progressive),
+        ("yes", {"save": {"progressive": True}}, True),
+        ("no", {"save": {"progressive": False}}, False),
+        ("older", {"save": {"progression": False}}, False),
+    ):
+        write_image(read, tmp_path / f"{name}.jpg", **options)
+        assert coding(tmp_path / f"{name}.jpg") == expected
+    write_image(read, tmp_path / "out.png")

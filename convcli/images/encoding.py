@@ -115,11 +115,15 @@ def _options(
         options["quality"] = JPEG_QUALITY
         if wishes.get("quality", JPEG_QUALITY) in _FINE and "qtables" not in wishes:
             options["subsampling"] = max(0, metadata.get("subsampling", 0))
+    if format_name in ("JPEG", "MPO") and metadata.get("progressive"):
+        options["progressive"] = wishes.get("progression", True)  # its name in older handbooks
     if format_name == "WEBP" and metadata.get("lossless") and "quality" not in wishes:
         options["lossless"] = True
     if len(frames) > 1:
         options |= animation_options(format_name, metadata)
     options |= wishes
+    if options.get("progressive") is False:  # as it is without: the encoder on threads can do it
+        del options["progressive"]
     if format_name == "TIFF" and options.get("compression") != "jpeg":
         options.pop("quality", None)  # of which Pillow's encoder would complain
     return options

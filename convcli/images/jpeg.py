@@ -21,7 +21,7 @@ _BAND = 256
 _LEAST = 1_000_000  # samples; with fewer, threads cost more than they save
 _WIDEST = _HIGHEST = 65_500  # libjpeg's limit
 _MOST_UNITS = 65_535  # coded between two restart markers
-_METADATA = {"dpi", "exif", "icc_profile", "xmp", "comment"}
+_METADATA = {"dpi", "exif", "icc_profile", "xmp", "comment", "extra"}
 _CODING = {"quality", "subsampling"}
 
 _FRAME, _SCAN, _INTERVAL, _RESTART, _END = 0xC0, 0xDA, 0xDD, 0xD0, 0xD9

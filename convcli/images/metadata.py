@@ -2,14 +2,16 @@
 
 Between the two it is a mapping with these keys, each only where the file has it:
 
-- ``icc_profile``, ``exif``, ``xmp``: bytes; ``exif`` without orientation and preview;
+- ``icc_profile``, ``exif``, ``xmp``, ``iptc``: bytes; ``exif`` without orientation, preview and
+  what :mod:`convcli.images.exif_tags` lists, ``iptc`` its records alone;
+- ``left_out``: in words, what has been left out already;
 - ``page_profiles``: of a TIFF whose pages differ, each page's ``icc_profile`` or None;
 - ``dpi``: (x, y); ``comment``: text, of GIF, JPEG, JPEG 2000 and PNG;
 - ``text``: {keyword: text} of PNG, ``chunks``: what PNG says of colour, ready to be written;
 - ``durations``: milliseconds of each frame; ``plays``: how often an animation runs, 0 for ever;
 - ``has_poster``: the first frame stands in for an animation that it is not part of (APNG);
-- ``compression``: of TIFF; ``lossless``: of WebP; ``subsampling``: of JPEG, as Pillow numbers it.
-  These tell how, not what.
+- ``compression``: of TIFF; ``lossless``: of WebP; ``subsampling``: of JPEG, as Pillow numbers it;
+  ``progressive``: of JPEG. These tell how, not what.
 """
 
 from __future__ import annotations
@@ -23,31 +25,24 @@ from typing import Any
 from PIL import Image
 
 from convcli.errors import ImageWarning
+from convcli.images import exif_tags
 from convcli.images.formats import PROFILE_FORMATS
-
-_ABOUT_THE_PICTURE = {
-    *(0x010D, 0x010E, 0x010F, 0x0110, 0x011D),  # document, description, make, model, page
-    *(0x011A, 0x011B, 0x0128),  # resolution and its unit
-    *(0x0131, 0x0132, 0x013B, 0x013C),  # software, date, artist, host
-    *(0x4746, 0x4749),  # ratings
-    *(0x8298, 0x8769, 0x8825),  # copyright, the camera's own table, position
-    *range(0x9C9B, 0x9CA0),  # title, comment, author, keywords and subject as Windows has them
-}
-"""EXIF tags to keep. In a TIFF the same table tells how its pixels lie, which is no longer true.
-Orientation is not among them: it has been applied."""
+from convcli.images.iptc import PNG_KEYWORD, iptc_of, png_text
+from convcli.images.metadata_limits import (
+    COMMENT_FORMATS,
+    DPI_FORMATS,
+    EXIF_FORMATS,
+    XMP_FORMATS,
+    fit_segments,
+    metadata_lost,
+)
 
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
-_CAMERA_TABLE, _POSITION, _XMP = 0x8769, 0x8825, 0x02BC
+_CAMERA_TABLE, _POSITION = 0x8769, 0x8825
 _TRIVIAL = {0x9000, 0xA000, 0xA001, 0xA002, 0xA003}  # versions, colour space, width and height
 _WIDTH_AND_HEIGHT = (0xA002, 0xA003)  # in the camera's table
 
-_COMMENT_FORMATS = frozenset({"GIF", "JPEG", "JPEG2000", "MPO"})
-_DPI_FORMATS = frozenset({"BMP", "DIB", "JPEG", "MPO", "PDF", "PNG", "TIFF"})
-_EXIF_FORMATS = frozenset({"AVIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
-_XMP_FORMATS = frozenset({"AVIF", "JPEG", "MPO", "WEBP"})  # and PNG and TIFF, in their own ways
-
 _LOSSLESS_COMPRESSION = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma")
-_SEGMENT = 65_000  # bytes that a JPEG takes of one kind, nearly
 
 # Patterns, compiled when there is XMP.
 _XMP_ORIENTATION = rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)\d"
@@ -80,6 +75,9 @@ def collected(image: Image.Image) -> dict[str, Any]:
         kept["dpi"] = tuple(map(float, dpi))
     if info.get("xmp"):
         kept["xmp"] = _bytes(info["xmp"])
+    iptc = iptc_of(image)
+    if iptc:
+        kept["iptc"] = iptc
     if info.get("comment"):
         kept["comment"] = _text(info["comment"])
     if image.format == "PNG":
@@ -88,6 +86,8 @@ def collected(image: Image.Image) -> dict[str, Any]:
         from PIL.JpegImagePlugin import get_sampling
 
         kept["subsampling"] = get_sampling(image)
+        if info.get("progressive"):
+            kept["progressive"] = True
     if image.format == "TIFF":
         named = str(info.get("compression", "raw")).replace("tiff_deflate", "tiff_adobe_deflate")
         if named != "raw":
@@ -97,8 +97,9 @@ def collected(image: Image.Image) -> dict[str, Any]:
 
 
 def _collect_exif(exif: Image.Exif, kept: dict[str, Any]) -> None:
-    for tag in set(exif) - _ABOUT_THE_PICTURE:
-        del exif[tag]
+    lost = exif_tags.reduce(exif)
+    if lost:
+        kept["left_out"] = tuple(lost)
     if not len(exif):
         return
     exif.bigtiff = False  # its own head is that of the file it came from
@@ -142,7 +143,8 @@ def _collect_png(info: Mapping[Any, Any], kept: dict[str, Any]) -> None:
 
 def stripped(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is left of metadata where none is wanted: timing, and how to encode."""
-    stays = ("durations", "plays", "has_poster", "compression", "lossless", "subsampling")
+    timing = ("durations", "plays", "has_poster")
+    stays = (*timing, "compression", "lossless", "subsampling", "progressive")
     return {key: metadata[key] for key in stays if key in metadata}
 
 
@@ -157,26 +159,26 @@ def encoder_options(
     options: dict[str, Any] = {}
     if format_name in PROFILE_FORMATS and "icc_profile" in metadata:
         options["icc_profile"] = metadata["icc_profile"]
-    if format_name in _DPI_FORMATS and "dpi" in metadata:
+    if format_name in DPI_FORMATS and "dpi" in metadata:
         options["dpi"] = metadata["dpi"]
-    if format_name in _COMMENT_FORMATS and "comment" in metadata:
+    if format_name in COMMENT_FORMATS and "comment" in metadata:
         options["comment"] = metadata["comment"].encode("utf-8")
     xmp = _resized_xmp(metadata["xmp"], size) if "xmp" in metadata else b""
-    if format_name in _EXIF_FORMATS:
+    if format_name in EXIF_FORMATS:
         exif = _exif(metadata, format_name, size, xmp, bool(compression))
         if exif:
             options["exif"] = exif
-    if format_name in _XMP_FORMATS and xmp:
+    if format_name in XMP_FORMATS and xmp:
         options["xmp"] = xmp
     if format_name == "PNG":
         _add_png(metadata, xmp, options)
     if format_name == "TIFF" and compression:
         options["compression"] = compression
     if format_name in ("JPEG", "MPO"):
-        for key in ("exif", "xmp", "comment"):
-            if len(options.get(key, b"")) > _SEGMENT:
-                warnings.warn(f"{key} of more than 64 KB does not go into a JPEG", ImageWarning, 3)
-                del options[key]
+        fit_segments(options, metadata.get("iptc", b""))
+    lost = metadata_lost(metadata, format_name)
+    if lost:
+        warnings.warn(f"not kept in {format_name}: {', '.join(lost)}", ImageWarning, 3)
     return options
 
 
@@ -188,14 +190,16 @@ def _exif(
     is_compressed: bool,
 ) -> bytes | Image.Exif | None:
     """Return EXIF that tells the size of the result; of a TIFF, as the table it is part of."""
-    has_dpi = "dpi" in metadata and format_name not in _DPI_FORMATS
+    has_dpi = "dpi" in metadata and format_name not in DPI_FORMATS
     into_tiff = format_name == "TIFF"
-    if "exif" not in metadata and not has_dpi and not (into_tiff and xmp):
+    iptc = metadata.get("iptc", b"")
+    if "exif" not in metadata and not has_dpi and not (into_tiff and (xmp or iptc)):
         return None
     exif = Image.Exif()
     if "exif" in metadata:
         exif.load(metadata["exif"])
-        camera = exif.get_ifd(_CAMERA_TABLE)
+        # Pillow writes a table that was asked for, even where there is none.
+        camera = exif.get_ifd(_CAMERA_TABLE) if _CAMERA_TABLE in exif else {}
         for tag, side in zip(_WIDTH_AND_HEIGHT, reversed(size), strict=True):
             if tag in camera:
                 camera[tag] = side
@@ -204,22 +208,29 @@ def _exif(
         exif[_RESOLUTION_UNIT] = 2  # inches
     if into_tiff:
         if is_compressed:
-            _leave_out_tables(exif)
+            _suit_libtiff(exif)
         if xmp:
-            exif[_XMP] = xmp
+            exif[exif_tags.XMP] = xmp
+        if iptc:
+            exif[exif_tags.IPTC] = iptc
         return exif
     return exif.tobytes()
 
 
-def _leave_out_tables(exif: Image.Exif) -> None:
-    """Take out tables within the table, which Pillow cannot hand to libtiff, that compresses."""
-    lost = set(exif.get_ifd(_CAMERA_TABLE)) - _TRIVIAL | set(exif.get_ifd(_POSITION))
-    for table in (_CAMERA_TABLE, _POSITION):
-        if table in exif:
-            del exif[table]
+def _suit_libtiff(exif: Image.Exif) -> None:
+    """Take out what Pillow cannot hand to libtiff, which compresses: tables within the table."""
+    lost = []
+    if set(exif.get_ifd(_CAMERA_TABLE)) - _TRIVIAL | set(exif.get_ifd(_POSITION)):
+        lost.append("what the camera said")
+    refused = exif_tags.refused_by_libtiff(exif)
+    if refused:
+        lost.append(f"EXIF tags {', '.join(f'0x{tag:04x}' for tag in refused)}")
+    for tag in (_CAMERA_TABLE, _POSITION, *refused):
+        if tag in exif:
+            del exif[tag]
     if lost:
         warnings.warn(
-            "what the camera said does not go into a compressed TIFF: --save compression=raw",
+            f"{' and '.join(lost)} does not go into a compressed TIFF: --save compression=raw",
             ImageWarning,
             4,
         )
@@ -238,6 +249,8 @@ def _add_png(metadata: Mapping[str, Any], xmp: bytes, options: dict[str, Any]) -
     if "comment" in metadata:
         texts["Comment"] = metadata["comment"]
     chunks = metadata.get("chunks", ())
+    if "iptc" in metadata:
+        texts[PNG_KEYWORD] = png_text(metadata["iptc"])
     if not (texts or chunks or xmp):
         return
     from PIL.PngImagePlugin import PngInfo

@@ -1,0 +1,132 @@
+"""Which EXIF tags of a file's main directory stay with a picture whose pixels have changed.
+
+All stay but those listed here. In a TIFF the directory that holds the camera's name also says how
+the pixels are stored, and an EXIF block has tags of the same kind. The lists follow TIFF 6.0 and
+its Technical Notes, TIFF-FX (RFC 3949), TIFF/IT (ISO 12639), TIFF/EP (ISO 12234-2), GeoTIFF, the
+specification of DNG, libtiff's ``tiff.h`` and, for private tags, ExifTool's table of EXIF tags.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from PIL import Image
+
+ORIENTATION = 0x0112
+XMP, IPTC, PHOTOSHOP, ICC_PROFILE = 0x02BC, 0x83BB, 0x8649, 0x8773
+
+COMMON = frozenset(
+    {
+        *(0x010D, 0x010E, 0x010F, 0x0110, 0x011D),  # document, description, make, model, page
+        *(0x011A, 0x011B, 0x0128),  # resolution and its unit
+        *(0x0131, 0x0132, 0x013B, 0x013C),  # software, date, artist, host
+        *(0x4746, 0x4749),  # ratings
+        *(0x8298, 0x8769, 0x8825),  # copyright, the camera's own table, position
+        *range(0x9C9B, 0x9CA0),  # title, comment, author, keywords and subject as Windows has them
+    }
+)
+"""Tags that nearly every program writes, and that stay where space is short."""
+
+_LAYOUT = {
+    *(0x00FE, 0x00FF, 0x0100, 0x0101, 0x0102, 0x0103, 0x0106, 0x0107, 0x0108, 0x0109, 0x010A),
+    *(0x0111, 0x0115, 0x0116, 0x0117, 0x0118, 0x0119, 0x011C),  # strips, planes, extremes
+    *range(0x0120, 0x0126),  # free space, grey response, fax options
+    *(0x012C, 0x012D, 0x013D, 0x013E, 0x013F, 0x0140, 0x0141),  # transfer, predictor, primaries
+    *range(0x0142, 0x0149),  # tiles, fax errors
+    *(0x014C, 0x014D, 0x014E, 0x0150, 0x0152, 0x0153, 0x0154, 0x0155, 0x0156),  # inks, samples
+    *(0x0157, 0x0158, 0x0159, 0x015A, 0x015B),  # clipping path, indexed, JPEG tables
+    *(0x01B1, 0x01B2, 0x01B3, 0x022F, 0x0230),  # TIFF-FX: decode, default colour, strip rows
+    *range(0x0200, 0x020A),  # the old kind of JPEG in TIFF, and a JPEG preview
+    *range(0x0211, 0x0215),  # YCbCr and reference black and white
+    *(0x80E3, 0x80E4, 0x80E5, 0x80E6),  # Matteing, DataType, ImageDepth, TileDepth
+    *(0x828D, 0x828E),  # pattern of a sensor's colour filters
+    *range(0x84E0, 0x84F2),  # TIFF/IT
+}
+"""How pixels are stored and what their numbers mean."""
+
+_OFFSETS = {
+    *(0x014A, 0x0190, 0x8290, 0x866C, 0x888A, 0xFE00),  # directories of their own, of other pixels
+    *(0xEA1C, 0xEA1D),  # padding, and by how much offsets have moved
+    *(0xC696, 0xC697),  # ImageJ: about the planes of a stack
+    *range(0xB000, 0xB005),  # MPF: where a file's other pictures are
+}
+"""What points to places in the file, which has others now."""
+
+_RAW = {
+    *range(0x7000, 0x7040),  # Sony
+    *range(0x74C7, 0x74C9),
+    *range(0xC5E0, 0xC5E1),  # Canon
+    *(0xC640, 0xC6C5, 0xC6DC),
+    *range(0xC612, 0xC800),  # DNG
+    *range(0xCD2C, 0xCD50),
+} - {
+    *(0xC614, 0xC615, 0xC62F, 0xC630, 0xC68B),  # model, serial number, lens, name of the raw file
+    *(0xC763, 0xC764, 0xC772, 0xC789, 0xC7A1),  # time code, frame rate, T-stop, reel, label
+}
+"""How to develop a sensor's samples, and DNGVersion, which would make a result a DNG."""
+
+_LOST = {
+    **dict.fromkeys(
+        (0x830E, 0x8480, 0x8482, 0x85D8, 0x87AF, 0x87B0, 0x87B1), "georeferencing"
+    ),  # where each pixel is on earth: another place after a stride or without padding
+    0x935C: "Photoshop layers",
+}
+"""What users may miss, by the words of the warning."""
+
+_ELSEWHERE = {ORIENTATION, XMP, IPTC, PHOTOSHOP, ICC_PROFILE}
+"""Applied, or kept by another way."""
+
+NOT_KEPT = frozenset(_LAYOUT | _OFFSETS | _RAW | _LOST.keys() | _ELSEWHERE)
+
+
+def reduce(exif: Image.Exif) -> list[str]:
+    """Take from ``exif`` what does not stay, and return in words what users may miss of it.
+
+    That includes values that Pillow does not write as it has read them: it does not know the types
+    of private tags, and guesses them by the values.
+    """
+    tags = set(exif)
+    lost = dict.fromkeys(_LOST[tag] for tag in sorted(tags) if tag in _LOST)
+    for tag in tags & NOT_KEPT:
+        del exif[tag]
+    unwritable: list[str] = []
+    for tag in sorted(set(exif) - COMMON):
+        value = exif.get(tag)
+        is_empty = isinstance(value, (bytes, str, tuple)) and not value
+        if is_empty or not _survives(tag, value):
+            unwritable += [] if is_empty else [f"0x{tag:04x}"]
+            del exif[tag]
+    return [*lost, *([f"EXIF tags {', '.join(unwritable)}"] if unwritable else [])]
+
+
+def _survives(tag: int, value: Any) -> bool:
+    before, after = Image.Exif(), Image.Exif()
+    before[tag] = value
+    try:
+        after.load(before.tobytes())
+        return bool(after.get(tag) == value)
+    # A value without a type raises what comes up.
+    except Exception:
+        return False
+
+
+def refused_by_libtiff(exif: Image.Exif) -> list[int]:
+    """Return the rare tags that do not go into a compressed TIFF, each tried by itself.
+
+    libtiff knows the types of some tags and refuses others; Pillow guesses types. Which ones fail
+    depends on the versions of both.
+    """
+    return [tag for tag in sorted(set(exif) - COMMON) if not _compresses(tag, exif.get(tag))]
+
+
+def _compresses(tag: int, value: Any) -> bool:
+    one, file = Image.Exif(), BytesIO()
+    one[tag] = value
+    try:
+        Image.new("L", (1, 1)).save(file, "TIFF", exif=one, compression="tiff_lzw")
+        with Image.open(file, formats=["TIFF"]) as image:
+            return tag in image.getexif()
+    # Pillow raises RuntimeError, ValueError and others.
+    except Exception:
+        return False
