@@ -137,7 +137,7 @@ def check_linear(mode: str) -> None:
     """Raise an ImageError for colours that have no linear light to be taken to."""
     if mode == "CMYK":
         raise ImageError(
-            "linear light is defined for sRGB, not for CMYK: --mode RGB converts the picture"
+            'linear light is defined for sRGB, not for CMYK: mode="RGB" converts the picture'
         )
 
 
@@ -146,7 +146,8 @@ def _has_curve(frame: Frame) -> bool:
     check_linear(frame.mode)
     if frame.raster.dtype.kind == "f":
         warnings.warn(
-            "numbers without a scale are taken as linear light already: --linear changes nothing",
+            "numbers without a scale are taken as linear light already: "
+            "linear=True changes nothing",
             ImageWarning,
             5,
         )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.batch import FAILED, OK, SKIPPED, Options, is_done
-from convcli.channels import is_split
-from convcli.errors import ConvcliError, ImageError
+from convcli.batch import FAILED, OK, SKIPPED, Options, check_nothing_lost, is_skipped
+from convcli.channels import has_channels, has_frames
+from convcli.errors import ConvcliError, ExistsError, ImageError
 from convcli.files import check_target
 from convcli.images import Header, output_format, read_header
 from convcli.images.animations import check_count, check_size
@@ -32,6 +33,7 @@ class Preview(NamedTuple):
     warnings: tuple[str, ...] = ()
     header: Header | None = None
     shape: tuple[int, int, int] | None = None
+    target_exists: bool = False
 
 
 def preview_jobs(
@@ -39,14 +41,17 @@ def preview_jobs(
 ) -> Iterator[Preview]:
     """Tell of each job what would become of it, were it done with ``steps`` in ``linear`` light."""
     for job in jobs:
-        if options.skip_existing and is_done(job):
+        if is_skipped(job, options):
             yield Preview(job, SKIPPED)
             continue
         with collected() as texts:
             try:
                 header, shape = _foreseen(job, steps, options, linear)
+                if options.strict:
+                    _check_nothing_lost(job, texts)
             except ConvcliError as error:
-                preview = Preview(job, FAILED, str(error))
+                exists = isinstance(error, ExistsError)
+                preview = Preview(job, FAILED, str(error), target_exists=exists)
             else:
                 preview = Preview(job, OK, None, tuple(dict.fromkeys(texts)), header, shape)
         yield preview
@@ -56,7 +61,7 @@ def _foreseen(
     job: Job, steps: Sequence[Step], options: Options, linear: bool
 ) -> tuple[Header, tuple[int, int, int]]:
     if job.target != STREAM and os.path.isdir(os.path.dirname(job.target) or os.curdir):
-        check_target(Path(job.target), options.overwrite)
+        check_target(Path(job.target), options.replaces)
     with contents(job.source) as source:
         header = read_header(
             source, mode=options.mode, frames=options.frames, max_pixels=options.max_pixels
@@ -74,12 +79,23 @@ def _foreseen(
             check_linear(header.mode)
     except ConvcliError as error:
         raise ImageError(f"{name_of(job.source)}: {error}") from error
-    try:
+    with _naming_result(job):
         _check_held(job, header, plan)
+    return header, (plan.colours + plan.has_alpha, *plan.size)
+
+
+@contextmanager
+def _naming_result(job: Job) -> Iterator[None]:
+    try:
+        yield
     except ImageError as error:
         name = name_of(job.source) if job.target == STREAM else job.target
         raise ImageError(f"{name}: {error}") from error
-    return header, (plan.colours + plan.has_alpha, *plan.size)
+
+
+def _check_nothing_lost(job: Job, texts: Sequence[str]) -> None:
+    with _naming_result(job):
+        check_nothing_lost(texts)
 
 
 def _check_held(job: Job, header: Header, plan: Plan) -> None:
@@ -87,7 +103,8 @@ def _check_held(job: Job, header: Header, plan: Plan) -> None:
     format_name = output_format(job.format or header.format)
     if format_name == ARRAY_FORMAT:
         return
-    check_count(header.frames, format_name)
+    target = Path(job.target)
+    check_count(1 if has_frames(target) else header.frames, format_name)
     check_size(plan.size, format_name)
-    if not is_split(Path(job.target)):
+    if not has_channels(target):
         pictured(result_mode(header.mode, plan), plan.colours + plan.has_alpha)

@@ -122,13 +122,12 @@ def output_format(name: str) -> str:
 
 
 def readable_extensions() -> frozenset[str]:
-    """Return every extension, as in ".jpg", that files which can be read usually have."""
+    """Return every extension, as in ".jpg", that pictures usually have; arrays are none."""
     Image.init()
     known = Image.registered_extensions().items()
-    readable = {
+    return frozenset(
         extension for extension, name in known if name in Image.OPEN and name not in _CLOSED
-    }
-    return frozenset({*readable, f".{ARRAY_FORMAT.lower()}"})
+    )
 
 
 @cache

@@ -218,7 +218,8 @@ def _leave_out_tables(exif: Image.Exif) -> None:
             del exif[table]
     if lost:
         warnings.warn(
-            "what the camera said does not go into a compressed TIFF: --save compression=raw",
+            "what the camera said does not go into a compressed TIFF: "
+            'save={"compression": "raw"} keeps it',
             ImageWarning,
             4,
         )

@@ -74,7 +74,7 @@ def frame_mode(image: Image.Image, format_name: str, mode: str | None) -> str:
     if image.mode in ("I", "F"):
         if mode in (None, "L"):
             return "L"
-        raise ImageError(f"a picture of unscaled numbers has no {mode}: leave --mode out")
+        raise ImageError(f"a picture of unscaled numbers has no {mode}: give no mode")
     natural = _natural_mode(image)
     return mode or natural
 

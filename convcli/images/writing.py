@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from convcli.channels import CHANNEL, channel_targets, is_split
-from convcli.errors import ImageError, ImageWarning
+from convcli.channels import has_channels, has_frames, is_split, part_targets, prefix
+from convcli.errors import ExistsError, ImageError, ImageWarning
 from convcli.files import replace_all, replacing
 from convcli.images import formats
 from convcli.images.animations import animation_options, frames_for
@@ -38,6 +39,7 @@ def write_image(
     save: Mapping[str, Any] | None = None,
     strip: bool = False,
     overwrite: bool = False,
+    check: Callable[[], object] | None = None,
 ) -> None:
     """Write a picture, or an array of (C, H, W) values on the 0-1 scale, to a file.
 
@@ -45,9 +47,11 @@ def write_image(
     needs it. ``quality`` (1-100) is for the formats that lose: JPEG (90 by default), WebP, AVIF.
     ``save`` goes to Pillow's encoder as it is: ``{"compress_level": 9}``, ``{"lossless": True}``.
     ``strip`` leaves out what is not pixels: profile, EXIF, text; timing of an animation stays.
-    The file appears whole or not at all, and replaces another only with ``overwrite``. Where the
-    name has ``{channel}`` in it, every channel becomes a grey picture in a file of its own,
-    numbered from 0.
+    The file appears whole or not at all, and replaces another only with ``overwrite``. ``check``
+    is called when all is encoded: what it raises leaves the target as it was.
+
+    Where the name has ``{channel}`` in it, every channel becomes a grey picture in a file of its
+    own, and with ``{frame}`` every frame or page does; both are numbered from 0.
 
     Raises :class:`ImageError`; warns with :class:`ImageWarning` of what the format cannot hold.
     """
@@ -59,14 +63,18 @@ def write_image(
         chosen = formats.output_format(format or path.suffix)
         try:
             if is_split(path):
-                _write_channels(picture, path, overwrite, chosen, wishes, strip)
+                _write_parts(picture, path, overwrite, chosen, wishes, strip, check)
             else:
                 with replacing(path, overwrite) as file:
                     _encode(picture, file, chosen, wishes, strip)
+                    if check is not None:
+                        check()
+        except ExistsError:
+            raise
         except ImageError as error:
             message = str(error)
-            # The name of a channel's own file begins as that of all.
-            if not message.startswith(str(path.parent / path.name.partition(CHANNEL)[0])):
+            # The name of a part's own file begins as that of all.
+            if not message.startswith(str(path.parent / prefix(path.name))):
                 message = f"{path}: {message}"
             raise ImageError(message) from error.__cause__
     else:
@@ -75,23 +83,32 @@ def write_image(
         # Encoders seek; a pipe cannot.
         buffer = BytesIO()
         _encode(picture, buffer, formats.output_format(format), wishes, strip)
+        if check is not None:
+            check()
         _send(buffer.getbuffer(), target)
 
 
-def _write_channels(
+def _write_parts(
     picture: Picture,
     path: Path,
     overwrite: bool,
     format_name: str,
     wishes: Mapping[str, Any],
     strip: bool,
+    check: Callable[[], object] | None,
 ) -> None:
-    parts = picture.split()
-    replace_all(
-        channel_targets(path, len(parts)),
-        overwrite,
-        lambda number, file: _encode(parts[number], file, format_name, wishes, strip),
-    )
+    """Write each frame, each channel, or each channel of each frame to a file of its own."""
+    pages = picture.pages() if has_frames(path) else [picture]
+    split = (page.split() if has_channels(path) else [page] for page in pages)
+    counts = [page.channels if has_channels(path) else 1 for page in pages]
+    waiting = chain.from_iterable(split)
+
+    def write(number: int, file: BinaryIO) -> None:
+        _encode(next(waiting), file, format_name, wishes, strip)
+        if check is not None:
+            check()
+
+    replace_all(part_targets(path, counts), overwrite, write)
 
 
 def _send(data: memoryview, stream: BinaryIO) -> None:
