@@ -16,7 +16,7 @@ A plan is a list of jobs, and running it gives a result for each as it ends::
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcli.channels import existing, is_split
-from convcli.errors import ConvcliError, ImageError
+from convcli.errors import ConvcliError, ExistsError, ImageError
 from convcli.files import check_target
 from convcli.images import Picture, output_format, read_image, write_image
 from convcli.inputs import STREAM, contents, name_of
@@ -48,8 +48,11 @@ OK, SKIPPED, FAILED = "ok", "skipped", "failed"
 class Options(NamedTuple):
     """How every picture of a batch is read and written.
 
-    ``skip_existing`` passes over a job whose target is there; ``max_pixels`` refuses a picture
-    whose header says more (None is Pillow's limit). ``filters`` are names for the results to tell.
+    ``overwrite`` replaces a target that exists, ``update`` one that is older than its source:
+    jobs whose target is not are skipped; ``skip_existing`` skips every job whose target exists.
+    ``strict`` makes a job fail whose result would lose something, with no file written.
+    ``max_pixels`` refuses a picture whose header says more (None is Pillow's limit). ``filters``
+    are names for the results to tell.
     """
 
     mode: str | None = None
@@ -61,6 +64,13 @@ class Options(NamedTuple):
     skip_existing: bool = False
     max_pixels: int | None = None
     filters: tuple[str, ...] = ()
+    update: bool = False
+    strict: bool = False
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a target that exists may be replaced, once its job is not skipped."""
+        return self.overwrite or self.update
 
 
 AS_THEY_COME = Options()
@@ -71,7 +81,8 @@ class Result(NamedTuple):
 
     ``status`` is "ok", "skipped" or "failed", and ``error`` says why where it failed. The shapes
     are those before and after filtering, None where it did not come so far or where pages differ
-    in size. ``seconds`` are from reading to writing.
+    in size. ``seconds`` are from reading to writing. ``target_exists`` tells a job that failed
+    because its target exists already.
     """
 
     job: Job
@@ -82,6 +93,7 @@ class Result(NamedTuple):
     output_shape: Shape | None = None
     filters: tuple[str, ...] = ()
     seconds: float = 0.0
+    target_exists: bool = False
 
 
 def run_jobs(
@@ -119,7 +131,7 @@ def run_jobs(
     from convcli.workers import each_done  # what it imports takes a while
 
     # A file that was not there before is a dead worker's own, and not in its successor's way.
-    again = options._replace(overwrite=True, skip_existing=False)
+    again = options._replace(overwrite=True, skip_existing=False, update=False)
     redo = partial(run_job, transform=transform, options=again)
     absent: set[str] = set()
 
@@ -143,11 +155,11 @@ def run_jobs(
 def run_job(job: Job, transform: Transform, options: Options) -> Result:
     """Do one job."""
     begun = perf_counter()
-    if options.skip_existing and is_done(job):
+    if is_skipped(job, options):
         return Result(job, SKIPPED, filters=options.filters)
     shapes: list[Shape | None] = []
     with collected() as texts:
-        error = _attempt(job, transform, options, shapes)
+        error = _attempt(job, transform, options, shapes, texts)
     # A file that is there now is whole, and another run's, which was faster.
     is_faster = options.skip_existing and not is_split(Path(job.target)) and is_done(job)
     if error is not None and is_faster:
@@ -156,12 +168,13 @@ def run_job(job: Job, transform: Transform, options: Options) -> Result:
     return Result(
         job,
         OK if error is None else FAILED,
-        error,
+        None if error is None else str(error),
         tuple(dict.fromkeys(texts)),
         read,
         written,
         options.filters,
         perf_counter() - begun,
+        isinstance(error, ExistsError),
     )
 
 
@@ -170,28 +183,61 @@ def is_done(job: Job) -> bool:
     return job.target != STREAM and existing(Path(job.target)) is not None
 
 
+def is_skipped(job: Job, options: Options) -> bool:
+    """Tell whether a job is passed over because of the result that is there."""
+    if options.update:
+        return _is_current(job)
+    return options.skip_existing and is_done(job)
+
+
+def _is_current(job: Job) -> bool:
+    """Tell whether the result of a job is as new as its source, as make sees it."""
+    there = None if STREAM in (job.source, job.target) else existing(Path(job.target))
+    try:
+        return there is not None and os.stat(there).st_mtime_ns >= os.stat(job.source).st_mtime_ns
+    except (OSError, ValueError):  # its source is gone, which an error will tell
+        return False
+
+
+def check_nothing_lost(texts: Iterable[str]) -> None:
+    """Raise an ImageError of what a result would lose, if it is anything."""
+    if losses := "; ".join(dict.fromkeys(texts)):
+        raise ImageError(f"its result would lose something: {losses}")
+
+
 def _lost(job: Job, reason: str | None = None) -> Result:
     reason = reason or "the process that worked on it was killed"
     return Result(job, FAILED, f"{name_of(job.source)}: {reason}")
 
 
 def _attempt(
-    job: Job, transform: Transform, options: Options, shapes: list[Shape | None]
-) -> str | None:
+    job: Job,
+    transform: Transform,
+    options: Options,
+    shapes: list[Shape | None],
+    texts: Sequence[str],
+) -> ConvcliError | None:
     """Do one job; return what went wrong, or None. Puts what comes in and out into ``shapes``."""
     try:
-        _run(job, transform, options, shapes)
+        _run(job, transform, options, shapes, texts)
     except ConvcliError as error:
-        return str(error)
+        return error
     except MemoryError:
-        return f"{name_of(job.source)}: there is not enough memory for this picture"
+        name = name_of(job.source)
+        return ImageError(f"{name}: there is not enough memory for this picture")
     return None
 
 
-def _run(job: Job, transform: Transform, options: Options, shapes: list[Shape | None]) -> None:
+def _run(
+    job: Job,
+    transform: Transform,
+    options: Options,
+    shapes: list[Shape | None],
+    texts: Sequence[str],
+) -> None:
     folder = os.path.dirname(job.target)
     if job.target != STREAM and os.path.isdir(folder or os.curdir):
-        check_target(Path(job.target), options.overwrite)
+        check_target(Path(job.target), options.replaces)
     with contents(job.source) as source:
         picture = read_image(
             source, mode=options.mode, frames=options.frames, max_pixels=options.max_pixels
@@ -213,7 +259,8 @@ def _run(job: Job, transform: Transform, options: Options, shapes: list[Shape | 
         quality=options.quality,
         save=options.save,
         strip=options.strip,
-        overwrite=options.overwrite,
+        overwrite=options.replaces,
+        check=partial(check_nothing_lost, texts) if options.strict else None,
     )
     if job.target != STREAM:
         write(job.target)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from convcli.channels import existing
 from convcli.ending import before_the_end
-from convcli.errors import ImageError
+from convcli.errors import ExistsError, ImageError
 
 _TEMPORARY = re.compile(r"\.convcli-[0-9a-f]{16}(\.[^/]{0,15})?", re.DOTALL)
 
@@ -176,4 +176,4 @@ def _put(temporary: Path, place: Path, overwrite: bool) -> None:
 
 
 def _exists(target: Path) -> ImageError:
-    return ImageError(f"{target} exists already: choose another name, or --overwrite to replace it")
+    return ExistsError(f"{target} exists already: choose another name, or give overwrite=True")

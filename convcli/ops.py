@@ -182,11 +182,12 @@ def _has_curve(frame: Frame) -> bool:
     """Tell whether the samples are sRGB's; an error where they are another kind of colour."""
     if frame.mode == "CMYK":
         raise ImageError(
-            "linear light is defined for sRGB, not for CMYK: --mode RGB converts the picture"
+            'linear light is defined for sRGB, not for CMYK: mode="RGB" converts the picture'
         )
     if frame.raster.dtype.kind == "f":
         warnings.warn(
-            "numbers without a scale are taken as linear light already: --linear changes nothing",
+            "numbers without a scale are taken as linear light already: "
+            "linear=True changes nothing",
             ImageWarning,
             5,
         )

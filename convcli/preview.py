@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.batch import FAILED, OK, SKIPPED, Options, is_done
-from convcli.errors import ConvcliError, ImageError
+from convcli.batch import FAILED, OK, SKIPPED, Options, check_nothing_lost, is_skipped
+from convcli.errors import ConvcliError, ExistsError, ImageError
 from convcli.files import check_target
 from convcli.images import Header, output_format, read_header
 from convcli.images.changes import Loss
@@ -35,6 +36,7 @@ class Preview(NamedTuple):
     warnings: tuple[str, ...] = ()
     header: Header | None = None
     shape: tuple[int, int, int] | None = None
+    target_exists: bool = False
     possible: tuple[str, ...] = ()
 
 
@@ -43,28 +45,42 @@ def preview_jobs(
 ) -> Iterator[Preview]:
     """Tell of each job what would become of it, were it done with ``steps`` in ``linear`` light."""
     for job in jobs:
-        if options.skip_existing and is_done(job):
+        if is_skipped(job, options):
             yield Preview(job, SKIPPED)
             continue
         losses: list[Loss] = []
-        header, shape, error = None, None, None
+        header, shape = None, None
+        error: ConvcliError | None = None
         with collected() as texts:
             try:
-                header, shape = _foreseen(job, steps, options, linear, losses)
+                check = partial(check_nothing_lost, texts) if options.strict else None
+                header, shape = _foreseen(job, steps, options, linear, losses, check)
             except ConvcliError as failure:
-                error = str(failure)
-        texts += (loss.foreseen for loss in losses)
-        possible = tuple(dict.fromkeys(loss.foreseen for loss in losses if loss.condition))
-        status = OK if error is None else FAILED
-        yield Preview(job, status, error, tuple(dict.fromkeys(texts)), header, shape, possible)
+                error = failure
+        possible = tuple(dict.fromkeys(loss.foreseen for loss in losses))
+        yield Preview(
+            job,
+            OK if error is None else FAILED,
+            None if error is None else str(error),
+            (*dict.fromkeys(texts), *possible),
+            header,
+            shape,
+            isinstance(error, ExistsError),
+            possible,
+        )
 
 
 def _foreseen(
-    job: Job, steps: Sequence[Step], options: Options, linear: bool, losses: list[Loss]
+    job: Job,
+    steps: Sequence[Step],
+    options: Options,
+    linear: bool,
+    losses: list[Loss],
+    check: Callable[[], object] | None,
 ) -> tuple[Header, tuple[int, int, int]]:
     """Do a job as ``run_job`` does, without samples; adds what depends on them to ``losses``."""
     if job.target != STREAM and os.path.isdir(os.path.dirname(job.target) or os.curdir):
-        check_target(Path(job.target), options.overwrite)
+        check_target(Path(job.target), options.replaces)
     with contents(job.source) as source:
         header = read_header(
             source, mode=options.mode, frames=options.frames, max_pixels=options.max_pixels
@@ -90,6 +106,7 @@ def _foreseen(
             quality=options.quality,
             save=options.save,
             strip=options.strip,
+            check=check,
         )
     except ImageError as error:
         raise ImageError(f"{name_of(job.source)}: {error}" if is_stream else str(error)) from error

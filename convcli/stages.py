@@ -100,7 +100,7 @@ def _route(step: Step, colours: int, has_alpha: bool, same_size: bool) -> tuple[
         raise ShapeError(
             f"filter {step.filter.name or 'given'} reads {step.channels} channels and the picture "
             f"has {colours}{' and transparency' if has_alpha else ''}: "
-            "--mode converts the picture (L has 1, RGB 3, RGBA and CMYK 4)"
+            "mode=MODE converts the picture (L has 1, RGB 3, RGBA and CMYK 4)"
         )
     if not has_alpha:
         return Route.OPAQUE, step.answers
@@ -133,6 +133,6 @@ def check_sum(plans: Sequence[Plan], max_pixels: int) -> None:
 
 def _too_large(fault: str, max_pixels: int) -> ImageError:
     return ImageError(
-        f"{fault} pixels, more than the limit of {max_pixels:,} (--max-pixels): "
+        f"{fault} pixels, more than the limit of {max_pixels:,} (max_pixels=N): "
         "use a smaller scale or pad"
     )

@@ -240,7 +240,7 @@ class Transposition(Step):
         if np.abs(divisor).min() <= 1e-6 * np.abs(divisor).max():
             raise FilterError(
                 f"filter {self.filter.name or 'given'}: the transposed convolution of ones "
-                "vanishes somewhere, so nothing can be divided by it: use --no-normalize"
+                "vanishes somewhere, so nothing can be divided by it: give normalize=False"
             )
         return divisor
 

@@ -93,7 +93,7 @@ def _hand_out(crew: ProcessPoolExecutor, do: Callable[[Task], Done], task: Task)
         raise
     except (OSError, RuntimeError) as error:  # the latter where there is no room for a thread
         reason = getattr(error, "strerror", None) or error
-        fault = f"no processes can be started, -j 1 needs none: {reason}"
+        fault = f"no processes can be started, workers=1 needs none: {reason}"
         raise OSError(getattr(error, "errno", errno.EAGAIN), fault) from error
 
 

@@ -45,7 +45,8 @@ def test_results_do_not_depend_on_the_number_of_workers(
     for jobs in ("1", "2", "5"):
         (tmp_path / jobs).mkdir()
         done = run("apply", "-f", "sharpen", *pictures, "-d", tmp_path / jobs, "-j", jobs)
-        assert (done.exit_code, done.stderr) == (0, "")
+        assert done.exit_code == 0
+        assert re.fullmatch(r"12 done, 0 skipped, 0 failed, \d+\.\d seconds\n", done.stderr)
     for name in map(os.path.basename, pictures):
         first, *others = ((tmp_path / jobs / name).read_bytes() for jobs in ("1", "2", "5"))
         assert all(other == first for other in others)
@@ -60,7 +61,8 @@ def test_a_picture_and_a_list_of_others_are_a_batch_like_any_other(
     (tmp_path / "list").write_text("\n".join(pictures))
     flags = ["--files-from", tmp_path / "list", "-d", tmp_path / "out", "-j", "2"]
     process = start("apply", "-f", "sharpen", photo, *flags)
-    assert (process.wait(), process.stderr) == (0, "")
+    assert process.wait() == 0
+    assert process.stderr.startswith("13 done, 0 skipped, 0 failed, ")
     assert len(os.listdir(tmp_path / "out")) == 13
 
 
@@ -75,7 +77,7 @@ def test_errors_and_warnings_come_back_from_workers(
     assert done.exit_code == 1
     assert "3.png: it is not an image" in done.stderr
     assert "5.png: JPEG holds no transparency" in done.stderr
-    assert "1 of 12 images failed" in done.stderr
+    assert "11 done, 0 skipped, 1 failed, " in done.stderr
     assert len(os.listdir(tmp_path / "out")) == 11
 
 
@@ -132,7 +134,8 @@ def test_without_room_for_processes_a_batch_tells_what_needs_none(
     assert process.wait() == 1
     assert re.fullmatch("Error: no processes can be started, -j 1 needs none: .*\n", process.stderr)
     process = start(*request, "1", prepare=no_room)
-    assert (process.wait(), process.stderr) == (0, "")
+    assert process.wait() == 0
+    assert process.stderr.startswith("12 done, 0 skipped, 0 failed, ")
 
 
 def test_a_batch_without_workers_is_a_mistake(pictures: list[str], tmp_path: Path) -> None:
@@ -374,7 +377,8 @@ def test_a_second_run_does_only_what_is_missing(run, pictures: list[str], tmp_pa
     assert run(*command, "--report", report).exit_code == 1
     Path(pictures[3]).write_bytes(good)
     done = run(*command, "--report", report)
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.exit_code == 0
+    assert done.stderr.startswith("1 done, 11 skipped, 0 failed, ")
     records = report_of(report.read_text())
     assert records.pop("3.png")["status"] == "ok"
     assert {record["status"] for record in records.values()} == {"skipped"}
@@ -416,15 +420,18 @@ def test_a_report_holds_names_that_are_no_text_so_that_they_can_be_had_back(
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
-        (["--report", "gone/r.jsonl"], "gone/r.jsonl: it cannot be written: No such file"),
+        (["--report", "gone/r.jsonl"], "the report gone/r.jsonl cannot be written: No such file"),
         (["--report", "."], ". is a folder of results: name a file in it"),
         (["--report", "out"], "out is a folder of results: name a file in it"),
         (["--report", "out/"], "out/ is a folder: name a file in it"),
         (["--report", "0.png"], "0.png is an image of this batch"),
         (["--report", "r.jsonl", "--dry-run"], "nothing to --report"),
-        (["--overwrite", "--skip-existing"], "either --overwrite or --skip-existing"),
+        (
+            ["--overwrite", "--skip-existing"],
+            "give one of --overwrite, --skip-existing and --update",
+        ),
         (["--null"], "--null tells how to read --files-from"),
-        (["--files-from", "gone"], "--files-from gone: it cannot be read"),
+        (["--files-from", "gone"], "the list gone cannot be read"),
         (["--files-from", "-", "-"], "either image or list"),
         (["."], "-r takes the images in it"),
         (["--max-pixels", "0"], "x>=1"),
@@ -483,25 +490,27 @@ def test_a_report_that_cannot_be_written_any_more_ends_the_batch(
     assert len(os.listdir(tmp_path / "out")) == 1
 
 
-def test_a_report_that_nobody_reads_any_more_ends_quietly(
+def test_a_report_that_nobody_reads_any_more_ends_the_batch_with_a_message(
     pictures: list[str], tmp_path: Path
 ) -> None:
-
     command = [sys.executable, "-m", "convcli", "apply", "-f", "sharpen", *pictures, "-j", "1"]
-    line = f"{' '.join(command)} -d '{tmp_path}/out' --report - | head -n 1"
+    line = (
+        f"{' '.join(command)} -d '{tmp_path}/out' --report - | head -n 1; exit ${{PIPESTATUS[0]}}"
+    )
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
-    assert done.stderr == ""
+    error, summary = done.stderr.splitlines()
+    assert error == "Error: the report cannot be written: whoever read it has closed it"
+    count = len(os.listdir(tmp_path / "out"))
+    assert summary.startswith(f"{count} done, 0 skipped, 0 failed, {12 - count} not done, ")
     assert len(done.stdout.splitlines()) == 1
+    assert done.returncode == 1
 
 
 def test_failures_are_summed_up_unless_quiet(run, pictures: list[str], tmp_path: Path) -> None:
     for number in (3, 4, 5):
         Path(pictures[number]).write_bytes(b"nothing")
     command = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "-j", "1"]
-    assert "3 of 12 images failed; the others are done\n" in run(*command).stderr
-    assert run(*command[:2], "sharpen", *pictures[3:6], "-d", tmp_path / "none").stderr.endswith(
-        "3 of 3 images failed\n"
-    )
+    assert "9 done, 0 skipped, 3 failed, " in run(*command).stderr.splitlines()[-1]
     quiet = run(*command, "--overwrite", "-q").stderr
     assert quiet.count("\n") == quiet.count("Error: ") == 3
 
@@ -510,8 +519,8 @@ def test_progress_is_told_in_lines_where_there_is_no_terminal(
     run, pictures: list[str], tmp_path: Path
 ) -> None:
     command = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "-j", "1"]
-    assert run(*command).stderr == ""
-    (line,) = run(*command, "--overwrite", "--progress").stderr.splitlines()
+    assert len(run(*command).stderr.splitlines()) == 1
+    line, _ = run(*command, "--overwrite", "--progress").stderr.splitlines()
     assert re.fullmatch(r"12 of 12 images, \d+\.\d per second, 0:00:00 left", line)
 
 

@@ -298,7 +298,9 @@ def test_pages_keep_their_own_size_and_mode(tmp_path: Path) -> None:
 
 def test_frames_go_only_where_there_is_room(tmp_path: Path, samples: Path) -> None:
     animation = read_image(samples / "pulse.gif")
-    with pytest.raises(ImageError, match=r"JPEG holds one image, and this has 10.*--frames first"):
+    with pytest.raises(
+        ImageError, match=r"JPEG holds one image, and this has 10.*frames=\"first\""
+    ):
         write_image(animation, tmp_path / "out.jpg")
     assert list(tmp_path.iterdir()) == []
     write_image(read_image(samples / "pulse.gif", frames="first"), tmp_path / "out.jpg")

@@ -260,5 +260,5 @@ def test_a_picture_without_enough_memory_costs_itself_and_no_other(
     process = start(*request, "-j", jobs, prepare=limited(45))
     assert process.wait() == 1
     assert "large.png: there is not enough memory for this picture" in process.stderr
-    assert "1 of 2 images failed" in process.stderr
+    assert "1 done, 0 skipped, 1 failed" in process.stderr
     assert os.listdir(tmp_path / "out") == [photo.name]

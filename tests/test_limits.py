@@ -57,7 +57,7 @@ def test_a_bomb_is_told_by_its_header(
     tracemalloc.stop()
     assert done.exit_code == 1
     assert "bomb.png: it is too large" in done.stderr
-    assert "limit of 89,478,485 pixels (--max-pixels)" in done.stderr
+    assert "limit of 89,478,485 pixels (--max-pixels N)" in done.stderr
     assert peak < PLENTY
 
 
@@ -135,7 +135,7 @@ def test_the_limit_can_be_set_for_results(run, photo: Path) -> None:
     flags = ["upsample", "-f", "nearest", photo, "-o", photo.with_name("out.png"), "--max-pixels"]
     done = run(*flags, "431")
     assert done.exit_code == 1
-    assert "would have 24×18 pixels, more than the limit of 431 (--max-pixels)" in done.stderr
+    assert "would have 24×18 pixels, more than the limit of 431 (--max-pixels N)" in done.stderr
     assert run(*flags, "432").exit_code == 0
 
 

@@ -349,7 +349,7 @@ def test_a_mode_without_transparency_shows_the_picture_on_white(mode: str) -> No
 
 def test_numbers_without_a_scale_have_no_colours() -> None:
     data = saved(Image.fromarray(np.ones((4, 4), np.float32)), ".tif")
-    with pytest.raises(ImageError, match="unscaled numbers has no RGB: leave --mode out"):
+    with pytest.raises(ImageError, match="unscaled numbers has no RGB: give no mode"):
         read_image(data, mode="RGB")
 
 

@@ -247,7 +247,8 @@ def test_alpha_is_sampled_under_the_kernels_centre(pad: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "fault"), [("L", "reads 3 channels and the picture has 1: --mode"), ("CMYK", "has 4")]
+    ("mode", "fault"),
+    [("L", "reads 3 channels and the picture has 1: mode=MODE"), ("CMYK", "has 4")],
 )
 def test_a_mismatch_of_channels_names_both_counts(mode: str, fault: str) -> None:
     with pytest.raises(ShapeError, match=fault):

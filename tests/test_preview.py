@@ -135,7 +135,7 @@ def test_what_would_fail_is_told_and_makes_the_exit_code_1(run, photo: Path) -> 
         "bad.png: it is not an image",
         "empty.png: the file is empty",
         "gone.png: there is no such file",
-        "there.png exists already",
+        "Error: 1 of 5 results exists already, such as ",
     ):
         assert fault in done.stderr
     done = run(*command, "--skip-existing")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from convcli.cli import completion, options
+from convcli.cli.groups import GroupedCommand, option
 
 EPILOG = """\b
 Examples:
@@ -18,9 +19,10 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=GroupedCommand, epilog=EPILOG)
 @options.images
-@click.option(
+@option(
+    "Filter",
     "-f",
     "--filter",
     "filters",
@@ -30,14 +32,16 @@ Examples:
     shell_complete=completion.filters,
     help="A bundled filter or a JSON file; several are applied from left to right.",
 )
-@click.option(
+@options.flip
+@option(
+    "Borders and sizes",
     "-s",
     "--stride",
     type=options.WholeNumbers(1),
     metavar="N|Y,X",
     help="Distance between the pixels that are computed.  [default: the filter's, else 1]",
 )
-@options.geometry
+@options.geometry(pad="Rows and columns added around the picture.")
 @options.pixels
 @options.inputs
 @options.writing

@@ -1,23 +1,23 @@
-"""Running a batch from the command line: its plan, what is said meanwhile, the exit code."""
+"""Running a batch from the command line: options checked, its plan, and how it is done."""
 
 from __future__ import annotations
 
 import gc
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.cli.messages import Messages, printable
+from convcli.cli.outcome import follow, show_plan
 
 if TYPE_CHECKING:
-    from convcli.batch import Job, Result
+    from convcli.batch import Job
     from convcli.images import Picture
-    from convcli.preview import Preview
     from convcli.report import Report
     from convcli.steps import Step
 
@@ -34,9 +34,12 @@ class Request:
     strip: bool
     overwrite: bool
     skip_existing: bool
+    update: bool
+    strict: bool
     recursive: bool
     files_from: str | None
     null: bool
+    relative_to: str | None
     max_pixels: int | None
     mode: str | None
     frames: str
@@ -56,7 +59,7 @@ def begin(images: Sequence[str], given: Mapping[str, Any]) -> None:
     """Start to decode a single picture, while the rest of the program is still being loaded."""
     # More may come from a list, and the thread that decodes would not come along into a worker.
     is_only = len(images) == 1 and given["files_from"] is None
-    if is_only and not (given["dry_run"] or given["skip_existing"]):
+    if is_only and not (given["dry_run"] or given["skip_existing"] or given["update"]):
         from convcli.images.opening import decode_ahead
 
         decode_ahead(images[0], given["max_pixels"])
@@ -80,7 +83,8 @@ def run_batch(
     keep_memory()
     request = Request(**given)
     _check(images, request)
-    jobs = _plan(images, request)
+    left_out: Counter[str] = Counter()
+    jobs = _plan(images, request, left_out)
     options = Options(
         mode=request.mode,
         frames=request.frames,
@@ -89,13 +93,17 @@ def run_batch(
         strip=request.strip,
         overwrite=request.overwrite,
         skip_existing=request.skip_existing,
+        update=request.update,
+        strict=request.strict,
         max_pixels=request.max_pixels,
         filters=tuple(step.filter.name for step in steps),
     )
     if request.dry_run:
         from convcli.preview import preview_jobs
 
-        _show_plan(preview_jobs(jobs, steps, options, linear=request.linear), request.quiet)
+        previews = preview_jobs(jobs, steps, options, linear=request.linear)
+        skipped = "it is newer" if request.update else "it exists"
+        show_plan(previews, left_out, skipped=skipped, quiet=request.quiet)
         return
     if request.max_pixels is not None:
         transform = partial(transform, max_pixels=request.max_pixels)
@@ -105,29 +113,55 @@ def run_batch(
     with ExitStack() as stack:
         report = stack.enter_context(closing(_opened(request, jobs))) if request.report else None
         results = run_jobs(jobs, transform, options, workers=workers)
-        _follow(results, len(jobs), request, report)
+        follow(
+            results,
+            len(jobs),
+            report=report,
+            left_out=left_out,
+            quiet=request.quiet,
+            progress=request.progress,
+        )
+
+
+_WHERE_TO = """where do results go?
+  one picture:   IMAGE -o FILE
+  any number:    IMAGE... -d DIR
+  beside each:   IMAGE... --suffix TEXT"""
 
 
 def _check(images: Sequence[str], request: Request) -> None:
-    """Refuse what contradicts itself, and an image for a terminal."""
+    """Refuse what contradicts itself, or says too little."""
+    about_existing = (request.overwrite, request.skip_existing, request.update)
+    is_filter = list(images) == ["-"] and request.files_from is None
+    places = (request.output, request.output_dir, request.suffix)
     for is_wrong, fault in (
         (not images and request.files_from is None, "name an IMAGE, or a list by --files-from"),
+        (places == (None, None, None) and not is_filter, _WHERE_TO),
+        (
+            request.relative_to is not None and request.output_dir is None,
+            "--relative-to gives results their places in -d DIR: name that, too",
+        ),
         (request.null and request.files_from is None, "--null tells how to read --files-from"),
         (request.files_from == "-" and "-" in images, "standard input is either image or list"),
-        (request.overwrite and request.skip_existing, "either --overwrite or --skip-existing"),
+        (sum(about_existing) > 1, "give one of --overwrite, --skip-existing and --update"),
         (request.dry_run and request.report is not None, "--dry-run has nothing to --report"),
     ):
         if is_wrong:
             raise click.UsageError(fault)
 
 
-def _plan(images: Sequence[str], request: Request) -> list[Job]:
+def _plan(images: Sequence[str], request: Request, left_out: Counter[str]) -> list[Job]:
     from convcli.inputs import STREAM, expand, read_list
     from convcli.plan import plan_jobs
 
     listed = read_list(request.files_from, null=request.null) if request.files_from else []
     sources = expand(
-        images, listed=listed, recursive=request.recursive, output_dir=request.output_dir
+        images,
+        listed=listed,
+        recursive=request.recursive,
+        output_dir=request.output_dir,
+        relative_to=request.relative_to,
+        left_out=left_out,
     )
     jobs = plan_jobs(
         sources,
@@ -136,6 +170,7 @@ def _plan(images: Sequence[str], request: Request) -> list[Job]:
         suffix=request.suffix,
         format=request.format,
         overwrite=request.overwrite,
+        update=request.update,
     )
     if not jobs and not request.quiet:
         click.echo("Nothing to do: no images were named or found", err=True)
@@ -158,71 +193,9 @@ def _opened(request: Request, jobs: Iterable[Job]) -> Report:
         listed = () if request.files_from is None else (request.files_from,)
         check_apart(request.report, jobs, (*request.filters, *listed))
         folder = os.path.abspath(os.path.dirname(request.report))
-        results = request.output_dir and os.path.abspath(request.output_dir)
+        results = request.output_dir or os.path.dirname(request.output or "")
+        results = results and os.path.abspath(results)
         if results and os.path.commonpath([folder, results]) == results:
             with suppress(OSError):  # told when the report is opened
                 os.makedirs(folder, exist_ok=True)
     return Report(request.report)
-
-
-def _follow(
-    results: Generator[Result], total: int, request: Request, report: Report | None
-) -> None:
-    """Tell of each result as it comes; leave with exit code 1 if one failed."""
-    failed = 0
-    # Left early, the generator has to end its workers now.
-    with (
-        closing(results),
-        Messages(total, quiet=request.quiet, progress=request.progress) as messages,
-    ):
-        for result in results:
-            for warning in result.warnings:
-                messages.warning(f"{result.job.source}: {warning}")
-            if result.error is not None:
-                failed += 1
-                messages.error(result.error)
-            if report is not None:
-                _record(report, result, messages)
-            messages.advance()
-    if failed and total > 1 and not request.quiet:
-        others = "" if failed == total else "; the others are done"
-        click.echo(f"{failed} of {total} images failed{others}", err=True)
-    if failed:
-        raise click.exceptions.Exit(1)
-
-
-def _record(report: Report, result: Result, messages: Messages) -> None:
-    try:
-        report.add(result)
-    except BrokenPipeError:  # whoever reads has enough, which is no fault
-        raise
-    except OSError as error:
-        messages.error(f"the report cannot be written: {error.strerror or error}")
-        raise click.exceptions.Exit(1) from error
-
-
-def _show_plan(previews: Iterable[Preview], quiet: bool) -> None:
-    """Print what would be done; leave with exit code 1 if an image would fail."""
-    failed = False
-    with Messages(0, quiet=quiet, progress=False) as messages:
-        for preview in previews:
-            for warning in preview.warnings:
-                messages.warning(f"{preview.job.source}: {warning}")
-            if preview.error is not None:
-                failed = True
-                messages.error(preview.error)
-            else:
-                click.echo(printable(_line(preview)))
-    if failed:
-        raise click.exceptions.Exit(1)
-
-
-def _line(preview: Preview) -> str:
-    """Return ``input -> output  WxH mode -> WxH``."""
-    names = f"{preview.job.source} -> {preview.job.target}"
-    if preview.header is None or preview.shape is None:
-        return f"{names}  skipped: it exists"
-    header = preview.header
-    (before_height, before_width), (_, height, width) = header.size, preview.shape
-    frames = f", {header.frames} frames" if header.frames > 1 else ""
-    return f"{names}  {before_width}x{before_height} {header.stored}{frames} -> {width}x{height}"

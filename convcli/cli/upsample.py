@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from convcli.cli import completion, options
+from convcli.cli.groups import GroupedCommand, option
 
 EPILOG = """\b
 Examples:
@@ -18,9 +19,10 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=GroupedCommand, epilog=EPILOG)
 @options.images
-@click.option(
+@option(
+    "Filter",
     "-f",
     "--filter",
     "name",
@@ -30,7 +32,8 @@ Examples:
     shell_complete=completion.upsamplers,
     help="nearest, bilinear, bicubic, lanczos; or a filter, laid down once for every pixel.",
 )
-@click.option(
+@option(
+    "Borders and sizes",
     "-s",
     "--stride",
     "--scale",
@@ -39,19 +42,24 @@ Examples:
     metavar="N|Y,X",
     help="How many times larger the result is.  [default: the filter's stride, else 2]",
 )
-@click.option(
+@option(
+    "Borders and sizes",
     "--output-padding",
     type=options.WholeNumbers(0),
     metavar="N|Y,X",
     help="Rows and columns added at the bottom and right, fewer than the stride.  [default: 0]",
 )
-@click.option(
+@options.flip
+@option(
+    "Filter",
     "--normalize/--no-normalize",
     default=None,
     help="Divide by the result for a picture of ones, which cures dark borders and "
     "checkerboards.  [default: on for presets, off for filters]",
 )
-@options.geometry
+@options.geometry(
+    pad="Rows and columns cropped from the result; same: so many that it is STRIDE times as large."
+)
 @options.pixels
 @options.inputs
 @options.writing
@@ -97,7 +105,7 @@ def upsample(
 
 
 def _refuse_what_a_preset_settles(name: str, given: dict[str, Any]) -> None:
-    for option in ("pad", "dilation", "output_padding"):
-        if given[option] is not None:
-            flag = f"--{option.replace('_', '-')}"
+    for parameter in ("pad", "dilation", "output_padding"):
+        if given[parameter] is not None:
+            flag = f"--{parameter.replace('_', '-')}"
             raise click.UsageError(f"the preset {name} settles {flag} itself: leave it out")

@@ -29,8 +29,8 @@ def frames_for(picture: Picture, format_name: str) -> tuple[Sequence[Frame], dic
     sizes = {frame.size for frame in frames}
     if len(sizes) > 1 and format_name not in formats.PAGE_FORMATS:
         raise ImageError(
-            f"frames in {format_name} have one size, and these have {len(sizes)}: write tif, "
-            "or take the first (--frames first)"
+            f"frames in {format_name} have one size, and these have {len(sizes)}: write tif, take "
+            'the first (frames="first"), or name the result with {frame} for a file each'
         )
     for size in sizes:
         check_size(size, format_name)
@@ -42,7 +42,8 @@ def check_count(frames: int, format_name: str) -> None:
     if frames > 1 and format_name not in formats.FRAME_FORMATS:
         raise ImageError(
             f"{format_name} holds one image, and this has {frames}: "
-            "take the first (--frames first), or write gif, png, webp, tif or npy"
+            'take the first (frames="first"), write gif, png, webp, tif or npy, '
+            "or name the result with {frame} for a file each"
         )
 
 

@@ -230,7 +230,8 @@ def _suit_libtiff(exif: Image.Exif) -> None:
             del exif[tag]
     if lost:
         warnings.warn(
-            f"{' and '.join(lost)} does not go into a compressed TIFF: --save compression=raw",
+            f"{' and '.join(lost)} does not go into a compressed TIFF: "
+            'save={"compression": "raw"} keeps it',
             ImageWarning,
             4,
         )

@@ -68,7 +68,7 @@ def frame_kind(
         natural = "L"
     elif image.mode in ("I", "F"):
         if mode not in (None, "L"):
-            raise ImageError(f"a picture of unscaled numbers has no {mode}: leave --mode out")
+            raise ImageError(f"a picture of unscaled numbers has no {mode}: give no mode")
         return FrameKind("L", np.dtype(np.float32))
     else:
         natural = _natural_mode(image)

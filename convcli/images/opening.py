@@ -177,7 +177,7 @@ def check_pixels(size: tuple[int, int], limit: int, count: int = 1) -> None:
 
 def _too_large(size: str, limit: int) -> ImageError:
     return ImageError(
-        f"it is too large: {size} is more than the limit of {limit:,} pixels (--max-pixels)"
+        f"it is too large: {size} is more than the limit of {limit:,} pixels (max_pixels=N)"
     )
 
 

@@ -81,7 +81,7 @@ class Picture:
         if self.shape is None:
             raise ImageError(
                 "frames of different sizes or channel counts do not go into one array: "
-                "--mode makes channels alike, --frames first takes one"
+                'mode=MODE makes channels alike, frames="first" takes one'
             )
 
     @property
@@ -97,25 +97,48 @@ class Picture:
         """Return this picture with every frame changed."""
         return replace(self, frames=tuple(change(frame) for frame in self.frames))
 
-    def split(self) -> list[Picture]:
-        """Return each channel as a grey picture of the same depth, transparency the last.
+    @property
+    def channels(self) -> int:
+        """How many channels every frame has, transparency included.
 
         Raises :class:`ImageError` where frames have different channels.
         """
         counts = {frame.raster.channels for frame in self.frames}
         if len(counts) > 1:
             raise ImageError(
-                "its pages have different channel counts: --frames first takes one page, "
-                "--mode makes them alike"
+                'its pages have different channel counts: frames="first" takes one page, '
+                "mode=MODE makes them alike"
             )
+        return counts.pop()
+
+    def pages(self) -> list[Picture]:
+        """Return each frame or page as a still picture of its own."""
+        of_all = ("durations", "plays", "has_poster", "page_profiles")
+        metadata = {key: value for key, value in self.metadata.items() if key not in of_all}
+        profiles = self.metadata.get("page_profiles")
+        pages = []
+        for number, frame in enumerate(self.frames):
+            own = dict(metadata)
+            if profiles is not None:
+                own.pop("icc_profile", None)
+                own |= {"icc_profile": profiles[number]} if profiles[number] else {}
+            pages.append(replace(self, frames=(frame,), metadata=own, is_stack=False))
+        return pages
+
+    def split(self) -> list[Picture]:
+        """Return each channel as a grey picture of the same depth, transparency the last.
+
+        Raises :class:`ImageError` where frames have different channels.
+        """
+        channels = self.channels
         profile = self.metadata.get("icc_profile", b"")
         # A profile describes a kind of colour, which is named at its byte 16.
         spared = ("page_profiles", *(() if profile[16:20] == b"GRAY" else ("icc_profile",)))
         metadata = {key: value for key, value in self.metadata.items() if key not in spared}
-        by_channel = zip(*(frame.raster.split() for frame in self.frames), strict=True)
+        split = [frame.raster.split() for frame in self.frames]
         return [
-            replace(self, frames=tuple(Frame(one, "L") for one in rasters), metadata=metadata)
-            for rasters in by_channel
+            replace(self, frames=tuple(Frame(one[k], "L") for one in split), metadata=metadata)
+            for k in range(channels)
         ]
 
     @classmethod

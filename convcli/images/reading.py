@@ -200,7 +200,7 @@ def _check_array_mode(shape: tuple[int, ...], mode: str | None) -> None:
     if mode and channels != {"L": 1, "RGB": 3}.get(mode):
         raise ImageError(
             f"an array of {channels} channels is no picture that could be converted to {mode}: "
-            "leave --mode out"
+            "give no mode"
         )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from convcli.channels import CHANNEL, channel_targets, is_split
-from convcli.errors import ImageError
+from convcli.channels import has_channels, has_frames, is_split, part_targets, prefix
+from convcli.errors import ExistsError, ImageError
 from convcli.files import replace_all, replacing
 from convcli.images import formats
 from convcli.images.animations import frame_options
@@ -35,6 +36,7 @@ def write_image(
     save: Mapping[str, Any] | None = None,
     strip: bool = False,
     overwrite: bool = False,
+    check: Callable[[], object] | None = None,
 ) -> None:
     """Write a picture, or an array of (C, H, W) values on the 0-1 scale, to a file.
 
@@ -43,9 +45,11 @@ def write_image(
     ``save`` goes to Pillow's encoder as it is: ``{"compress_level": 9}``, ``{"lossless": True}``;
     a key that the format's encoder does not know is an error.
     ``strip`` leaves out what is not pixels: profile, EXIF, text; timing of an animation stays.
-    The file appears whole or not at all, and replaces another only with ``overwrite``. Where the
-    name has ``{channel}`` in it, every channel becomes a grey picture in a file of its own,
-    numbered from 0.
+    The file appears whole or not at all, and replaces another only with ``overwrite``. ``check``
+    is called when all is encoded: what it raises leaves the target as it was.
+
+    Where the name has ``{channel}`` in it, every channel becomes a grey picture in a file of its
+    own, and with ``{frame}`` every frame or page does; both are numbered from 0.
 
     Raises :class:`ImageError`; warns with :class:`ImageWarning` of what the format cannot hold.
     """
@@ -57,10 +61,12 @@ def write_image(
         with _naming(path):
             wishes = _wishes(chosen, quality, save)
             if is_split(path):
-                _write_channels(picture, path, overwrite, chosen, wishes, strip)
+                _write_parts(picture, path, overwrite, chosen, wishes, strip, check)
             else:
                 with replacing(path, overwrite) as file:
                     _encode(picture, file, chosen, wishes, strip)
+                    if check is not None:
+                        check()
     else:
         if format is None:
             raise ImageError("a stream has no extension: name the format")
@@ -69,6 +75,8 @@ def write_image(
         # Encoders seek; a pipe cannot.
         buffer = BytesIO()
         _encode(picture, buffer, chosen, wishes, strip)
+        if check is not None:
+            check()
         _send(buffer.getbuffer(), target)
 
 
@@ -80,20 +88,24 @@ def foresee_write(
     quality: int | None = None,
     save: Mapping[str, Any] | None = None,
     strip: bool = False,
+    check: Callable[[], object] | None = None,
 ) -> list[Loss]:
     """Refuse and warn as :func:`write_image` would, for a picture that needs to have no samples.
 
-    ``target`` is None for a stream. Nothing is written. Returns what may be lost besides, where
-    that depends on samples. Raises :class:`ImageError`; warns with :class:`ImageWarning`.
+    ``target`` is None for a stream; ``check`` is called last. Nothing is written. Returns what may
+    be lost besides, where that depends on samples. Raises :class:`ImageError`; warns with
+    :class:`ImageWarning`.
     """
     chosen = formats.output_format(format)
-    if target is None:
-        return _foreseen(picture, chosen, _wishes(chosen, quality, save), strip)
-    path = Path(target)
-    with _naming(path):
+    path = None if target is None else Path(target)
+    losses: list[Loss] = []
+    with nullcontext() if path is None else _naming(path):
         wishes = _wishes(chosen, quality, save)
-        parts = picture.split() if is_split(path) else [picture]
-        return [loss for part in parts for loss in _foreseen(part, chosen, wishes, strip)]
+        for part in [picture] if path is None else _parts(picture, path)[1]:
+            losses += _foreseen(part, chosen, wishes, strip)
+        if check is not None:
+            check()
+    return losses
 
 
 def _foreseen(
@@ -102,7 +114,11 @@ def _foreseen(
     if format_name == formats.ARRAY_FORMAT:
         picture.check_alike()
         return []
-    return list(encoding_of(picture, format_name, wishes, strip).all_losses())
+    losses = dict.fromkeys(encoding_of(picture, format_name, wishes, strip).all_losses())
+    for loss in losses:
+        if not loss.condition:
+            loss.warn()
+    return [loss for loss in losses if loss.condition]
 
 
 def _wishes(
@@ -118,28 +134,42 @@ def _naming(path: Path) -> Iterator[None]:
     """Name the result in errors of the block."""
     try:
         yield
+    except ExistsError:
+        raise
     except ImageError as error:
         message = str(error)
-        # The name of a channel's own file begins as that of all.
-        if not message.startswith(str(path.parent / path.name.partition(CHANNEL)[0])):
+        # The name of a part's own file begins as that of all.
+        if not message.startswith(str(path.parent / prefix(path.name))):
             message = f"{path}: {message}"
         raise ImageError(message) from error.__cause__
 
 
-def _write_channels(
+def _write_parts(
     picture: Picture,
     path: Path,
     overwrite: bool,
     format_name: str,
     wishes: Mapping[str, Any],
     strip: bool,
+    check: Callable[[], object] | None,
 ) -> None:
-    parts = picture.split()
-    replace_all(
-        channel_targets(path, len(parts)),
-        overwrite,
-        lambda number, file: _encode(parts[number], file, format_name, wishes, strip),
-    )
+    """Write each frame, each channel, or each channel of each frame to a file of its own."""
+    counts, parts = _parts(picture, path)
+
+    def write(number: int, file: BinaryIO) -> None:
+        _encode(next(parts), file, format_name, wishes, strip)
+        if check is not None:
+            check()
+
+    replace_all(part_targets(path, counts), overwrite, write)
+
+
+def _parts(picture: Picture, path: Path) -> tuple[list[int], Iterator[Picture]]:
+    """Return the pictures that go to files of their own, and how many they are of each frame."""
+    pages = picture.pages() if has_frames(path) else [picture]
+    split = (page.split() if has_channels(path) else [page] for page in pages)
+    counts = [page.channels if has_channels(path) else 1 for page in pages]
+    return counts, chain.from_iterable(split)
 
 
 def _send(data: memoryview, stream: BinaryIO) -> None:
