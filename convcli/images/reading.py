@@ -309,6 +309,7 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         # A PNG's own getexif() would decode it.
         return _TURNS.get(Image.Image.getexif(image).get(_ORIENTATION, 1))
     except Exception:  # a broken table raises what comes up; collected() tells of it
+        image._exif = None  # else Pillow would then have an empty one
         return None
 
 

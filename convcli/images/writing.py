@@ -23,6 +23,7 @@ from convcli.images.changes import Loss
 from convcli.images.encoding import Encoding, encoding_of
 from convcli.images.picture import Picture
 from convcli.images.profiles import suits
+from convcli.images.quirks import forget_encoder
 from convcli.images.save_options import check_save_options
 from convcli.kernel.threads import processors
 
@@ -194,6 +195,8 @@ def _encode(
     images = [
         one.image(frame) for one, frame in zip(encoding.fittings, encoding.frames, strict=True)
     ]
+    for image in images:
+        forget_encoder(image)
     if encoding.page_profiles:
         images = [images[0], *map(_with_profile, images[1:], encoding.page_profiles[1:])]
     try:
