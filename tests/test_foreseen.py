@@ -131,8 +131,8 @@ class Row:
     """A picture, the extension that tells its format, that of the result, and the command's flags.
 
     ``warns`` are texts, or parts of texts, that the real run warns of; ``pixels`` are those of them
-    that only pixels show, and ``unforeseen`` those that the dry run cannot know of, for it would have
-    to read on. ``fails`` is part of the error of both.
+    that only pixels show, and ``unforeseen`` those that stand behind pixels in the file. ``fails``
+    is part of the error of both.
     """
 
     data: Callable[[], bytes]

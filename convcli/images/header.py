@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import BinaryIO, NamedTuple
 
+from convcli.images.array_files import array_header, array_picture
 from convcli.images.changes import Loss
 from convcli.images.opening import Opened, limit_of
 from convcli.images.picture import Picture
-from convcli.images.reading import array_header, array_picture, opened_source, picture_of
+from convcli.images.reading import opened_source, picture_of
 
 
 class Header(NamedTuple):
