@@ -103,7 +103,11 @@ def foresee(
     Raises and warns as :func:`apply_filters`, as far as sizes, channels and types can tell.
     """
     wishes = Wishes(linear, as_float, False, max_pixels)
-    waiting = iter(_planned(picture, steps, wishes))
+    planned = _planned(picture, steps, wishes)
+    for plan in {id(one): one.plan for one in planned}.values():
+        for stage in plan.stages:
+            stage.step.check(stage.geometry)
+    waiting = iter(planned)
 
     def foreseen(frame: Frame) -> Frame:
         plan = next(waiting).plan

@@ -1,4 +1,10 @@
-"""What a batch would do, told from the headers of its pictures. Nothing is decoded or written."""
+"""What a batch would do, told from the headers of its pictures. Nothing is decoded or written.
+
+Warnings and refusals are those of the real run, in its words. A warning that depends on pixels has
+its condition behind it. Not known are: what stands behind the pixels of a file (texts of a PNG,
+later frames of an animation, which are taken to be as the first is), whether pixels can be decoded,
+and what an encoder of Pillow's refuses by itself.
+"""
 
 from __future__ import annotations
 

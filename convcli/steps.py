@@ -35,6 +35,10 @@ Runner = Callable[[FloatArray, int, int, bool], FloatArray]
 stack (N, C, …) of just the rows that they read."""
 
 
+_MOST_CHECKED = 4096
+"""Weights of a kernel that is tried out before it is needed, which takes some milliseconds."""
+
+
 def shown_index(start: int, stop: int, size: int, pad_mode: str) -> NDArray[np.intp]:
     """Return which of ``size`` rows each position of ``range(start, stop)`` shows; -1 for zeros."""
     if pad_mode != "zeros":
@@ -62,6 +66,9 @@ class Step(ABC):
     @abstractmethod
     def plan(self, size: Pair) -> tuple[Geometry, Pair]:
         """Return where the taps fall on an image of ``size``, and the size of the result."""
+
+    def check(self, geometry: Geometry) -> None:  # noqa: B027
+        """Raise the FilterError that computing would raise whatever the samples are."""
 
     @abstractmethod
     def reads(self, geometry: Geometry, start: int, stop: int) -> tuple[int, int]:
@@ -222,6 +229,29 @@ class Transposition(Step):
             return answers
 
         return rows
+
+    def check(self, geometry: Geometry) -> None:
+        """Refuse a normalisation that would divide by zero, unless the kernel is a large one.
+
+        Away from the borders the divisor repeats itself with the stride, so an image of which the
+        borders lie just apart has every value of a larger one.
+        """
+        if not self.normalize or self.filter.kernel[0, 0].size > _MOST_CHECKED:
+            return
+        reach = max(
+            span(kernel, dilation) + pad
+            for kernel, dilation, pad in zip(
+                geometry.kernel * 2, geometry.dilation * 2, geometry.pads, strict=True
+            )
+        )
+        height, width = (
+            min(side, 2 * -(-reach // stride) + 2)
+            for side, stride in zip(geometry.output, geometry.stride, strict=True)
+        )
+        small, after = self.plan((height, width))
+        first, past = self.reads(small, 0, after[0])
+        nothing = np.zeros((1, self.channels, past - first, width), np.float32)
+        self.runner(small)(nothing, 0, after[0], False)
 
     def _divisor(
         self,

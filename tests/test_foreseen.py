@@ -212,6 +212,12 @@ ROWS = [
     row(of(INK, "TIFF"), "tif", "tif", fails="not for CMYK", flags=["--linear"]),
     row(of(GREY, "PNG"), "png", "png", fails="reads 3 channels", filter="sepia"),
     row(of(COLOUR, "PNG"), "png", "png", fails="5 channels is no picture", filter="five.json"),
+    Row(
+        of(COLOUR, "PNG"),
+        *("png", "png", ("-f", "far.json", "--scale", "2", "--normalize")),
+        fails="vanishes somewhere",
+        command="upsample",
+    ),
     # Depth.
     row(of(FLOATS, "TIFF"), "tif", "png", "floats become 8 bits: PNG"),
     row(lambda: array(np.zeros((3, 9, 8), "f4")), "npy", "png"),

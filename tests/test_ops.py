@@ -26,6 +26,7 @@ from convcli import (
 )
 from convcli.filters import bundled_filters
 from convcli.images import Frame
+from convcli.steps import Transposition
 from convcli.strips import write_samples
 
 MEAN = Filter(np.full((3, 3), 1 / 9), pad_mode="replicate", name="mean")
@@ -433,3 +434,25 @@ def test_a_strip_in_a_gap_between_kernels_is_empty(
     result = only(upsample(picture(samples, "L"), sparse)).samples
     np.testing.assert_array_equal(result[::5, ::5], samples)
     assert np.count_nonzero(result) == samples.size
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_divisor_that_vanishes_is_found_without_samples(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weight = rng.integers(-1, 2, rng.integers(1, 5, 2))
+    scale = tuple(map(int, rng.integers(1, 4, 2)))
+    mode = ("zeros", "replicate", "circular")[seed % 3]
+    chosen = Filter(weight.astype(float), stride=scale, pad_mode=mode)
+    grey = noise("L")
+    outcomes = []
+    for act in (
+        lambda: upsample(grey, chosen, normalize=True),
+        lambda: ops.foresee(grey, [Transposition(chosen, 0, True)]),
+    ):
+        try:
+            act()
+        except FilterError as error:
+            outcomes.append(str(error))
+        else:
+            outcomes.append("")
+    assert outcomes[0] == outcomes[1]
