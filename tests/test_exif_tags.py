@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from convcli import ImageWarning, read_image, write_image
+from convcli.images import exif_tags
 from convcli.images.exif_tags import COMMON, NOT_KEPT
 
 KEPT: dict[int, Any] = {
@@ -65,11 +67,12 @@ def test_what_a_tag_says_of_the_picture_stays(tmp_path: Path, source: str, suffi
         warnings.simplefilter("always")
         write_image(read_image(tmp_path / source), target, save=save)
     found = tags_of(target)
+    assert not caught or (save and PIL.__version__ < "13")
     for tag, value in KEPT.items():
-        # Pillow 11 hands no lists of rational numbers to libtiff.
-        if save and tag not in found and value == KEPT[0xC630]:
-            texts = [str(one.message) for one in caught]
-            assert texts[0].startswith("EXIF tags 0xc630 does not go into a compressed TIFF")
+        # Pillow before 13 hands rare tags to libtiff unchecked: they are left out.
+        if save and tag not in COMMON and PIL.__version__ < "13":
+            assert tag not in found
+            assert f"0x{tag:04x}" in str(caught[0].message)
             continue
         if isinstance(value, tuple):
             np.testing.assert_allclose(np.array(found[tag], float), np.array(value, float), 1e-6)
@@ -108,11 +111,22 @@ def test_what_users_may_miss_is_named(tmp_path: Path) -> None:
 
 
 def test_a_value_that_pillow_cannot_write_costs_itself_alone(tmp_path: Path) -> None:
-    from convcli.images import exif_tags
-
     exif = table({0x010F: "Camera", 0xFDE8: (1, "mixed"), 0xFDE9: b"", 0xFDEA: 5})
-    assert exif_tags.reduce(exif) == ["EXIF tags 0xfde8"]
+    assert exif_tags.remove_stale(exif) == ["EXIF tags 0xfde8"]
     assert dict(exif) == {0x010F: "Camera", 0xFDEA: 5}
+
+
+def test_a_value_that_pillow_cannot_read_costs_itself_alone() -> None:
+    class Broken(Image.Exif):
+        def __getitem__(self, tag: int) -> Any:
+            if tag == 0xFDE8:
+                raise SyntaxError("broken")
+            return super().__getitem__(tag)
+
+    exif = Broken()
+    exif[0x010F], exif[0xFDE8] = "Camera", 1
+    assert exif_tags.remove_stale(exif) == ["EXIF tags 0xfde8"]
+    assert dict(exif) == {0x010F: "Camera"}
 
 
 def test_large_rare_tags_do_not_cost_a_jpeg_the_common_ones(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import struct
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from click.testing import Result
 from PIL import EpsImagePlugin, Image
 
-from convcli import ImageError, read_image
+from convcli import ImageError, read_image, write_image
 from convcli.images import formats, read_header, readable_extensions
 
 NOT_OPENED = {"BUFR", "EPS", "FPX", "GRIB", "HDF5", "IPTC", "MIC", "MPEG", "WMF"}
@@ -105,6 +106,12 @@ def test_postscript_under_any_name_starts_no_interpreter(
     assert not (tmp_path / "out.png").exists()
 
 
+def test_writing_eps_starts_no_interpreter(tmp_path: Path, started: Path) -> None:
+    write_image(np.zeros((3, 5, 6)), tmp_path / "out.eps")
+    assert (tmp_path / "out.eps").read_bytes().startswith(b"%!PS")
+    assert not started.exists()
+
+
 def test_the_trap_for_an_interpreter_works(started: Path) -> None:
     with Image.open(io.BytesIO(eps())) as image, pytest.raises(OSError):  # noqa: PT011
         image.load()
@@ -156,6 +163,18 @@ def test_a_file_that_is_not_read_is_named(tmp_path: Path, data: bytes, kind: str
 def test_what_is_not_known_is_no_image(data: bytes) -> None:
     with pytest.raises(ImageError, match=r"^it is not an image, or of a format that Pillow does"):
         read_image(data)
+
+
+def test_pillow_is_never_asked_to_open_a_file_of_any_format() -> None:
+    package = Path(formats.__file__).parent.parent
+    calls = [
+        node
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Image.open"
+    ]
+    assert calls
+    assert all("formats" in {keyword.arg for keyword in call.keywords} for call in calls)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.xyz", "a"])

@@ -3,14 +3,17 @@
 All stay but those listed here. In a TIFF the directory that holds the camera's name also says how
 the pixels are stored, and an EXIF block has tags of the same kind. The lists follow TIFF 6.0 and
 its Technical Notes, TIFF-FX (RFC 3949), TIFF/IT (ISO 12639), TIFF/EP (ISO 12234-2), GeoTIFF, the
-specification of DNG, libtiff's ``tiff.h`` and, for private tags, ExifTool's table of EXIF tags.
+specification of DNG, libtiff's ``tiff.h``, Windows' GDI+ and, for other private tags, ExifTool's
+table of EXIF tags.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
+import PIL
 from PIL import Image
 
 ORIENTATION = 0x0112
@@ -32,6 +35,7 @@ _LAYOUT = {
     *(0x00FE, 0x00FF, 0x0100, 0x0101, 0x0102, 0x0103, 0x0106, 0x0107, 0x0108, 0x0109, 0x010A),
     *(0x0111, 0x0115, 0x0116, 0x0117, 0x0118, 0x0119, 0x011C),  # strips, planes, extremes
     *range(0x0120, 0x0126),  # free space, grey response, fax options
+    0x0129,  # the number of a page: all pages get what the first one says
     *(0x012C, 0x012D, 0x013D, 0x013E, 0x013F, 0x0140, 0x0141),  # transfer, predictor, primaries
     *range(0x0142, 0x0149),  # tiles, fax errors
     *(0x014C, 0x014D, 0x014E, 0x0150, 0x0152, 0x0153, 0x0154, 0x0155, 0x0156),  # inks, samples
@@ -42,11 +46,16 @@ _LAYOUT = {
     *(0x80E3, 0x80E4, 0x80E5, 0x80E6),  # Matteing, DataType, ImageDepth, TileDepth
     *(0x828D, 0x828E),  # pattern of a sensor's colour filters
     *range(0x84E0, 0x84F2),  # TIFF/IT
+    *range(0x0301, 0x0304),  # of Windows' GDI+: gamma, profile, rendering intent,
+    *range(0x5012, 0x503C),  # a preview,
+    *(0x5090, 0x5091),  # JPEG tables,
+    *range(0x5100, 0x5114),  # animation, palette and pixel size
 }
 """How pixels are stored and what their numbers mean."""
 
 _OFFSETS = {
     *(0x014A, 0x0190, 0x8290, 0x866C, 0x888A, 0xFE00),  # directories of their own, of other pixels
+    0xA005,  # a directory that belongs into the camera's own
     *(0xEA1C, 0xEA1D),  # padding, and by how much offsets have moved
     *(0xC696, 0xC697),  # ImageJ: about the planes of a stack
     *range(0xB000, 0xB005),  # MPF: where a file's other pictures are
@@ -80,7 +89,7 @@ _ELSEWHERE = {ORIENTATION, XMP, IPTC, PHOTOSHOP, ICC_PROFILE}
 NOT_KEPT = frozenset(_LAYOUT | _OFFSETS | _RAW | _LOST.keys() | _ELSEWHERE)
 
 
-def reduce(exif: Image.Exif) -> list[str]:
+def remove_stale(exif: Image.Exif) -> list[str]:
     """Take from ``exif`` what does not stay, and return in words what users may miss of it.
 
     That includes values that Pillow does not write as it has read them: it does not know the types
@@ -92,7 +101,9 @@ def reduce(exif: Image.Exif) -> list[str]:
         del exif[tag]
     unwritable: list[str] = []
     for tag in sorted(set(exif) - COMMON):
-        value = exif.get(tag)
+        value = None
+        with suppress(Exception):  # a broken value raises what comes up
+            value = exif.get(tag)
         is_empty = isinstance(value, (bytes, str, tuple)) and not value
         if is_empty or not _survives(tag, value):
             unwritable += [] if is_empty else [f"0x{tag:04x}"]
@@ -114,10 +125,14 @@ def _survives(tag: int, value: Any) -> bool:
 def refused_by_libtiff(exif: Image.Exif) -> list[int]:
     """Return the rare tags that do not go into a compressed TIFF, each tried by itself.
 
-    libtiff knows the types of some tags and refuses others; Pillow guesses types. Which ones fail
-    depends on the versions of both.
+    libtiff knows the types of some tags, and Pillow guesses them. Pillow 13 finds out where they
+    differ; before (seen in 11.3 to 12.2) libtiff then reads beyond the value, which crashes or puts
+    foreign memory into the file. So it is not given any.
     """
-    return [tag for tag in sorted(set(exif) - COMMON) if not _compresses(tag, exif.get(tag))]
+    rare = sorted(set(exif) - COMMON)
+    if int(PIL.__version__.split(".")[0]) < 13:
+        return rare
+    return [tag for tag in rare if not _compresses(tag, exif.get(tag))]
 
 
 def _compresses(tag: int, value: Any) -> bool:

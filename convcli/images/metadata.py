@@ -97,7 +97,7 @@ def collected(image: Image.Image) -> dict[str, Any]:
 
 
 def _collect_exif(exif: Image.Exif, kept: dict[str, Any]) -> None:
-    lost = exif_tags.reduce(exif)
+    lost = exif_tags.remove_stale(exif)
     if lost:
         kept["left_out"] = tuple(lost)
     if not len(exif):
