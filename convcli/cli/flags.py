@@ -16,7 +16,7 @@ PARAMETERS = frozenset(
     {
         *_OTHERWISE,
         *("format", "frames", "linear", "max_pixels", "mode", "normalize", "null"),
-        *("overwrite", "relative_to", "save", "suffix"),
+        *("output_padding", "overwrite", "pad", "relative_to", "save", "suffix"),
     }
 )
 """The parameters that messages may name, which are options, too."""
