@@ -504,7 +504,7 @@ def test_a_report_that_nobody_reads_any_more_ends_the_batch_with_a_message(
     process = start("apply", "-f", "sharpen", *pictures, *flags, prepare=without_a_reader)
     assert process.wait() == 1
     error, summary = process.stderr.splitlines()
-    assert error == "Error: the report cannot be written: whoever read it has closed it"
+    assert error == "Error: the report cannot be written: its reader has closed the pipe"
     assert summary.startswith("1 done, 0 skipped, 0 failed, 11 not done, ")
     assert os.listdir(tmp_path / "out") == ["0.png"]
 

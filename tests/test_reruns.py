@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from convcli import PlanError
+from convcli import Picture, PlanError
 from convcli.batch import Job, Options, is_skipped, plan_jobs, run_jobs
 from convcli.inputs import NO_FILE, expand
 
@@ -34,7 +34,7 @@ def aged(path: str | Path, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("flags", [[], ["-q"], ["--dry-run"], ["-j", "2"]], ids=" ".join)
-def test_results_that_exist_are_told_in_one_line_with_both_options(
+def test_results_that_exist_are_reported_in_one_line_with_both_options(
     run, pictures: list[str], flags: list[str]
 ) -> None:
     Path("out").mkdir()
@@ -99,6 +99,10 @@ def test_options_about_results_that_exist_exclude_each_other(
     done = run("apply", "-f", "sharpen", *pictures, "-d", "out", *pair)
     assert done.exit_code == 2
     assert "give one of --overwrite, --skip-existing and --update" in done.stderr
+
+
+def kept(picture: Picture, as_float: bool) -> Picture:
+    return picture
 
 
 LOSS = "its result would lose something: JPEG holds no transparency: the picture is laid on white"
@@ -173,7 +177,7 @@ def test_pipes_sockets_and_devices_in_folders_are_left_out(
     assert len(os.listdir("out")) == 6
 
 
-def test_what_was_left_out_is_told_by_extension(run, pictures: list[str]) -> None:
+def test_what_was_left_out_is_reported_by_extension(run, pictures: list[str]) -> None:
     for name in ("a.txt", "b.TXT", "README", "c.npy", ".hidden.txt", "d.a", "e.b", "f.c", "g.d"):
         Path("in", name).touch()
     Path("in/sub").mkdir()
@@ -251,7 +255,3 @@ def test_an_update_may_replace_in_workers_and_in_python(pictures: list[str]) -> 
     for expected in ("ok", "skipped"):
         results = list(run_jobs(jobs, kept, Options(update=True), workers=2))
         assert {result.status for result in results} == {expected}
-
-
-def kept(picture, as_float):
-    return picture
