@@ -12,6 +12,7 @@ from convcli.lazy import exports
 if TYPE_CHECKING:
     from convcli.errors import (
         ConvcliError,
+        ExistsError,
         FilterError,
         ImageError,
         ImageWarning,
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ConvcliError",
+    "ExistsError",
     "Filter",
     "FilterError",
     "ImageError",
@@ -59,6 +61,7 @@ __getattr__ = exports(
     {
         "errors": (
             "ConvcliError",
+            "ExistsError",
             "FilterError",
             "ImageError",
             "ImageWarning",

@@ -52,7 +52,7 @@ class Options(NamedTuple):
     jobs whose target is not are skipped; ``skip_existing`` skips every job whose target exists.
     ``strict`` makes a job fail whose result would lose something, with no file written.
     ``max_pixels`` refuses a picture whose header says more (None is Pillow's limit). ``filters``
-    are names for the results to tell.
+    are the names that results give.
     """
 
     mode: str | None = None
@@ -191,11 +191,11 @@ def is_skipped(job: Job, options: Options) -> bool:
 
 
 def _is_current(job: Job) -> bool:
-    """Tell whether the result of a job is as new as its source, as make sees it."""
+    """Tell whether the result of a job is as new as its source, as make has it."""
     there = None if STREAM in (job.source, job.target) else existing(Path(job.target))
     try:
         return there is not None and os.stat(there).st_mtime_ns >= os.stat(job.source).st_mtime_ns
-    except (OSError, ValueError):  # its source is gone, which an error will tell
+    except (OSError, ValueError):  # its source is gone, which will be an error
         return False
 
 

@@ -9,6 +9,7 @@ import click
 
 from convcli.cli import completion, options
 from convcli.cli.groups import GroupedCommand, option
+from convcli.cli.values import WholeNumbers
 
 EPILOG = """\b
 Examples:
@@ -37,7 +38,7 @@ Examples:
     "Borders and sizes",
     "-s",
     "--stride",
-    type=options.WholeNumbers(1),
+    type=WholeNumbers(1),
     metavar="N|Y,X",
     help="Distance between the pixels that are computed.  [default: the filter's, else 1]",
 )

@@ -16,14 +16,15 @@ PARAMETERS = frozenset(
     {
         *_OTHERWISE,
         *("format", "frames", "linear", "max_pixels", "mode", "normalize", "null"),
-        *("overwrite", "relative_to", "save", "suffix"),
+        *("output_padding", "overwrite", "pad", "relative_to", "save", "suffix"),
     }
 )
 """The parameters that messages may name, which are options, too."""
 
-_NAMED = re.compile(
+# A pattern, compiled when there is a message.
+_NAMED = (
     rf"""(?<![\w./-])({"|".join(sorted(PARAMETERS))})="""
-    r"""(True|False|"(\w+)"|\{"(\w+)":[ ]"?(\w+)"?\}|[A-Z]+|[0-9]+)(?![\w./-])"""
+    r"""(True|False|"(\w+)"|\{"(\w+)": "?(\w+)"?\}|[A-Z]+|[0-9]+)(?![\w./-])"""
 )
 
 
@@ -34,7 +35,7 @@ def in_flags(text: str) -> str:
     dict of one item, or a word in capitals that stands for any. Names of files stay as they are,
     unless one is just that between spaces.
     """
-    return _NAMED.sub(_flag, text)
+    return re.sub(_NAMED, _flag, text)
 
 
 def _flag(match: re.Match[str]) -> str:

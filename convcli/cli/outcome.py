@@ -45,8 +45,8 @@ def follow(
                 messages.advance()
     if fault is not None:
         messages.error(fault)
-    tally.existing(messages)
-    tell_left_out(left_out, messages)
+    tally.show_existing(messages)
+    note_left_out(left_out, messages)
     if total > 1:
         messages.note(tally.line(messages.seconds))
     if tally.has_failed or fault is not None:
@@ -58,7 +58,7 @@ def show_plan(
 ) -> None:
     """Print what would be done; leave with exit code 1 if an image would fail.
 
-    ``skipped`` tells why an image would be passed over.
+    ``skipped`` is why an image would be passed over.
     """
     tally = Tally()
     with Messages(0, quiet=quiet, progress=False) as messages:
@@ -66,8 +66,8 @@ def show_plan(
             tally.add(preview, messages)
             if preview.error is None:
                 click.echo(printable(_line(preview, skipped)))
-    tally.existing(messages)
-    tell_left_out(left_out, messages)
+    tally.show_existing(messages)
+    note_left_out(left_out, messages)
     if tally.has_failed:
         raise click.exceptions.Exit(1)
 
@@ -84,7 +84,8 @@ class Tally:
     def __init__(self, total: int | None = None) -> None:
         self._total = total
         self._counts: Counter[str] = Counter()
-        self._existing: list[Result | Preview] = []
+        self._existing = 0
+        self._first: Result | Preview | None = None
 
     @property
     def has_failed(self) -> bool:
@@ -92,26 +93,24 @@ class Tally:
         return self._counts["failed"] > 0
 
     def add(self, outcome: Result | Preview, messages: Messages) -> None:
-        """Count an outcome, and show what it has to say; results that exist are told at the end."""
+        """Count an outcome, and show its messages, but for those of results that exist."""
         self._counts[outcome.status] += 1
         error = outcome.error or ""
         for warning in outcome.warnings:
             if warning not in error:  # which it is where a strict batch refuses it
                 messages.warning(outcome.job.source, warning)
         if outcome.target_exists:
-            self._existing.append(outcome)
+            self._existing += 1
+            self._first = self._first or outcome
         elif error:
             messages.error(error)
 
-    def existing(self, messages: Messages) -> None:
-        """Tell how many results exist already, and what to do about them."""
-        total, count = self._counts.total(), len(self._existing)
-        if not count:
-            return
-        first = self._existing[0]
-        if total == 1:
+    def show_existing(self, messages: Messages) -> None:
+        """Show how many results exist already, and what to do about them."""
+        total, count, first = self._counts.total(), self._existing, self._first
+        if first is not None and total == 1:
             messages.error(str(first.error))
-        else:
+        elif first is not None:
             exist, them = ("exists", "it") if count == 1 else ("exist", "them")
             messages.error(
                 f"{count} of {total} results {exist} already, such as {first.job.target}: "
@@ -129,8 +128,8 @@ class Tally:
         )
 
 
-def tell_left_out(left_out: Mapping[str, int], messages: Messages) -> None:
-    """Tell how many files of folders were no pictures, by extension."""
+def note_left_out(left_out: Mapping[str, int], messages: Messages) -> None:
+    """Show how many files of folders were no pictures, by extension."""
     if not left_out:
         return
     from convcli.inputs import NO_FILE
@@ -148,7 +147,7 @@ def _record(report: Report, result: Result) -> str | None:
     try:
         report.add(result)
     except BrokenPipeError:
-        return "the report cannot be written: whoever read it has closed it"
+        return "the report cannot be written: its reader has closed the pipe"
     except OSError as error:
         return f"the report cannot be written: {error.strerror or error}"
     return None

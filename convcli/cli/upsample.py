@@ -10,6 +10,7 @@ import click
 
 from convcli.cli import completion, options
 from convcli.cli.groups import GroupedCommand, option
+from convcli.cli.values import WholeNumbers
 
 EPILOG = """\b
 Examples:
@@ -38,14 +39,14 @@ Examples:
     "--stride",
     "--scale",
     "stride",
-    type=options.WholeNumbers(1),
+    type=WholeNumbers(1),
     metavar="N|Y,X",
     help="How many times larger the result is.  [default: the filter's stride, else 2]",
 )
 @option(
     "Borders and sizes",
     "--output-padding",
-    type=options.WholeNumbers(0),
+    type=WholeNumbers(0),
     metavar="N|Y,X",
     help="Rows and columns added at the bottom and right, fewer than the stride.  [default: 0]",
 )
