@@ -12,6 +12,7 @@ from convcli.system.lazy_exports import exports
 if TYPE_CHECKING:
     from convcli.errors import (
         ConvcliError,
+        ExistsError,
         FilterError,
         ImageError,
         ImageWarning,
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ConvcliError",
+    "ExistsError",
     "Filter",
     "FilterError",
     "ImageError",
@@ -57,17 +59,18 @@ __all__ = [
 __getattr__ = exports(
     __name__,
     {
-        "errors": (
+        "convcli.errors": (
             "ConvcliError",
+            "ExistsError",
             "FilterError",
             "ImageError",
             "ImageWarning",
             "PlanError",
             "ShapeError",
         ),
-        "filters": ("Filter", "load_filter"),
-        "images": ("Picture", "read_image", "write_image"),
-        "kernel": (
+        "convcli.filters": ("Filter", "load_filter"),
+        "convcli.images": ("Picture", "read_image", "write_image"),
+        "convcli.kernel": (
             "conv2d",
             "conv2d_backward",
             "conv_matrix",
@@ -75,7 +78,7 @@ __getattr__ = exports(
             "conv_transpose2d",
             "conv_transpose_output_size",
         ),
-        "pipeline.apply": ("apply_filters", "upsample"),
+        "convcli.pipeline.apply": ("apply_filters", "upsample"),
     },
 )
 

@@ -17,6 +17,10 @@ class ImageError(ConvcliError, ValueError):
     """A picture that cannot be read, held in the wanted format, or written."""
 
 
+class ExistsError(ImageError):
+    """A result whose file exists already, and was not to be replaced."""
+
+
 class PlanError(ConvcliError, ValueError):
     """A request that is wrong as a whole, found out before anything is touched."""
 

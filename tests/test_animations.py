@@ -297,3 +297,13 @@ def test_an_animation_as_pages_tells_that_its_timing_is_lost(
     assert result.stderr.count("TIFF holds no timing: frames become pages") == 1
     again = run("apply", "-f", "identity", target, "-o", tmp_path / "again.tif")
     assert (again.exit_code, again.stderr) == (0, "")
+
+
+def test_one_picture_is_written_in_several_formats_one_after_the_other(tmp_path: Path) -> None:
+    """Pillow leaves the options of one encoder at frames after the first, for the next to trip."""
+    picture = read_image(animation(".png", [frame(number) for number in range(3)]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ImageWarning)
+        for suffix in (".pdf", ".tif"):
+            write_image(picture, tmp_path / f"out{suffix}")
+    assert len(read_image(tmp_path / "out.tif").frames) == 3

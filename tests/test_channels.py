@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from convcli import ImageError, PlanError, apply_filters, load_filter, read_image, write_image
-from convcli.batch.run import plan_jobs
-from convcli.images.split_names import channel_targets, existing, split_names
+from convcli.batch import plan_jobs
+from convcli.images.split_names import existing, names_of, part_targets
 from convcli.system.atomic_files import replace_all
 
 
@@ -127,7 +127,7 @@ def test_a_channel_that_exists_keeps_all_from_being_written(
 
 
 def test_no_file_takes_its_place_before_all_are_written(tmp_path: Path) -> None:
-    targets = channel_targets(tmp_path / "{channel}.bin", 4)
+    targets = part_targets(tmp_path / "{channel}.bin", [4])
     targets[1].write_bytes(b"old")
 
     def write(number: int, file: BinaryIO) -> None:
@@ -188,7 +188,9 @@ def test_pages_of_different_channels_do_not_split(run, tmp_path: Path) -> None:
 def test_a_file_that_a_channel_might_replace_is_told_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     sources = ["a-{channel}.png", "a-07.png"]
-    with pytest.raises(PlanError, match=r"a channel of a-\{channel\}\.png might replace .*a-07"):
+    with pytest.raises(
+        PlanError, match=r"a channel or frame of a-\{channel\}\.png might replace .*a-07"
+    ):
         plan_jobs(sources, output_dir=str(tmp_path / "out"))
     inputs = [str(tmp_path / name) for name in ("b-{channel}.png", "b-3.png")]
     into = {"output_dir": str(tmp_path), "format": "png"}
@@ -201,9 +203,9 @@ def test_targets_are_found_whatever_the_number_of_channels(tmp_path: Path) -> No
     pattern = tmp_path / "f{channel}.png"
     assert existing(pattern) is None
     for channels in (3, 10, 11, 1000):
-        first, *_, last = channel_targets(pattern, channels)
+        first, *_, last = part_targets(pattern, [channels])
         assert len(first.name) == len(last.name)
         first.touch()
         assert existing(pattern) == first
-        assert {pattern.name} <= set(split_names(last.name))
+        assert names_of(pattern.name).fullmatch(last.name)
         first.unlink()

@@ -131,7 +131,7 @@ def test_one_bad_image_does_not_stop_the_others(run, photo: Path, tmp_path: Path
     assert os.listdir(folder) == ["photo.png"]
     assert "bad.png: it is not an image" in result.stderr
     assert "gone.png: there is no such file" in result.stderr
-    assert "2 of 3 images failed" in result.stderr
+    assert "1 done, 0 skipped, 2 failed" in result.stderr
 
 
 def test_quiet_leaves_only_errors(run, samples: Path, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ USAGE_ERRORS = [
     (["apply", "-f", "sharpen", "PHOTO", "-o", "out.xyz"], "no image format"),
     (["apply", "-f", "sharpen", "PHOTO", "-o", "out"], "no extension"),
     (["apply", "-f", "sharpen", "PHOTO", "-o", "out.png", "--format", "xyz"], "no image format"),
-    (["apply", "-f", "sharpen", "PHOTO", "-o", "gone/out.png"], "does not exist"),
+    (["apply", "-f", "sharpen", "PHOTO", "-o", "bad.json/out.png"], "is a file"),
     (["apply", "-f", "sharpen", "PHOTO", "-o", "empty"], "is a folder"),
     (["apply", "-f", "sharpen", "PHOTO", "-d", "bad.json/out"], "is a file"),
     (["apply", "-f", "sharpen", "-", "-d", "empty"], "standard input has no name"),
@@ -378,7 +378,7 @@ def test_an_image_is_not_written_to_a_terminal(photo: Path) -> None:
 def test_an_interrupt_kills_it_without_a_traceback(photo: Path) -> None:
     code = """
 import signal, sys, os
-from convcli.batch.run import run
+from convcli.batch import run
 from convcli.cli import main
 run.read_image = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
 sys.argv = ["convcli", "apply", "-f", "identity", "x.png", "-o", "y.png"]

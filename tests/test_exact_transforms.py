@@ -85,10 +85,10 @@ def test_transforms_of_other_samples_stay_in_single_precision() -> None:
     weight = np.float32(LARGE["dense"])[None, None, None]
     image = np.random.default_rng(5).random((1, 100, 110), np.float32)
     method = FFT(ConvolutionProblem(weight, None, window, 110))
-    run, out = method.worker(), np.empty((1, 70, 80), np.float32)
-    run(image, out, 0, 0, 70)
+    out = np.empty((1, 70, 80), np.float32)
+    method.rows(image, out, 0, 0, 70)
     assert not method._in_double
-    run(np.rint(image * 255), out, 0, 0, 70)
+    method.rows(np.rint(image * 255), out, 0, 0, 70)
     assert list(method._in_double) == [1]
 
 
@@ -105,7 +105,7 @@ def test_numbers_of_many_bits_are_transformed_in_parts(
     window = Window((0, 0), expected.shape, kernel.shape, (1, 1), (1, 1))
     method = FFT(ConvolutionProblem(kernel[None, None, None] / 2.0**20, None, window, 300))
     found = np.empty((1, *expected.shape))
-    method.worker()(samples[None].astype(np.float64), found, 0, 0, len(expected))
+    method.rows(samples[None].astype(np.float64), found, 0, 0, len(expected))
     np.testing.assert_array_equal(found[0], expected / 2.0**20)
     assert list(method._in_double) == ([] if parts is None else [parts])
 

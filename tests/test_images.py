@@ -183,7 +183,9 @@ def test_an_array_with_objects_is_never_unpickled(tmp_path: Path) -> None:
             return os.mkdir, (str(tmp_path / "exploded"),)
 
     np.save(tmp_path / "in.npy", np.array([[Bomb()]], object), allow_pickle=True)
-    with pytest.raises(ImageError, match=r"in\.npy: not a NumPy array"):
+    with pytest.raises(
+        ImageError, match=r"in\.npy: not a NumPy array that can be read: it holds objects"
+    ):
         read_image(tmp_path / "in.npy")
     assert not (tmp_path / "exploded").exists()
 
@@ -296,7 +298,9 @@ def test_pages_keep_their_own_size_and_mode(tmp_path: Path) -> None:
 
 def test_frames_go_only_where_there_is_room(tmp_path: Path, samples: Path) -> None:
     animation = read_image(samples / "pulse.gif")
-    with pytest.raises(ImageError, match=r"JPEG holds one image, and this has 10.*--frames first"):
+    with pytest.raises(
+        ImageError, match=r"JPEG holds one image, and this has 10.*frames=\"first\""
+    ):
         write_image(animation, tmp_path / "out.jpg")
     assert list(tmp_path.iterdir()) == []
     write_image(read_image(samples / "pulse.gif", frames="first"), tmp_path / "out.jpg")

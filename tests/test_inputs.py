@@ -49,15 +49,15 @@ def test_files_keep_their_order_and_go_under_their_base_names() -> None:
 
 def test_a_folder_stands_for_its_images_by_name_with_their_tree(tree: Path) -> None:
     found = expand(["in"], recursive=True)
-    assert places(found) == ["a.JPG", "array.npy", "b.png", "sub/z.png", "sub/deep/c.tif"]
+    assert places(found) == ["a.JPG", "b.png", "sub/z.png", "sub/deep/c.tif"]
     assert [source.path for source in found] == [f"in/{place}" for place in places(found)]
     assert all(source.is_found for source in found)
 
 
 def test_a_folder_without_recursive_is_told_with_the_remedy(tree: Path) -> None:
-    with pytest.raises(PlanError, match="in is a folder: -r takes"):
+    with pytest.raises(PlanError, match="in is a folder: recursive=True takes"):
         expand(["in"])
-    with pytest.raises(PlanError, match="in is a folder: -r takes"):
+    with pytest.raises(PlanError, match="in is a folder: recursive=True takes"):
         expand([], listed=["in"])
 
 
@@ -68,20 +68,20 @@ def test_a_file_that_is_named_is_taken_whatever_its_extension(tree: Path) -> Non
 @pytest.mark.parametrize("output", ["in/sub", "in/sub/", "./in/../in/sub"])
 def test_the_output_folder_is_not_walked_into(tree: Path, output: str) -> None:
     found = expand(["in"], recursive=True, output_dir=output)
-    assert places(found) == ["a.JPG", "array.npy", "b.png"]
+    assert places(found) == ["a.JPG", "b.png"]
 
 
 def test_a_folder_that_is_its_own_output_is_walked_through(tree: Path) -> None:
-    assert len(expand(["in"], recursive=True, output_dir="in")) == 5
+    assert len(expand(["in"], recursive=True, output_dir="in")) == 4
 
 
 def test_links_to_folders_are_not_followed_and_links_to_files_are(tree: Path) -> None:
     (tree / "sub" / "loop").symlink_to(tree)
     (tree / "link.png").symlink_to("b.png")
     assert "link.png" in places(expand(["in"], recursive=True))
-    assert len(expand(["in"], recursive=True)) == 6
+    assert len(expand(["in"], recursive=True)) == 5
     Path("elsewhere").symlink_to(tree)
-    assert len(expand(["elsewhere"], recursive=True)) == 6
+    assert len(expand(["elsewhere"], recursive=True)) == 5
 
 
 def test_a_folder_that_cannot_be_read_is_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_a_list_is_read_by_lines_or_by_nul(
 
 def test_a_list_that_is_not_what_it_was_said_to_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(b"a.png\0b.png\0")
-    with pytest.raises(PlanError, match="read it with --null"):
+    with pytest.raises(PlanError, match="null=True reads it"):
         read_list(str(tmp_path / "list"))
     with pytest.raises(PlanError, match="cannot be read: No such file"):
         read_list(str(tmp_path / "gone"))
@@ -156,7 +156,8 @@ def test_a_list_may_come_from_standard_input_with_any_names(
         os.link(photo, os.fsencode(photo.parent) + b"/" + name)
     flags = ["--files-from", "-", "-0", "-d", "out", "--format", "png", "-j", "1"]
     done = run("apply", "-f", "identity", *flags, stdin=b"\0".join(names))
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.exit_code == 0
+    assert done.stderr.startswith("6 done, 0 skipped, 0 failed, ")
     expected = {name if name.endswith(b".png") else name + b".png" for name in names}
     assert set(os.listdir(b"out")) == expected
 

@@ -193,7 +193,7 @@ def test_an_interrupt_while_it_waits_for_standard_input_ends_it(start, tmp_path:
     nothing_comes, _open = os.pipe()
 
     def prepare() -> None:
-        from convcli.batch.run import inputs
+        from convcli.batch import inputs
 
         os.dup2(nothing_comes, 0)
         read = inputs.read_standard_input
@@ -308,5 +308,5 @@ def test_a_picture_without_enough_memory_costs_itself_and_no_other(
     process = start(*request, "-j", jobs, prepare=limited(45))
     assert process.wait() == 1
     assert "large.png: there is not enough memory for this picture" in process.stderr
-    assert "1 of 2 images failed" in process.stderr
+    assert "1 done, 0 skipped, 1 failed" in process.stderr
     assert os.listdir(tmp_path / "out") == [photo.name]

@@ -253,7 +253,7 @@ def test_what_does_not_fit_is_a_shape_error(
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        ({"output_padding": 2, "stride": 2}, "output_padding 2 along y must be smaller"),
+        ({"output_padding": 2, "stride": 2}, "output_padding=2 along y must be smaller"),
         ({"output_padding": -1}, "output_padding"),
         ({"output_padding": 1, "stride": 2, "pad": "same"}, "already settles"),
         ({"pad": 4}, r"\(4 - 1\)·1 \+ 3 - 8 \+ 0 = -2"),

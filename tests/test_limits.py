@@ -57,7 +57,7 @@ def test_a_bomb_is_told_by_its_header(
     tracemalloc.stop()
     assert done.exit_code == 1
     assert "bomb.png: it is too large" in done.stderr
-    assert "limit of 89,478,485 pixels (--max-pixels)" in done.stderr
+    assert "limit of 89,478,485 pixels (--max-pixels N)" in done.stderr
     assert peak < PLENTY
 
 
@@ -135,7 +135,7 @@ def test_the_limit_can_be_set_for_results(run, photo: Path) -> None:
     flags = ["upsample", "-f", "nearest", photo, "-o", photo.with_name("out.png"), "--max-pixels"]
     done = run(*flags, "431")
     assert done.exit_code == 1
-    assert "would have 24×18 pixels, more than the limit of 431 (--max-pixels)" in done.stderr
+    assert "would have 24×18 pixels, more than the limit of 431 (--max-pixels N)" in done.stderr
     assert run(*flags, "432").exit_code == 0
 
 
@@ -174,13 +174,14 @@ def test_pages_of_different_sizes_have_no_common_shape(tmp_path: Path) -> None:
 
 
 def test_warnings_keep_to_their_threads() -> None:
-    from convcli.system.thread_warnings import collected
+    from convcli.system.thread_warnings import collect_warnings
 
     both_inside, one_out = threading.Barrier(2), threading.Event()
     texts: dict[str, list[str]] = {}
 
     def work(name: str) -> None:
-        with collected() as mine:
+        mine: list[str] = []
+        with collect_warnings(mine):
             both_inside.wait()
             if name == "second":
                 one_out.wait()  # the first has ended its block
@@ -200,9 +201,10 @@ def test_warnings_keep_to_their_threads() -> None:
 
 
 def test_a_warning_of_a_thread_that_decodes_for_the_only_job_is_its() -> None:
-    from convcli.system.thread_warnings import collected
+    from convcli.system.thread_warnings import collect_warnings
 
-    with collected() as texts:
+    texts: list[str] = []
+    with collect_warnings(texts):
         thread = threading.Thread(target=warnings.warn, args=("corrupt", UserWarning))
         thread.start()
         thread.join()

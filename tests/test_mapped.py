@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli import apply_filters, load_filter, read_image, strips
+from convcli import apply_filters, load_filter, read_image
 from convcli.images.picture import Frame, Picture
 from convcli.images.raster import ArrayRaster, PillowRaster
+from convcli.pipeline.apply import Processing, process
+from convcli.pipeline.operators import Convolution
+from convcli.pipeline.strips import StripSizes
 
 # Every mode that Pillow maps, in every format that it maps and writes; IM, the only other one, is
 # deprecated in Pillow 13.0.
@@ -46,14 +49,14 @@ def saved(folder: Path, mode: str, extension: str, size: tuple[int, int]) -> Pat
 
 @pytest.mark.parametrize(("mode", "extension"), CASES)
 def test_threads_filter_a_mapped_file_as_one_does(
-    mode: str, extension: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mode: str, extension: str, tmp_path: Path
 ) -> None:
-    path, sharpen = saved(tmp_path, mode, extension, SIZE), [load_filter("sharpen")]
-    monkeypatch.setattr(strips, "processors", lambda: 1)
-    expected = apply_filters(read_image(path), sharpen).frames[0].samples
-    monkeypatch.setattr(strips, "processors", lambda: 4)
+    path, sharpen = saved(tmp_path, mode, extension, SIZE), [Convolution(load_filter("sharpen"))]
+    alone = Processing(strips=StripSizes(threads=1))
+    expected = process(read_image(path), sharpen, alone).frames[0].samples
+    shared = Processing(reuse=True, strips=StripSizes(threads=4))
     for _ in range(max(4, RUNS // len(CASES))):
-        picture = apply_filters(read_image(path), sharpen, reuse=True)
+        picture = process(read_image(path), sharpen, shared)
         np.testing.assert_array_equal(picture.frames[0].samples, expected)
 
 

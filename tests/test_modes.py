@@ -275,7 +275,7 @@ def test_without_little_cms_ink_is_converted_with_a_warning(
     def missing(*_: object, **__: object) -> None:
         raise ImportError("The _imagingcms C module is not installed")
 
-    monkeypatch.setattr(ImageCms, "profileToProfile", missing)
+    monkeypatch.setattr(ImageCms, "buildTransform", missing)
     with pytest.warns(ImageWarning, match="cannot be used, so colours may be off"):
         read_image(saved(CYAN, ".tif", icc_profile=ink_profile()), mode="RGB")
 
@@ -352,7 +352,7 @@ def test_a_mode_without_transparency_shows_the_picture_on_white(mode: str) -> No
 
 def test_numbers_without_a_scale_have_no_colours() -> None:
     data = saved(Image.fromarray(np.ones((4, 4), np.float32)), ".tif")
-    with pytest.raises(ImageError, match="unscaled numbers has no RGB: leave --mode out"):
+    with pytest.raises(ImageError, match="unscaled numbers has no RGB: give no mode"):
         read_image(data, mode="RGB")
 
 

@@ -220,7 +220,7 @@ def test_the_first_of_a_stack_of_arrays_is_taken(tmp_path: Path) -> None:
 def test_an_array_that_would_have_to_be_converted_is_refused(tmp_path: Path, read) -> None:
     np.save(tmp_path / "in.npy", np.zeros((3, 2, 2), np.float32))
     read(tmp_path / "in.npy", mode="RGB")
-    with pytest.raises(ImageError, match=r"in\.npy: an array of 3 channels .* leave --mode out"):
+    with pytest.raises(ImageError, match=r"in\.npy: an array of 3 channels .* give no mode"):
         read(tmp_path / "in.npy", mode="L")
 
 

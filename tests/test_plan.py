@@ -77,28 +77,40 @@ def test_no_result_replaces_another_input_even_with_overwrite() -> None:
 
 def test_nothing_planned_is_no_error_but_nowhere_to_go_is() -> None:
     assert targets(output_dir="out") == targets(output="a.png") == targets(suffix="-2") == []
-    with pytest.raises(PlanError, match="IMAGE -o FILE"):
+    with pytest.raises(PlanError, match="Name output=FILE for one picture"):
         targets()
 
 
 @pytest.mark.parametrize(
     ("sources", "options", "fault"),
     [
-        (["x/a.png", "y/a.png"], {"output_dir": "out"}, "both be written to out/a.png: .*-r FOLD"),
-        (["a.png", "a.jpg"], {"output_dir": "out", "format": "png"}, "both be written"),
-        (["a.png", "./a.png"], {"suffix": "-2"}, "both be written"),
-        (["a.png"], {"output_dir": "file"}, "-d file cannot be a folder: .*file is a file"),
+        (
+            ["x/a.png", "y/a.png"],
+            {"output_dir": "out"},
+            "both be written to out/a.png: relative_to=DIR",
+        ),
+        (["a.png", "a.jpg"], {"output_dir": "out", "format": "png"}, "without format=NAME"),
+        (["a.png", "./a.png"], {"suffix": "-2"}, "it is one file, so name it once"),
+        (
+            ["a.png"],
+            {"output_dir": "file"},
+            "the output folder file cannot be created: .*file is a file",
+        ),
         (["a.png"], {"output_dir": "file/below/it"}, "file is a file"),
-        (["a.png"], {"output_dir": ""}, "-d has no name after it"),
-        (["a.png"], {"output": "gone/b.png"}, "folder gone does not exist"),
-        (["a.png"], {"output": "b.png", "suffix": "-2"}, "--suffix is for -d"),
+        (["a.png"], {"output_dir": ""}, "the output folder has no name"),
+        (["a.png"], {"output": "file/b.png"}, "output folder file cannot be created"),
+        (["a.png"], {"output": "b.png", "suffix": "-2"}, "suffix=TEXT is for output_dir=DIR"),
         (["a.png"], {"suffix": "/2"}, "cannot be part of a file's name"),
         (["a.xyz"], {"output_dir": "out"}, "a.xyz: '.xyz' is no image format"),
         (["a.psd"], {"output_dir": "out"}, "a.psd: '.psd' is no image format"),
         (["file"], {"output_dir": "out"}, "file has no extension"),
         (["folder"], {"output_dir": "out"}, "folder: there is no such file or folder"),
         (["-"], {"suffix": "-2"}, "standard input has no name"),
-        ([Source("in/a.png", "a.png", True)], {"output": "b.png"}, "-d DIR takes any number"),
+        (
+            [Source("in/a.png", "a.png", True)],
+            {"output": "b.png"},
+            "output_dir=DIR takes any number",
+        ),
     ],
 )
 def test_what_cannot_be_right_as_a_whole_is_told(

@@ -136,8 +136,8 @@ def test_the_makefile_does_what_has_changed(workshop: Path) -> None:
 
 
 def test_the_fields_of_a_report_are_described() -> None:
+    from convcli.batch import Job, Result
     from convcli.batch.report import record
-    from convcli.batch.run import Job, Result
 
     table = README.partition("| field | is |")[2].partition("\n\n")[0]
     described = set(re.findall(r"\w+", " ".join(re.findall(r"^\| (.*?) \|", table, re.M))))

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from convcli import workers
+from convcli.batch import process_pool
 from convcli.batch.process_pool import each_done
-from convcli.batch.run import process_pool
 from convcli.system.signals import be_a_worker
 
 
@@ -67,7 +66,7 @@ def terminated_at_3(number: int) -> int:
 def test_a_worker_that_is_terminated_costs_its_task_and_no_other(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(workers, "START_METHOD", method)
+    monkeypatch.setattr(process_pool, "START_METHOD", method)
     answers = each_done(
         range(8), terminated_at_3, 2, again=lambda _: terminated_at_3, lost=lambda number: -number
     )
@@ -77,7 +76,7 @@ def test_a_worker_that_is_terminated_costs_its_task_and_no_other(
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_a_worker_dies_of_the_signal_that_terminates_it() -> None:
-    process = multiprocessing.get_context(workers.START_METHOD).Process(target=be_terminated)
+    process = multiprocessing.get_context(process_pool.START_METHOD).Process(target=be_terminated)
     process.start()
     process.join(30)
     assert process.exitcode == -signal.SIGTERM

@@ -1,29 +1,38 @@
-"""What a batch would do, told from the headers of its pictures. Nothing is decoded or written."""
+"""What a batch would do, from the headers of its pictures. Nothing is decoded or written.
+
+Warnings and refusals are those of the real run, in the same words. A warning that depends on
+pixels ends with its condition. Not known are: what comes after the pixels of a file (texts of a
+PNG, later frames of an animation, which are taken to be as the first is), whether pixels can be
+decoded, and what an encoder of Pillow's refuses by itself.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from convcli.batch.inputs import STREAM, contents, name_of
 from convcli.batch.jobs import Job
-from convcli.batch.run import FAILED, OK, SKIPPED, Options, is_done
-from convcli.errors import ConvcliError, ImageError
+from convcli.batch.run import FAILED, OK, SKIPPED, Options, check_nothing_lost, is_skipped
+from convcli.errors import ConvcliError, ExistsError, ImageError
 from convcli.images import Header, output_format, read_header
-from convcli.images.coerce import pictured
-from convcli.images.formats import ARRAY_FORMAT
-from convcli.images.frames import check_count, check_size
-from convcli.images.split_names import check_output, is_split
-from convcli.pipeline.apply import check_linear
-from convcli.pipeline.operators import Step
-from convcli.pipeline.shapes import MAX_PIXELS, Plan, plan_alike, result_mode
-from convcli.system.thread_warnings import collected
+from convcli.images.changes import Loss
+from convcli.images.split_names import check_output
+from convcli.images.write import predict_write
+from convcli.pipeline.apply import predict
+from convcli.pipeline.operators import Operator
+from convcli.system.thread_warnings import collect_warnings
 
 
 class Preview(NamedTuple):
-    """What would become of a job: ``shape`` (C, H, W) is its result's, of each frame."""
+    """The expected outcome of a job: ``shape`` (C, H, W) is that of the result's first frame.
+
+    ``warnings`` are all that a header decides; those that depend on pixels say so, and are the
+    ``possible`` ones.
+    """
 
     job: Job
     status: str
@@ -31,62 +40,73 @@ class Preview(NamedTuple):
     warnings: tuple[str, ...] = ()
     header: Header | None = None
     shape: tuple[int, int, int] | None = None
+    target_exists: bool = False
+    possible: tuple[str, ...] = ()
 
 
 def preview_jobs(
-    jobs: Iterable[Job], steps: Sequence[Step], options: Options, *, linear: bool = False
+    jobs: Iterable[Job], operators: Sequence[Operator], options: Options
 ) -> Iterator[Preview]:
-    """Tell of each job what would become of it, were it done with ``steps`` in ``linear`` light."""
+    """Give the expected outcome of each job."""
     for job in jobs:
-        if options.skip_existing and is_done(job):
+        if is_skipped(job, options):
             yield Preview(job, SKIPPED)
             continue
-        with collected() as texts:
+        losses: list[Loss] = []
+        texts: list[str] = []
+        header, shape = None, None
+        error: ConvcliError | None = None
+        with collect_warnings(texts):
             try:
-                header, shape = _foreseen(job, steps, options, linear)
-            except ConvcliError as error:
-                preview = Preview(job, FAILED, str(error))
-            else:
-                preview = Preview(job, OK, None, tuple(dict.fromkeys(texts)), header, shape)
-        yield preview
+                check = partial(check_nothing_lost, texts) if options.strict else None
+                header, shape = _predicted(job, operators, options, losses, check)
+            except ConvcliError as failure:
+                error = failure
+        possible = tuple(dict.fromkeys(loss.foreseen for loss in losses))
+        yield Preview(
+            job,
+            OK if error is None else FAILED,
+            None if error is None else str(error),
+            (*dict.fromkeys(texts), *possible),
+            header,
+            shape,
+            isinstance(error, ExistsError),
+            possible,
+        )
 
 
-def _foreseen(
-    job: Job, steps: Sequence[Step], options: Options, linear: bool
+def _predicted(
+    job: Job,
+    operators: Sequence[Operator],
+    options: Options,
+    losses: list[Loss],
+    check: Callable[[], object] | None,
 ) -> tuple[Header, tuple[int, int, int]]:
+    """Do a job as ``run_job`` does, without samples; adds what depends on them to ``losses``."""
     if job.target != STREAM and os.path.isdir(os.path.dirname(job.target) or os.curdir):
-        check_output(Path(job.target), options.overwrite)
+        check_output(Path(job.target), options.replaces)
     with contents(job.source) as source:
         header = read_header(
             source, mode=options.mode, frames=options.frames, max_pixels=options.max_pixels
         )
+    losses += header.losses
+    chosen = job.format or header.format
     try:
-        plan = plan_alike(
-            steps,
-            header.size,
-            header.channels,
-            mode=header.mode,
-            frames=header.frames,
-            max_pixels=options.max_pixels or MAX_PIXELS,
-        )
-        if linear:
-            check_linear(header.mode)
+        result = predict(header.picture, operators, options.processing(output_format(chosen)))
     except ConvcliError as error:
         raise ImageError(f"{name_of(job.source)}: {error}") from error
+    is_stream = job.target == STREAM
     try:
-        _check_held(job, header, plan)
+        losses += predict_write(
+            result,
+            None if is_stream else job.target,
+            format=chosen,
+            quality=options.quality,
+            save=options.save,
+            strip=options.strip,
+            check=check,
+        )
     except ImageError as error:
-        name = name_of(job.source) if job.target == STREAM else job.target
-        raise ImageError(f"{name}: {error}") from error
-    return header, (plan.colours + plan.has_alpha, *plan.size)
-
-
-def _check_held(job: Job, header: Header, plan: Plan) -> None:
-    """Raise an ImageError for a result that its format does not hold."""
-    format_name = output_format(job.format or header.format)
-    if format_name == ARRAY_FORMAT:
-        return
-    check_count(header.frames, format_name)
-    check_size(plan.size, format_name)
-    if not is_split(Path(job.target)):
-        pictured(result_mode(header.mode, plan), plan.colours + plan.has_alpha)
+        raise ImageError(f"{name_of(job.source)}: {error}" if is_stream else str(error)) from error
+    first = result.frames[0]
+    return header, (first.raster.channels, *first.size)

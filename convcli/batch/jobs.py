@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +12,7 @@ from typing import NamedTuple
 from convcli.batch.inputs import STREAM, Source
 from convcli.errors import ImageError, PlanError
 from convcli.images import output_format
-from convcli.images.split_names import is_split, split_names
+from convcli.images.split_names import first_name, is_split, names_of, prefix
 
 
 class Job(NamedTuple):
@@ -32,14 +34,17 @@ def plan_jobs(
     suffix: str | None = None,
     format: str | None = None,
     overwrite: bool = False,
+    update: bool = False,
 ) -> list[Job]:
     """Settle where every result goes, before any is computed; looks at names, opens nothing.
 
-    One result goes to ``output``; any number to the folder ``output_dir``, which need not exist,
-    a plain name under its base name; with ``suffix`` and no folder each goes beside its input.
+    One result goes to ``output``; any number to the folder ``output_dir``, a plain name under its
+    base name; folders need not exist. With ``suffix`` and no folder each goes beside its input.
+    ``overwrite`` and ``update`` tell that results may replace files; only ``overwrite`` lets one
+    replace its own input.
 
     Raises :class:`PlanError` for a request that cannot be right as a whole: an unknown format, a
-    missing folder for ``output``, two results of one name, a result in the place of an input.
+    file in the place of a folder, two results of one name, a result in the place of an input.
     """
     if format is not None:
         _known_format(format)
@@ -52,9 +57,11 @@ def plan_jobs(
     to_stream = [source.path for source in given] == [STREAM]
     if output is not None:
         if output_dir is not None:
-            raise PlanError("give -o FILE for one picture or -d DIR for many, not both")
+            raise PlanError("give output=FILE for one picture or output_dir=DIR for many, not both")
         if suffix is not None:
-            raise PlanError("-o names the result already: --suffix is for -d, or for neither")
+            raise PlanError(
+                "the output is named already: suffix=TEXT is for output_dir=DIR, or for neither"
+            )
         jobs = [_single_job(given, output, format)] if given else []
     elif output_dir is not None or suffix is not None:
         if output_dir is not None:
@@ -66,11 +73,10 @@ def plan_jobs(
         jobs = [Job(STREAM, STREAM, format)]
     else:
         raise PlanError(
-            "where to? One picture:    IMAGE -o FILE\n"
-            "           any number:    IMAGE... -d DIR\n"
-            "           beside each:   IMAGE... --suffix TEXT"
+            "where do results go? Name output=FILE for one picture, output_dir=DIR for any number, "
+            "or suffix=TEXT to write each beside its input"
         )
-    _check_distinct(jobs, overwrite)
+    _check_distinct(jobs, overwrite=overwrite, update=update)
     return jobs
 
 
@@ -118,42 +124,43 @@ def _known_format(name: str, place: str = "") -> str:
 
 def _single_job(sources: Sequence[Source], output: str, format: str | None) -> Job:
     if len(sources) > 1 or sources[0].is_found:
-        raise PlanError("-o FILE takes the result of one picture: -d DIR takes any number")
+        raise PlanError(
+            "output=FILE takes the result of one picture: output_dir=DIR takes any number"
+        )
     source = sources[0].path
     if output == STREAM:
         return Job(source, STREAM, format)
     if os.path.isdir(output):
-        raise PlanError(f"-o {output} is a folder: -d writes into it")
+        raise PlanError(f"the output {output} is a folder: output_dir=DIR writes into it")
     folder, name = os.path.split(output)
-    if not os.path.isdir(folder or os.curdir):
-        raise PlanError(f"the folder {folder} does not exist: create it first")
+    _check_folder(folder or os.curdir)
     extension = os.path.splitext(name)[1]
     if format is None and not extension:
-        raise PlanError(f"-o {output} has no extension: add one, or name the --format")
+        raise PlanError(f"the output {output} has no extension: add one, or give format=NAME")
     return Job(source, output, _known_format(format or extension))
 
 
 def _check_folder(folder: str) -> None:
     """Refuse a folder that could never be created: a file is in its way."""
     if not folder:  # what a script has where a variable is not set
-        raise PlanError("-d has no name after it: name a folder; . is the one you are in")
+        raise PlanError("the output folder has no name: . is the one you are in")
     above = os.path.abspath(folder)
     while not os.path.lexists(above):
         above = os.path.dirname(above)
     if not os.path.isdir(above):
-        raise PlanError(f"-d {folder} cannot be a folder: {above} is a file")
+        raise PlanError(f"the output folder {folder} cannot be created: {above} is a file")
 
 
 def _job_by_name(source: Source, folder: str | None, suffix: str, format: str | None) -> Job:
     if source.path == STREAM:
-        raise PlanError("standard input has no name to write under in a folder: use -o FILE")
+        raise PlanError("standard input has no name to write under in a folder: give output=FILE")
     stem, extension = os.path.splitext(source.path if folder is None else source.place)
     if format is not None:
         extension = "." + format.lower().removeprefix(".")
     if not extension and not os.path.lexists(source.path):
         raise PlanError(f"{source.path}: there is no such file or folder")
     if not extension:
-        raise PlanError(f"{source.path} has no extension to take the format from: use --format")
+        raise PlanError(f"{source.path} has no extension to take the format from: give format=NAME")
     target = os.path.join(folder or "", stem + suffix + extension)
     known = _known_format(extension if format is None else format, f"{source.path}: ")
     return Job(source.path, target, known)
@@ -170,7 +177,7 @@ def _without_results(sources: Sequence[Source], jobs: Sequence[Job]) -> list[Job
     ]
 
 
-def _check_distinct(jobs: Sequence[Job], overwrite: bool) -> None:
+def _check_distinct(jobs: Sequence[Job], *, overwrite: bool, update: bool) -> None:
     places = _Places()
     inputs = {places.of(job.source): job.source for job in jobs if job.source != STREAM}
     claimed: dict[str, str] = {}
@@ -179,10 +186,7 @@ def _check_distinct(jobs: Sequence[Job], overwrite: bool) -> None:
             continue
         place = places.of(job.target)
         if place in claimed:
-            raise PlanError(
-                f"{claimed[place]} and {job.source} would both be written to {job.target}: "
-                "give them different names or folders (-r FOLDER keeps the tree below it)"
-            )
+            raise PlanError(_collision(claimed[place], job, places))
         claimed[place] = job.source
         if place in inputs and places.of(job.source) != place:
             raise PlanError(
@@ -192,24 +196,44 @@ def _check_distinct(jobs: Sequence[Job], overwrite: bool) -> None:
         if place in inputs and not overwrite:
             raise PlanError(
                 f"{job.source} would be replaced by its own result: "
-                "choose another place, or --overwrite"
+                "choose another place, or give overwrite=True"
             )
     if any(is_split(Path(place)) for place in claimed):
-        _check_channels_distinct(jobs, places, claimed, overwrite)
+        _check_parts_distinct(jobs, places, claimed, replaces=overwrite or update)
 
 
-def _check_channels_distinct(
-    jobs: Sequence[Job], places: _Places, claimed: Mapping[str, str], overwrite: bool
+def _collision(other: str, job: Job, places: _Places) -> str:
+    """Return what is wrong about two inputs that have one result, and what helps."""
+    if places.of(other) == places.of(job.source):
+        remedy = "it is one file, so name it once"
+    elif os.path.dirname(other) != os.path.dirname(job.source):
+        remedy = "relative_to=DIR gives each its place below a folder that holds both"
+    else:
+        remedy = "without format=NAME each keeps its extension; or give them different names"
+    return f"{other} and {job.source} would both be written to {job.target}: {remedy}"
+
+
+def _check_parts_distinct(
+    jobs: Sequence[Job], places: _Places, claimed: Mapping[str, str], *, replaces: bool
 ) -> None:
-    """Refuse a ``{channel}`` that could stand for another job's file, ``claimed`` by its source."""
+    """Refuse a ``{channel}`` or ``{frame}`` that could stand for another job's file.
+
+    ``claimed`` has the source of each place; ``replaces``: an input could be overwritten, too.
+    """
+    open_names: dict[tuple[str, str], list[tuple[re.Pattern[str], str]]] = defaultdict(list)
+    for place, source in claimed.items():
+        folder, name = os.path.split(place)
+        if is_split(Path(name)):
+            open_names[folder, prefix(name)].append((names_of(name), source))
     for job in jobs:
-        # Without overwrite nothing that can be read is replaced.
-        for path in {job.target, job.source} if overwrite else {job.target}:
+        # Without permission nothing that can be read is replaced.
+        for path in {job.target, job.source} if replaces else {job.target}:
             folder, name = os.path.split(places.of(path))
-            for split in split_names(name):
-                other = claimed.get(os.path.join(folder, split), job.source)
-                if other != job.source:
-                    raise PlanError(
-                        f"a channel of {other} might replace {path}: "
-                        "give them different names or folders"
-                    )
+            shown = first_name(name) if path == job.target else name
+            for stop in range(len(shown) + 1):
+                for pattern, source in open_names.get((folder, shown[:stop]), ()):
+                    if source != job.source and pattern.fullmatch(shown):
+                        raise PlanError(
+                            f"a channel or frame of {source} might replace {path}: "
+                            "give them different names or folders"
+                        )

@@ -7,19 +7,16 @@ import multiprocessing
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from multiprocessing.connection import Connection
-from typing import TypeVar
 
-from convcli.batch.executors import WAITING_PER_WORKER
+from convcli.batch.futures import Done, Task, as_they_end
 from convcli.system.atomic_files import discard_unfinished
 from convcli.system.signals import be_a_worker, before_the_end, end, signals_held
 from convcli.system.threads import stay_alone
-
-Task = TypeVar("Task")
-Done = TypeVar("Done")
 
 MOST_SECONDS_TO_END = 5.0
 """How long workers are waited for that have been told to end; it takes them milliseconds."""
@@ -33,55 +30,41 @@ def each_done(
     again: Callable[[Task], Callable[[Task], Done]],
     lost: Callable[[Task], Done],
 ) -> Iterator[Done]:
-    """Give ``do(task)`` of each task as it ends; ``do``, tasks and answers have to be picklable.
+    """Give ``do(task)`` of each task as it ends; ``do``, tasks and results have to be picklable.
 
-    A worker that dies takes the tasks along that were handed out, some of them done. Each is
+    A worker that dies loses all tasks that were handed out, some of them done. Each is
     then tried once more, alone, with ``again(task)`` in the place of ``do``, and only for the one
-    that kills its worker again is ``lost(task)`` the answer. Workers do not outlive this process,
+    that kills its worker again is ``lost(task)`` the result. Workers do not outlive this process,
     however it ends, nor this iterator: what is going on when it is closed is abandoned.
     """
     waiting = iter(tasks)
     suspects: list[Task] = []
     is_broken = True
+
+    def fresh() -> Iterator[Task]:
+        while not is_broken and (task := next(waiting, None)) is not None:
+            yield task
+
     while is_broken:
-        pending: dict[Future[Done], Task] = {}
-        try:
-            with _crew(workers) as crew:
-                yield from _drain(crew, waiting, do, pending, workers * WAITING_PER_WORKER)
-            is_broken = False
-        except BrokenProcessPool:
-            suspects += pending.values()
+        is_broken = False
+        with _crew(workers) as crew:
+            submit = partial(_hand_out, crew, do)
+            with closing(as_they_end(submit, fresh(), workers)) as ended:
+                for task, future in ended:
+                    try:
+                        result = future.result()
+                    except BrokenProcessPool:
+                        is_broken = True
+                        suspects.append(task)
+                    else:
+                        yield result
     for task in suspects:
         try:
             with _crew(1) as alone:
-                answer = _hand_out(alone, again(task), task).result()
+                result = _hand_out(alone, again(task), task).result()
         except BrokenProcessPool:
-            answer = lost(task)
-        yield answer
-
-
-def _drain(
-    crew: ProcessPoolExecutor,
-    waiting: Iterator[Task],
-    do: Callable[[Task], Done],
-    pending: dict[Future[Done], Task],
-    most: int,
-) -> Iterator[Done]:
-    """Hand out tasks and give answers; ``pending`` is what is handed out and not yet given."""
-    while True:
-        while len(pending) < most and (task := next(waiting, None)) is not None:
-            try:
-                future = _hand_out(crew, do, task)
-            except BrokenProcessPool:
-                pending[Future()] = task  # never handed out, and not to be forgotten
-                raise
-            pending[future] = task
-        if not pending:
-            return
-        for future in wait(pending, return_when=FIRST_COMPLETED).done:
-            answer = future.result()
-            del pending[future]
-            yield answer
+            result = lost(task)
+        yield result
 
 
 def _hand_out(crew: ProcessPoolExecutor, do: Callable[[Task], Done], task: Task) -> Future[Done]:
@@ -93,7 +76,7 @@ def _hand_out(crew: ProcessPoolExecutor, do: Callable[[Task], Done], task: Task)
         raise
     except (OSError, RuntimeError) as error:  # the latter where there is no room for a thread
         reason = getattr(error, "strerror", None) or error
-        fault = f"no processes can be started, -j 1 needs none: {reason}"
+        fault = f"no processes can be started, workers=1 needs none: {reason}"
         raise OSError(getattr(error, "errno", errno.EAGAIN), fault) from error
 
 

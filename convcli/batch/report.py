@@ -42,7 +42,7 @@ class Report:
             self._file: Any = FileIO(target, "w") if self._is_own else standard_output()
         except (OSError, ImageError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise PlanError(f"--report {target}: it cannot be written: {reason}") from error
+            raise PlanError(f"the report {target} cannot be written: {reason}") from error
 
     def add(self, result: Result) -> None:
         """Write a result. Raises OSError."""

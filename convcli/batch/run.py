@@ -1,9 +1,10 @@
-"""Doing jobs: each picture read, filtered and written by itself, and what became of it."""
+"""Doing jobs: each picture read, filtered and written by itself, with a result for each."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -12,16 +13,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcli.batch.inputs import STREAM, contents, name_of
 from convcli.batch.jobs import Job
-from convcli.errors import ConvcliError, ImageError
+from convcli.errors import ConvcliError, ExistsError, ImageError
 from convcli.images import Picture, output_format, read_image, write_image
+from convcli.images.decode import Opened
+from convcli.images.formats import ARRAY_FORMAT
 from convcli.images.split_names import check_output, existing, is_split
+from convcli.pipeline.apply import Processing, process
+from convcli.pipeline.operators import Operator
+from convcli.pipeline.shapes import MAX_PIXELS
 from convcli.system.streams import standard_output
-from convcli.system.thread_warnings import collected
+from convcli.system.thread_warnings import collect_warnings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-
-Transform = Callable[..., Picture]
 
 Shape: TypeAlias = tuple[int, ...]
 """(C, H, W), or (N, C, H, W) of frames."""
@@ -29,33 +33,54 @@ Shape: TypeAlias = tuple[int, ...]
 OK, SKIPPED, FAILED = "ok", "skipped", "failed"
 
 
-class Options(NamedTuple):
-    """How every picture of a batch is read and written.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How every picture of a batch is read, processed and written.
 
-    ``skip_existing`` passes over a job whose target is there; ``max_pixels`` refuses a picture
-    whose header says more (None is Pillow's limit). ``filters`` are names for the results to tell.
+    ``linear`` filters in linear light. ``overwrite`` replaces a target that exists, ``update`` one
+    that is older than its source: jobs whose target is not are skipped; ``skip_existing`` skips
+    every job whose target exists. ``strict`` makes a job fail whose result would lose something,
+    with no file written. ``max_pixels`` refuses a picture or a result with more (None is Pillow's
+    limit). The others are those of ``read_image`` and ``write_image``.
     """
 
     mode: str | None = None
     frames: str = "all"
+    linear: bool = False
     quality: int | None = None
     save: Mapping[str, Any] | None = None
-    overwrite: bool = False
     strip: bool = False
+    overwrite: bool = False
     skip_existing: bool = False
+    update: bool = False
+    strict: bool = False
     max_pixels: int | None = None
-    filters: tuple[str, ...] = ()
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a target that exists may be replaced, once its job is not skipped."""
+        return self.overwrite or self.update
+
+    def processing(self, format_name: str) -> Processing:
+        """Return how a picture is processed that is written in a format, and then forgotten."""
+        return Processing(
+            linear=self.linear,
+            as_float=format_name == ARRAY_FORMAT,
+            reuse=True,
+            max_pixels=self.max_pixels or MAX_PIXELS,
+        )
 
 
-AS_THEY_COME = Options()
+DEFAULT_OPTIONS = Options()
 
 
 class Result(NamedTuple):
-    """What became of a job.
+    """The outcome of a job.
 
     ``status`` is "ok", "skipped" or "failed", and ``error`` says why where it failed. The shapes
-    are those before and after filtering, None where it did not come so far or where pages differ
-    in size. ``seconds`` are from reading to writing.
+    are those before and after filtering, None where the job did not come so far or where pages
+    differ in size. ``seconds`` are from reading to writing. ``target_exists`` is true for a job
+    that failed because its target exists already.
     """
 
     job: Job
@@ -66,30 +91,35 @@ class Result(NamedTuple):
     output_shape: Shape | None = None
     filters: tuple[str, ...] = ()
     seconds: float = 0.0
+    target_exists: bool = False
 
 
 def run_jobs(
     jobs: Iterable[Job],
-    transform: Transform,
-    options: Options = AS_THEY_COME,
+    operators: Sequence[Operator],
+    options: Options = DEFAULT_OPTIONS,
     *,
     workers: int = 1,
     executor: Executor | None = None,
+    decoding: Opened | None = None,
 ) -> Generator[Result]:
-    """Do the jobs, and tell of each as it ends.
+    """Do the jobs, and give the result of each as it ends.
 
-    ``transform(picture, as_float=…)`` returns the result; ``as_float`` asks for raw numbers. With
-    more than one of ``workers`` it has to be picklable, and every worker is a process: decoding
-    and encoding small pictures hold on to the interpreter too much for threads. A job that fails
-    leaves no file and does not stop the others; a process that dies costs its picture.
+    Each picture goes through ``operators``. With more than one of ``workers``, every worker is a
+    process: decoding and encoding small pictures hold the interpreter's lock too much for threads.
+    A job that fails leaves no file and does not stop the others; a process that dies costs its
+    picture.
 
     ``executor``, anything with the interface of ``concurrent.futures.Executor``, takes the place
     of these processes: ``workers`` then says how many it has, and what it loses is not tried
     again. It stays open. Jobs are taken a few at a time, and may come from a generator.
+
+    ``decoding`` is an input that is being decoded already, for the job that reads it, where that
+    runs in this process.
     """
     if workers < 1:
-        raise ValueError(f"{workers} workers do nothing: there has to be one at least")
-    do = partial(run_job, transform=transform, options=options)
+        raise ValueError(f"workers must be 1 or more: got {workers}")
+    do = partial(run_job, operators=operators, options=options)
     if executor is not None:
         from convcli.batch.executors import each_done_by
 
@@ -98,13 +128,13 @@ def run_jobs(
     waiting = iter(jobs)
     first = list(islice(waiting, workers))
     if len(first) < 2:
-        yield from map(do, chain(first, waiting))
+        yield from map(partial(do, decoding=decoding), chain(first, waiting))
         return
     from convcli.batch.process_pool import each_done  # what it imports takes a while
 
-    # A file that was not there before is a dead worker's own, and not in its successor's way.
-    again = options._replace(overwrite=True, skip_existing=False)
-    redo = partial(run_job, transform=transform, options=again)
+    # A file that was not there before is a dead worker's own, and does not fail the second try.
+    again = replace(options, overwrite=True, skip_existing=False, update=False)
+    redo = partial(run_job, operators=operators, options=again)
     absent: set[str] = set()
 
     def noted() -> Iterator[Job]:
@@ -124,28 +154,30 @@ def run_jobs(
         yield result
 
 
-def run_job(job: Job, transform: Transform, options: Options) -> Result:
+def run_job(
+    job: Job, operators: Sequence[Operator], options: Options, decoding: Opened | None = None
+) -> Result:
     """Do one job."""
     begun = perf_counter()
-    if options.skip_existing and is_done(job):
-        return Result(job, SKIPPED, filters=options.filters)
-    shapes: list[Shape | None] = []
-    with collected() as texts:
-        error = _attempt(job, transform, options, shapes)
+    filters = tuple(operator.filter.name for operator in operators)
+    if is_skipped(job, options):
+        return Result(job, SKIPPED, filters=filters)
+    attempt = _Attempt(job, operators, options, decoding)
+    error = attempt.run()
     # A file that is there now is whole, and another run's, which was faster.
     is_faster = options.skip_existing and not is_split(Path(job.target)) and is_done(job)
     if error is not None and is_faster:
-        return Result(job, SKIPPED, filters=options.filters)
-    read, written = (*shapes, None, None)[:2]
+        return Result(job, SKIPPED, filters=filters)
     return Result(
         job,
         OK if error is None else FAILED,
-        error,
-        tuple(dict.fromkeys(texts)),
-        read,
-        written,
-        options.filters,
+        None if error is None else str(error),
+        tuple(dict.fromkeys(attempt.warnings)),
+        attempt.input_shape,
+        attempt.output_shape,
+        filters,
         perf_counter() - begun,
+        isinstance(error, ExistsError),
     )
 
 
@@ -154,58 +186,99 @@ def is_done(job: Job) -> bool:
     return job.target != STREAM and existing(Path(job.target)) is not None
 
 
+def is_skipped(job: Job, options: Options) -> bool:
+    """Tell whether a job is skipped because of the result that is there."""
+    if options.update:
+        return _is_current(job)
+    return options.skip_existing and is_done(job)
+
+
+def _is_current(job: Job) -> bool:
+    """Tell whether the result of a job is as new as its source, as make has it."""
+    there = None if STREAM in (job.source, job.target) else existing(Path(job.target))
+    try:
+        return there is not None and os.stat(there).st_mtime_ns >= os.stat(job.source).st_mtime_ns
+    except (OSError, ValueError):  # its source is gone, which will be an error
+        return False
+
+
+def check_nothing_lost(texts: Iterable[str]) -> None:
+    """Raise an ImageError of what a result would lose, if it is anything."""
+    if losses := "; ".join(dict.fromkeys(texts)):
+        raise ImageError(f"its result would lose something: {losses}")
+
+
 def _lost(job: Job, reason: str | None = None) -> Result:
     reason = reason or "the process that worked on it was killed"
     return Result(job, FAILED, f"{name_of(job.source)}: {reason}")
 
 
-def _attempt(
-    job: Job, transform: Transform, options: Options, shapes: list[Shape | None]
-) -> str | None:
-    """Do one job; return what went wrong, or None. Puts what comes in and out into ``shapes``."""
-    try:
-        _run(job, transform, options, shapes)
-    except ConvcliError as error:
-        return str(error)
-    except MemoryError:
-        return f"{name_of(job.source)}: there is not enough memory for this picture"
-    return None
+class _Attempt:
+    """One job being done: what has become known of it so far."""
 
+    def __init__(
+        self, job: Job, operators: Sequence[Operator], options: Options, decoding: Opened | None
+    ) -> None:
+        self._job, self._operators, self._options = job, operators, options
+        self._decoding = decoding
+        self.input_shape: Shape | None = None
+        self.output_shape: Shape | None = None
+        self.warnings: list[str] = []
 
-def _run(job: Job, transform: Transform, options: Options, shapes: list[Shape | None]) -> None:
-    folder = os.path.dirname(job.target)
-    if job.target != STREAM and os.path.isdir(folder or os.curdir):
-        check_output(Path(job.target), options.overwrite)
-    with contents(job.source) as source:
-        picture = read_image(
-            source, mode=options.mode, frames=options.frames, max_pixels=options.max_pixels
+    def run(self) -> ConvcliError | None:
+        """Do the job; return what went wrong, or None."""
+        with collect_warnings(self.warnings):
+            try:
+                self._write(*self._filtered())
+            except ConvcliError as error:
+                return error
+            except MemoryError:
+                name = name_of(self._job.source)
+                return ImageError(f"{name}: there is not enough memory for this picture")
+        return None
+
+    def _filtered(self) -> tuple[Picture, str]:
+        """Return the result, and the name of its format."""
+        job, options = self._job, self._options
+        if job.target != STREAM and os.path.isdir(os.path.dirname(job.target) or os.curdir):
+            check_output(Path(job.target), options.replaces)
+        with contents(job.source) as source:
+            picture = read_image(
+                source,
+                mode=options.mode,
+                frames=options.frames,
+                max_pixels=options.max_pixels,
+                decoding=self._decoding,
+            )
+        self.input_shape = picture.shape
+        chosen = job.format or picture.format
+        try:
+            result = process(picture, self._operators, options.processing(output_format(chosen)))
+        except ConvcliError as error:
+            raise ImageError(f"{name_of(job.source)}: {error}") from error
+        self.output_shape = result.shape
+        return result, chosen
+
+    def _write(self, result: Picture, format: str) -> None:
+        options, target = self._options, self._job.target
+        write = partial(
+            write_image,
+            result,
+            format=format,
+            quality=options.quality,
+            save=options.save,
+            strip=options.strip,
+            overwrite=options.replaces,
+            check=partial(check_nothing_lost, self.warnings) if options.strict else None,
         )
-    shapes.append(picture.shape)
-    chosen = job.format or picture.format
-    try:
-        as_float = output_format(chosen) == "NPY"
-        result = transform(picture, as_float=as_float)
-    except ConvcliError as error:
-        raise ImageError(f"{name_of(job.source)}: {error}") from error
-    shapes.append(result.shape)
-    if job.target != STREAM:
-        _make_folder(folder)
-    write = partial(
-        write_image,
-        result,
-        format=chosen,
-        quality=options.quality,
-        save=options.save,
-        strip=options.strip,
-        overwrite=options.overwrite,
-    )
-    if job.target != STREAM:
-        write(job.target)
-        return
-    try:
-        write(standard_output())
-    except ImageError as error:  # which knows of no name
-        raise ImageError(f"{name_of(job.source)}: {error}") from error
+        if target != STREAM:
+            _make_folder(os.path.dirname(target))
+            write(target)
+            return
+        try:
+            write(standard_output())
+        except ImageError as error:  # which has no name in it
+            raise ImageError(f"{name_of(self._job.source)}: {error}") from error
 
 
 def _make_folder(folder: str) -> None:

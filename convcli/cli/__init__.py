@@ -47,17 +47,18 @@ class Boundary(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command: 2 for a request that is wrong, 130 for an interrupt.
+        """Run a command: exit code 2 for a wrong command line, 130 for an interrupt.
 
-        Of an interrupt :func:`main` dies; in another's process it is an exit code.
+        :func:`main` dies of an interrupt; in somebody else's process it is an exit code.
         """
         try:
             return super().invoke(ctx)
         except ConvcliError as error:
             # Errors of single images end as results; what arrives here was found before any work.
+            from convcli.cli.flags import in_flags
             from convcli.cli.terminal import printable
 
-            click.echo(f"Error: {printable(str(error), lines=True)}", err=True)
+            click.echo(f"Error: {printable(in_flags(str(error)), lines=True)}", err=True)
             raise click.exceptions.Exit(2) from error
         except KeyboardInterrupt:
             click.echo("Interrupted", err=True)
@@ -108,9 +109,11 @@ def _exit_code() -> int:
     except OSError as error:
         # Standard output, or what a machine can run out of: no fault of the program's.
         if error.errno != errno.EPIPE:
+            from convcli.cli.flags import in_flags
+
             with suppress(OSError):
                 place = f"{error.filename}: " if error.filename else ""
-                click.echo(f"Error: {place}{error.strerror or error}", err=True)
+                click.echo(f"Error: {place}{in_flags(error.strerror or str(error))}", err=True)
         return code if isinstance(code, int) and code else 1
     except MemoryError:
         click.echo("Error: there is not enough memory", err=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import click
 
 from convcli.cli import completion, options
+from convcli.cli.groups import GroupedCommand, option
+from convcli.cli.values import WholeNumbers
 
 EPILOG = """\b
 Examples:
@@ -18,9 +19,10 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=GroupedCommand, epilog=EPILOG)
 @options.images
-@click.option(
+@option(
+    "Filter",
     "-f",
     "--filter",
     "filters",
@@ -30,19 +32,21 @@ Examples:
     shell_complete=completion.filters,
     help="A bundled filter or a JSON file; several are applied from left to right.",
 )
-@click.option(
+@options.flip
+@option(
+    "Borders and sizes",
     "-s",
     "--stride",
-    type=options.WholeNumbers(1),
+    type=WholeNumbers(1),
     metavar="N|Y,X",
     help="Distance between the pixels that are computed.  [default: the filter's, else 1]",
 )
-@options.geometry
+@options.geometry(pad="Rows and columns added around the picture.")
 @options.pixels
 @options.inputs
 @options.writing
 @options.running
-def apply(images: tuple[str, ...], filters: tuple[str, ...], linear: bool, **given: Any) -> None:
+def apply(images: tuple[str, ...], filters: tuple[str, ...], **given: Any) -> None:
     """Convolve pictures with one filter or several.
 
     Results keep size, mode and depth of the picture unless stride, pad or the filter say
@@ -50,20 +54,10 @@ def apply(images: tuple[str, ...], filters: tuple[str, ...], linear: bool, **giv
     """
     from convcli.cli.execute import begin, run_batch
 
-    begin(images, given)
+    decoding = begin(images, given)
     from convcli.filters import load_filter
-    from convcli.pipeline.apply import apply_filters
     from convcli.pipeline.operators import Convolution
 
     overrides, batch = options.split(given)
-    chosen = [load_filter(name).override(**overrides) for name in filters]
-
-    transform = partial(apply_filters, filters=chosen, linear=linear, reuse=True)
-    run_batch(
-        images,
-        transform,
-        [Convolution(one) for one in chosen],
-        linear=linear,
-        filters=filters,
-        **batch,
-    )
+    operators = [Convolution(load_filter(name).override(**overrides)) for name in filters]
+    run_batch(operators, filters, decoding, images=images, **batch)

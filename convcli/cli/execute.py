@@ -1,75 +1,69 @@
-"""Running a batch from the command line: its plan, what is said meanwhile, the exit code."""
+"""Running a batch from the command line: its options checked, its jobs planned and run."""
 
 from __future__ import annotations
 
 import gc
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from functools import partial
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.cli.terminal import Messages, printable
+from convcli.cli.outcome import follow, show_plan
 
 if TYPE_CHECKING:
-    from convcli.batch.dry_run import Preview
+    from convcli.batch import Job, Options
     from convcli.batch.report import Report
-    from convcli.batch.run import Job, Result
-    from convcli.images import Picture
-    from convcli.pipeline.operators import Step
+    from convcli.images.decode import Opened
+    from convcli.pipeline.operators import Operator
 
 
-class Request:
-    """The options of a batch, by their names."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How a batch runs: what it takes, where results go, and what is shown meanwhile.
 
+    How each picture is processed is said by :class:`convcli.batch.Options`.
+    """
+
+    images: Sequence[str]
+    files_from: str | None
+    null: bool
+    recursive: bool
+    relative_to: str | None
     output: str | None
     output_dir: str | None
     suffix: str | None
     format: str | None
-    quality: int | None
-    save: Sequence[tuple[str, Any]]
-    strip: bool
-    overwrite: bool
-    skip_existing: bool
-    recursive: bool
-    files_from: str | None
-    null: bool
-    max_pixels: int | None
-    mode: str | None
-    frames: str
-    linear: bool
     jobs: int | None
     dry_run: bool
     report: str | None
     progress: bool | None
     quiet: bool
-    filters: Sequence[str]
-
-    def __init__(self, **given: Any) -> None:
-        vars(self).update(given)  # a NamedTuple of so many fields takes a millisecond to make
 
 
-def begin(images: Sequence[str], given: Mapping[str, Any]) -> None:
+def begin(images: Sequence[str], given: Mapping[str, Any]) -> Opened | None:
     """Start to decode a single picture, while the rest of the program is still being loaded."""
     # More may come from a list, and the thread that decodes would not come along into a worker.
     is_only = len(images) == 1 and given["files_from"] is None
-    if is_only and not (given["dry_run"] or given["skip_existing"]):
+    if is_only and not (given["dry_run"] or given["skip_existing"] or given["update"]):
         from convcli.images.decode import decode_ahead
 
-        decode_ahead(images[0], given["max_pixels"])
+        return decode_ahead(images[0], given["max_pixels"])
+    return None
 
 
 def run_batch(
-    images: Sequence[str], transform: Callable[..., Picture], steps: Sequence[Step], **given: Any
+    operators: Sequence[Operator], filters: Sequence[str], decoding: Opened | None, **given: Any
 ) -> None:
-    """Do what was asked for every image; leave with exit code 1 if one failed.
+    """Take every image through ``operators``; leave with exit code 1 if one failed.
 
-    ``transform(picture, as_float=…)`` takes a picture through ``steps``.
+    ``filters`` are the names that the user gave them, ``given`` the options of a command.
     """
-    from convcli.batch.run import Options, run_jobs
+    from convcli.batch import Options, run_jobs
     from convcli.system.memory import keep_memory
     from convcli.system.signals import end_promptly
     from convcli.system.threads import processors
@@ -78,151 +72,109 @@ def run_batch(
     gc.freeze()
     gc.enable()
     keep_memory()
-    request = Request(**given)
-    _check(images, request)
-    jobs = _plan(images, request)
-    options = Options(
-        mode=request.mode,
-        frames=request.frames,
-        quality=request.quality,
-        save=dict(request.save),
-        strip=request.strip,
-        overwrite=request.overwrite,
-        skip_existing=request.skip_existing,
-        max_pixels=request.max_pixels,
-        filters=tuple(step.filter.name for step in steps),
-    )
-    if request.dry_run:
+    given["save"] = dict(given["save"])
+    options = Options(**{field.name: given.pop(field.name) for field in fields(Options)})
+    batch = Batch(**given)
+    _check(batch, options)
+    left_out: Counter[str] = Counter()
+    jobs = _plan(batch, options, left_out)
+    if batch.dry_run:
         from convcli.batch.dry_run import preview_jobs
 
-        _show_plan(preview_jobs(jobs, steps, options, linear=request.linear), request.quiet)
+        skipped = "it is newer" if options.update else "it exists"
+        previews = preview_jobs(jobs, operators, options)
+        show_plan(previews, left_out, skipped=skipped, quiet=batch.quiet)
         return
-    if request.max_pixels is not None:
-        transform = partial(transform, max_pixels=request.max_pixels)
-    workers = min(request.jobs or processors(), len(jobs) or 1)
+    workers = min(batch.jobs or processors(), len(jobs) or 1)
     if workers == 1:
         end_promptly()
     with ExitStack() as stack:
-        report = stack.enter_context(closing(_opened(request, jobs))) if request.report else None
-        results = run_jobs(jobs, transform, options, workers=workers)
-        _follow(results, len(jobs), request, report)
+        report = None
+        if batch.report is not None:
+            report = stack.enter_context(closing(_opened(batch.report, batch, filters, jobs)))
+        results = run_jobs(jobs, operators, options, workers=workers, decoding=decoding)
+        follow(
+            results,
+            len(jobs),
+            report=report,
+            left_out=left_out,
+            quiet=batch.quiet,
+            progress=batch.progress,
+        )
 
 
-def _check(images: Sequence[str], request: Request) -> None:
-    """Refuse what contradicts itself, and an image for a terminal."""
+_WHERE_TO = """where do results go?
+  one picture:   IMAGE -o FILE
+  any number:    IMAGE... -d DIR
+  beside each:   IMAGE... --suffix TEXT"""
+
+
+def _check(batch: Batch, options: Options) -> None:
+    """Refuse options that contradict each other, or are missing."""
+    about_existing = (options.overwrite, options.skip_existing, options.update)
+    is_filter = list(batch.images) == ["-"] and batch.files_from is None
+    places = (batch.output, batch.output_dir, batch.suffix)
     for is_wrong, fault in (
-        (not images and request.files_from is None, "name an IMAGE, or a list by --files-from"),
-        (request.null and request.files_from is None, "--null tells how to read --files-from"),
-        (request.files_from == "-" and "-" in images, "standard input is either image or list"),
-        (request.overwrite and request.skip_existing, "either --overwrite or --skip-existing"),
-        (request.dry_run and request.report is not None, "--dry-run has nothing to --report"),
+        (not batch.images and batch.files_from is None, "name an IMAGE, or a list by --files-from"),
+        (places == (None, None, None) and not is_filter, _WHERE_TO),
+        (
+            batch.relative_to is not None and batch.output_dir is None,
+            "--relative-to gives results their places in -d DIR: name that, too",
+        ),
+        (batch.null and batch.files_from is None, "--null tells how to read --files-from"),
+        (batch.files_from == "-" and "-" in batch.images, "standard input is either image or list"),
+        (sum(about_existing) > 1, "give one of --overwrite, --skip-existing and --update"),
+        (batch.dry_run and batch.report is not None, "--dry-run has nothing to --report"),
     ):
         if is_wrong:
             raise click.UsageError(fault)
 
 
-def _plan(images: Sequence[str], request: Request) -> list[Job]:
+def _plan(batch: Batch, options: Options, left_out: Counter[str]) -> list[Job]:
     from convcli.batch.inputs import STREAM, expand, read_list
     from convcli.batch.jobs import plan_jobs
 
-    listed = read_list(request.files_from, null=request.null) if request.files_from else []
+    listed = read_list(batch.files_from, null=batch.null) if batch.files_from else []
     sources = expand(
-        images, listed=listed, recursive=request.recursive, output_dir=request.output_dir
+        batch.images,
+        listed=listed,
+        recursive=batch.recursive,
+        output_dir=batch.output_dir,
+        relative_to=batch.relative_to,
+        left_out=left_out,
     )
     jobs = plan_jobs(
         sources,
-        output=request.output,
-        output_dir=request.output_dir,
-        suffix=request.suffix,
-        format=request.format,
-        overwrite=request.overwrite,
+        output=batch.output,
+        output_dir=batch.output_dir,
+        suffix=batch.suffix,
+        format=batch.format,
+        overwrite=options.overwrite,
+        update=options.update,
     )
-    if not jobs and not request.quiet:
+    if not jobs and not batch.quiet:
         click.echo("Nothing to do: no images were named or found", err=True)
-    if any(job.target == STREAM for job in jobs) and not request.dry_run:
-        if request.report == STREAM:
+    if any(job.target == STREAM for job in jobs) and not batch.dry_run:
+        if batch.report == STREAM:
             raise click.UsageError("standard output is either for the image or for the report")
         if sys.stdout is not None and sys.stdout.isatty():
             raise click.UsageError("an image does not go to a terminal: use -o FILE, or a pipe")
     return jobs
 
 
-def _opened(request: Request, jobs: Iterable[Job]) -> Report:
+def _opened(target: str, batch: Batch, filters: Sequence[str], jobs: Iterable[Job]) -> Report:
     """Open the report, in the output folder too, which may not be there yet."""
     from convcli.batch.inputs import STREAM
     from convcli.batch.jobs import check_apart
     from convcli.batch.report import Report
 
-    assert request.report is not None
-    if request.report != STREAM:
-        listed = () if request.files_from is None else (request.files_from,)
-        check_apart(request.report, jobs, (*request.filters, *listed))
-        folder = os.path.abspath(os.path.dirname(request.report))
-        results = request.output_dir and os.path.abspath(request.output_dir)
+    if target != STREAM:
+        listed = () if batch.files_from is None else (batch.files_from,)
+        check_apart(target, jobs, (*filters, *listed))
+        folder = os.path.abspath(os.path.dirname(target))
+        results = batch.output_dir or os.path.dirname(batch.output or "")
+        results = results and os.path.abspath(results)
         if results and os.path.commonpath([folder, results]) == results:
-            with suppress(OSError):  # told when the report is opened
+            with suppress(OSError):  # an error when the report is opened
                 os.makedirs(folder, exist_ok=True)
-    return Report(request.report)
-
-
-def _follow(
-    results: Generator[Result], total: int, request: Request, report: Report | None
-) -> None:
-    """Tell of each result as it comes; leave with exit code 1 if one failed."""
-    failed = 0
-    # Left early, the generator has to end its workers now.
-    with (
-        closing(results),
-        Messages(total, quiet=request.quiet, progress=request.progress) as messages,
-    ):
-        for result in results:
-            for warning in result.warnings:
-                messages.warning(f"{result.job.source}: {warning}")
-            if result.error is not None:
-                failed += 1
-                messages.error(result.error)
-            if report is not None:
-                _record(report, result, messages)
-            messages.advance()
-    if failed and total > 1 and not request.quiet:
-        others = "" if failed == total else "; the others are done"
-        click.echo(f"{failed} of {total} images failed{others}", err=True)
-    if failed:
-        raise click.exceptions.Exit(1)
-
-
-def _record(report: Report, result: Result, messages: Messages) -> None:
-    try:
-        report.add(result)
-    except BrokenPipeError:  # whoever reads has enough, which is no fault
-        raise
-    except OSError as error:
-        messages.error(f"the report cannot be written: {error.strerror or error}")
-        raise click.exceptions.Exit(1) from error
-
-
-def _show_plan(previews: Iterable[Preview], quiet: bool) -> None:
-    """Print what would be done; leave with exit code 1 if an image would fail."""
-    failed = False
-    with Messages(0, quiet=quiet, progress=False) as messages:
-        for preview in previews:
-            for warning in preview.warnings:
-                messages.warning(f"{preview.job.source}: {warning}")
-            if preview.error is not None:
-                failed = True
-                messages.error(preview.error)
-            else:
-                click.echo(printable(_line(preview)))
-    if failed:
-        raise click.exceptions.Exit(1)
-
-
-def _line(preview: Preview) -> str:
-    """Return ``input -> output  WxH mode -> WxH``."""
-    names = f"{preview.job.source} -> {preview.job.target}"
-    if preview.header is None or preview.shape is None:
-        return f"{names}  skipped: it exists"
-    header = preview.header
-    (before_height, before_width), (_, height, width) = header.size, preview.shape
-    frames = f", {header.frames} frames" if header.frames > 1 else ""
-    return f"{names}  {before_width}x{before_height} {header.stored}{frames} -> {width}x{height}"
+    return Report(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from contextlib import ExitStack
@@ -13,6 +14,9 @@ import click
 
 EVERY = 10
 """Seconds between two lines of progress where there is no terminal to draw a bar on."""
+
+SHOWN = 3
+"""Warnings of one kind that are shown; the others are counted."""
 
 _SHOW_CURSOR = "" if os.name == "nt" else "\x1b[?25h"
 """Click's bar hides it, and a process that is killed shows it no more."""
@@ -44,6 +48,7 @@ class Messages:
     def __init__(self, total: int, *, quiet: bool, progress: bool | None) -> None:
         self._total, self._quiet = total, quiet
         self._done = 0
+        self._warnings: dict[str, tuple[str, int]] = {}
         self._begun = self._told = time.monotonic()
         self._open = ExitStack()
         stream = sys.stderr
@@ -74,11 +79,17 @@ class Messages:
         trace: TracebackType | None,
     ) -> None:
         self._open.close()
+        for first, count in self._warnings.values():
+            if count > SHOWN and not self._quiet:
+                _echo(f"Warning: {printable(first)} ... and {count - SHOWN} more like it")
 
-    def warning(self, text: str) -> None:
-        """Say what a picture's result does not keep."""
-        if not self._quiet:
-            self._say(f"Warning: {printable(text)}")
+    def warning(self, source: str, text: str) -> None:
+        """Say what a picture's result does not keep, the first times for each kind of warning."""
+        kind = re.sub(r"\d+", "N", text)  # two with other numbers are of one kind
+        first, count = self._warnings.get(kind, (text, 0))
+        self._warnings[kind] = first, count + 1
+        if count < SHOWN and not self._quiet:
+            self._say(f"Warning: {printable(f'{source}: {text}')}")
 
     def error(self, text: str) -> None:
         """Say what went wrong."""
@@ -93,13 +104,23 @@ class Messages:
         elif self._lines:
             self._tell()
 
+    def note(self, text: str) -> None:
+        """Say something that is neither."""
+        if not self._quiet:
+            self._say(printable(text))
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.monotonic() - self._begun
+
     def _say(self, text: str) -> None:
         if self._bar is not None:  # the next step draws it again, below
             click.echo("\r\x1b[K", err=True, nl=False)
         _echo(text)
 
     def _rate(self) -> float:
-        return self._done / max(time.monotonic() - self._begun, 1e-6)
+        return self._done / max(self.seconds, 1e-6)
 
     def _tell(self) -> None:
         """Print a line now and then, and at the end."""

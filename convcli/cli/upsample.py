@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from convcli.cli import completion, options
+from convcli.cli.groups import GroupedCommand, option
+from convcli.cli.values import WholeNumbers
 
 EPILOG = """\b
 Examples:
@@ -18,9 +19,10 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=GroupedCommand, epilog=EPILOG)
 @options.images
-@click.option(
+@option(
+    "Filter",
     "-f",
     "--filter",
     "name",
@@ -30,28 +32,34 @@ Examples:
     shell_complete=completion.upsamplers,
     help="nearest, bilinear, bicubic, lanczos; or a filter, laid down once for every pixel.",
 )
-@click.option(
+@option(
+    "Borders and sizes",
     "-s",
     "--stride",
     "--scale",
     "stride",
-    type=options.WholeNumbers(1),
+    type=WholeNumbers(1),
     metavar="N|Y,X",
     help="How many times larger the result is.  [default: the filter's stride, else 2]",
 )
-@click.option(
+@option(
+    "Borders and sizes",
     "--output-padding",
-    type=options.WholeNumbers(0),
+    type=WholeNumbers(0),
     metavar="N|Y,X",
     help="Rows and columns added at the bottom and right, fewer than the stride.  [default: 0]",
 )
-@click.option(
+@options.flip
+@option(
+    "Filter",
     "--normalize/--no-normalize",
     default=None,
     help="Divide by the result for a picture of ones, which cures dark borders and "
     "checkerboards.  [default: on for presets, off for filters]",
 )
-@options.geometry
+@options.geometry(
+    pad="Rows and columns cropped from the result; same: so many that it is STRIDE times as large."
+)
 @options.pixels
 @options.inputs
 @options.writing
@@ -61,7 +69,6 @@ def upsample(
     name: str,
     output_padding: Any,
     normalize: bool | None,
-    linear: bool,
     **given: Any,
 ) -> None:
     """Enlarge pictures by a transposed convolution.
@@ -71,34 +78,26 @@ def upsample(
     """
     from convcli.cli.execute import begin, run_batch
 
-    begin(images, given)
+    decoding = begin(images, given)
     from convcli.filters import load_filter
-    from convcli.pipeline.apply import upsample as upsample_picture
-    from convcli.pipeline.operators import Transposition, preset_filter
+    from convcli.pipeline.apply import upsampling
 
     overrides, batch = options.split(given)
-    if name in completion.PRESETS and not Path(name).exists():
+    is_preset = name in completion.PRESETS and not Path(name).exists()
+    if is_preset:
         _refuse_what_a_preset_settles(name, overrides | {"output_padding": output_padding})
-        scale = overrides["stride"]
-        chosen = preset_filter(name, 2 if scale is None else scale)
-        normalize = True if normalize is None else normalize
-    else:
-        chosen = load_filter(name)
-    chosen = chosen.override(**overrides)
-
-    transform = partial(
-        upsample_picture,
-        filter=chosen,
+    operator = upsampling(
+        name if is_preset else load_filter(name),
+        overrides.pop("stride"),
         output_padding=output_padding or 0,
         normalize=normalize,
-        linear=linear,
+        **overrides,
     )
-    step = Transposition(chosen, output_padding or 0, bool(normalize))
-    run_batch(images, transform, [step], linear=linear, filters=[name], **batch)
+    run_batch([operator], [name], decoding, images=images, **batch)
 
 
 def _refuse_what_a_preset_settles(name: str, given: dict[str, Any]) -> None:
-    for option in ("pad", "dilation", "output_padding"):
-        if given[option] is not None:
-            flag = f"--{option.replace('_', '-')}"
+    for parameter in ("pad", "dilation", "output_padding"):
+        if given[parameter] is not None:
+            flag = f"--{parameter.replace('_', '-')}"
             raise click.UsageError(f"the preset {name} settles {flag} itself: leave it out")

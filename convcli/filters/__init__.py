@@ -13,5 +13,5 @@ __all__ = ["Filter", "find_filter", "load_filter", "parse_filter"]
 
 # Completion asks for the names of bundled filters, and must not wait for NumPy.
 __getattr__ = exports(
-    __name__, {"filter": ("Filter", "find_filter", "load_filter", "parse_filter")}
+    __name__, {"convcli.filters.filter": ("Filter", "find_filter", "load_filter", "parse_filter")}
 )

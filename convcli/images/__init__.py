@@ -30,11 +30,11 @@ __all__ = [
 __getattr__ = exports(
     __name__,
     {
-        "formats": ("output_format", "readable_extensions"),
-        "header": ("Header", "read_header"),
-        "picture": ("Frame", "Picture"),
-        "read": ("read_image",),
-        "save_options": ("check_save_options",),
-        "write": ("write_image",),
+        "convcli.images.formats": ("output_format", "readable_extensions"),
+        "convcli.images.header": ("Header", "read_header"),
+        "convcli.images.picture": ("Frame", "Picture"),
+        "convcli.images.read": ("read_image",),
+        "convcli.images.save_options": ("check_save_options",),
+        "convcli.images.write": ("write_image",),
     },
 )

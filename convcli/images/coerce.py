@@ -1,18 +1,23 @@
-"""What a format cannot hold becomes what it can, as little changed as possible."""
+"""What a format cannot hold becomes what it can, as little changed as possible.
+
+It is decided without samples, in :func:`fitting`, and done by :meth:`Fitting.image`.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from convcli.errors import ImageError, ImageWarning
+from convcli.errors import ImageError
+from convcli.images.changes import Change, Loss, changed, converting
 from convcli.images.formats import PROFILE_FORMATS, held_modes
-from convcli.images.icc import converted, in_srgb, is_opaque, is_srgb, on_white, suits
+from convcli.images.icc import conversion, is_srgb, laying_on_white, suits, to_srgb
 from convcli.images.picture import Frame, quantized
 from convcli.images.raster import PillowRaster
+from convcli.system.warn import warn
 
 _NEXT_BEST = {
     "L": ("L", "RGB", "LA", "RGBA", "P", "1", "F"),
@@ -24,44 +29,113 @@ _NEXT_BEST = {
 """For each mode of a result, those that do instead, the better ones first."""
 
 
-def fitted(
-    frame: Frame, format_name: str, profile: bytes | None, *, palette: bool = True
-) -> Image.Image:
-    """Return a frame as an image that a format holds; ``profile`` tells its colours.
+class Fitting(NamedTuple):
+    """How a frame becomes an image that a format holds.
 
-    The result has a mode of :func:`held_modes`, or is of mode P, where one index may be
-    transparent, ``info["transparency"]``. Without
-    ``palette`` it keeps all its colours instead, for one that is chosen later. Raises
-    :class:`ImageError` for what is no picture; warns with :class:`ImageWarning` of what is lost.
+    Its samples become those of ``stored``, a mode of Pillow's, then come the ``changes``; ``mode``
+    is that of the result.
+    """
+
+    stored: str
+    losses: tuple[Loss, ...]
+    changes: tuple[Change, ...]
+    mode: str
+
+    def all_losses(self) -> Iterator[Loss]:
+        """Give what may be lost."""
+        yield from self.losses
+        for change in self.changes:
+            yield from change.losses
+
+    def image(self, frame: Frame) -> Image.Image:
+        """Return the frame as that image; warns with :class:`ImageWarning` of what is lost."""
+        return changed(_stored(frame, self.stored, self.losses), self.changes)
+
+    def then(self, changes: Iterable[Change], mode: str) -> Fitting:
+        """Return this with more changes, after which the image has ``mode``."""
+        return self._replace(changes=(*self.changes, *changes), mode=mode)
+
+
+def fitting(
+    frame: Frame, format_name: str, profile: bytes | None, *, palette: bool = True
+) -> Fitting:
+    """Decide how a frame becomes an image that a format holds; ``profile`` is of its colours.
+
+    No samples are needed. The result has a mode of :func:`held_modes`, or is of mode P, where one
+    index may be transparent, ``info["transparency"]``. Without ``palette`` it keeps all its colours
+    instead, for one that is chosen later. Raises :class:`ImageError` for what is no picture; warns
+    with :class:`ImageWarning` of what is lost.
     """
     held = held_modes(format_name)
-    image = _with_depth(frame, format_name, held)
-    if image.mode in held:
-        return _with_known_colours(image, format_name, profile)
-    target = next(mode for mode in _NEXT_BEST[image.mode] if mode in held)
-    if image.mode in ("LA", "RGBA") and target not in ("LA", "RGBA", "PA"):
-        if not is_opaque(image):
-            _warn(f"{format_name} holds no transparency: the picture is laid on white")
-        image = on_white(image)
-    if image.mode == "CMYK":
+    stored, losses = _depth(frame, format_name, held)
+    if stored in held:
+        changes = _to_known_colours(stored, format_name, profile)
+        return Fitting(stored, losses, tuple(changes), stored)
+    target = next(mode for mode in _NEXT_BEST[stored] if mode in held)
+    mode, changes = stored, []
+    if mode in ("LA", "RGBA") and target not in ("LA", "RGBA", "PA"):
+        changes.append(laying_on_white(format_name))
+        mode = mode.removesuffix("A")
+    if mode == "CMYK":
         how = "converted to RGB by its ICC profile" if profile else "converted to RGB"
-        _warn(f"{format_name} holds no CMYK: {how}")
-        image = converted(image, "RGB", profile)
-        profile = None
-    image = _with_known_colours(image, format_name, profile)
+        warn(f"{format_name} holds no CMYK: {how}")
+        changes += conversion("CMYK", "RGB", profile)
+        mode, profile = "RGB", None
+    changes += _to_known_colours(mode, format_name, profile)
     if target in ("P", "PA"):
-        from convcli.images.palettes import with_palette
+        last, mode = _to_palette(mode, target, format_name, palette)
+    else:
+        last, mode = _to_mode(mode, target, format_name), target
+    return Fitting(stored, losses, (*changes, *last), mode)
 
-        colours = image.convert("RGBA") if target == "PA" else image
-        return with_palette(colours, format_name) if palette else colours
-    if target in ("L", "1", "F") and image.mode != "L":
-        _warn(f"{format_name} holds no colours: the picture becomes grey")
-        image = image.convert("L")
+
+def _to_palette(
+    mode: str, target: str, format_name: str, palette: bool
+) -> tuple[list[Change], str]:
+    """Return what gives an image of ``mode`` a palette, or prepares it, and the mode it then has.
+
+    One index of a palette PA is transparent.
+    """
+    changes = []
+    if target == "PA" and mode != "RGBA":
+        mode = "RGBA"
+        changes.append(converting(mode))
+    if not palette:
+        return changes, mode
+    from convcli.images.palettes import palette_losses, with_palette
+
+    reduce = Change(
+        lambda image: with_palette(image, format_name), palette_losses(mode, format_name)
+    )
+    return [*changes, reduce], "P"
+
+
+def _to_mode(mode: str, target: str, format_name: str) -> list[Change]:
+    """Return what brings an image without transparency, or with, to the mode of a format."""
+    changes = []
+    if target in ("L", "1", "F") and mode != "L":
+        warn(f"{format_name} holds no colours: the picture becomes grey")
+        changes.append(converting("L"))
+        mode = "L"
     if target == "F":
-        return Image.fromarray(np.asarray(image).astype(np.float32) / 255)
-    if target == "1" and any(image.histogram()[1:255]):
-        _warn(f"{format_name} holds black and white: greys become patterns of dots")
-    return image if image.mode == target else image.convert(target)
+        changes.append(Change(_as_floats))
+    elif target == "1":
+        dots = Loss(
+            f"{format_name} holds black and white: greys become patterns of dots",
+            "if there are any",
+        )
+        changes.append(Change(converting("1").do, (dots,), _has_greys))
+    elif mode != target:
+        changes.append(converting(target))
+    return changes
+
+
+def _as_floats(image: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(image).astype(np.float32) / 255)
+
+
+def _has_greys(image: Image.Image) -> bool:
+    return any(image.histogram()[1:255])
 
 
 def pictured(mode: str, channels: int) -> str:
@@ -75,79 +149,114 @@ def pictured(mode: str, channels: int) -> str:
     return mode
 
 
-def _with_depth(frame: Frame, format_name: str, held: frozenset[str]) -> Image.Image:
-    """Return a frame as an image of 8 bits, or of more where the format holds them."""
+def _depth(frame: Frame, format_name: str, held: frozenset[str]) -> tuple[str, tuple[Loss, ...]]:
+    """Decide the mode in which samples are stored: of 8 bits, or more where the format holds them.
+
+    The losses of floats are: where values are outside 0-1, and else.
+    """
     raster = frame.raster
     mode = pictured(frame.mode, raster.channels)
-    if isinstance(raster, PillowRaster):
-        return raster.image
-    samples = frame.samples
-    if samples.dtype == np.float32:
+    if raster.dtype == np.float32:
         if raster.channels == 1 and "F" in held:
-            return Image.fromarray(np.ascontiguousarray(samples[:, :, 0]))
+            return "F", ()
         holds = "floats of grey pictures only" if "F" in held else "no floats"
+        clipped = Loss(
+            f"values outside 0-1 are clipped: {format_name} holds {holds}; .npy holds all",
+            "if there are any",
+        )
+        if not frame.mode:
+            return mode, (clipped,)
+        others = ".npy and tif do" if raster.channels == 1 else ".npy holds all"
+        shallow = Loss(f"floats become 8 bits: {format_name} holds {holds}; {others}")
+        return mode, (clipped, shallow)
+    if raster.dtype == np.uint16:
+        if raster.channels == 1 and "I;16" in held:
+            return "I;16", ()
+        if raster.channels == 1 and "F" in held:
+            return "F", ()
+        kind = "" if raster.channels == 1 else " in colour or with transparency"
+        warn(f"16 bits become 8: {format_name} holds no more{kind}")
+    return mode, ()
+
+
+def _stored(frame: Frame, mode: str, losses: tuple[Loss, ...]) -> Image.Image:
+    """Return the samples of a frame as an image of ``mode``, as :func:`_depth` has decided."""
+    if isinstance(frame.raster, PillowRaster):
+        return frame.raster.image
+    samples = frame.samples
+    if mode == "F" and samples.dtype == np.uint16:
+        return Image.fromarray(samples[:, :, 0] / np.float32(65535))
+    if mode in ("F", "I;16"):
+        return Image.fromarray(np.ascontiguousarray(samples[:, :, 0]))
+    if samples.dtype == np.float32:
+        clipped, *otherwise = losses
         if not (np.nanmin(samples) >= 0 and np.nanmax(samples) <= 1):
-            _warn(f"values outside 0-1 are clipped: {format_name} holds {holds}; .npy holds all")
-        elif frame.mode:
-            others = ".npy and tif do" if raster.channels == 1 else ".npy holds all"
-            _warn(f"floats become 8 bits: {format_name} holds {holds}; {others}")
+            clipped.warn()
+        else:
+            for loss in otherwise:
+                loss.warn()
         samples = quantized(samples, np.dtype(np.uint8))
     elif samples.dtype == np.uint16:
-        if raster.channels == 1 and "I;16" in held:
-            return Image.fromarray(np.ascontiguousarray(samples[:, :, 0]))
-        if raster.channels == 1 and "F" in held:
-            return Image.fromarray(samples[:, :, 0] / np.float32(65535))
-        kind = "" if raster.channels == 1 else " in colour or with transparency"
-        _warn(f"16 bits become 8: {format_name} holds no more{kind}")
         samples = np.rint(samples / np.float32(257)).astype(np.uint8)
     height, width = frame.size
     data = np.ascontiguousarray(samples)
     return Image.frombuffer(mode, (width, height), data, "raw", mode, 0, 1)
 
 
-def _with_known_colours(image: Image.Image, format_name: str, profile: bytes | None) -> Image.Image:
-    """Return an image with colours in sRGB if they need a profile that the format cannot hold."""
-    if not profile or is_srgb(profile) or image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
-        return image
-    if format_name in PROFILE_FORMATS or not suits(profile, image.mode):
-        return image
-    if image.mode == "CMYK":
-        _warn(f"{format_name} holds no ICC profile: it is left out, so inks may be off")
-        return image
-    _warn(f"{format_name} holds no ICC profile: colours are converted to sRGB")
-    return in_srgb(image, profile).convert(image.mode)
+def _to_known_colours(mode: str, format_name: str, profile: bytes | None) -> list[Change]:
+    """Return what brings colours to sRGB if they need a profile that the format cannot hold."""
+    if not profile or is_srgb(profile) or mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
+        return []
+    if format_name in PROFILE_FORMATS or not suits(profile, mode):
+        return []
+    if mode == "CMYK":
+        warn(f"{format_name} holds no ICC profile: it is left out, so inks may be off")
+        return []
+    warn(f"{format_name} holds no ICC profile: colours are converted to sRGB")
+    return _to_srgb_within(mode, profile)
+
+
+def _to_srgb_within(mode: str, profile: bytes | None) -> list[Change]:
+    """Return what brings colours to sRGB in the same mode."""
+    changes, result = to_srgb(mode, profile)
+    return changes if result == mode else [*changes, converting(mode)]
 
 
 def in_one_space(
-    images: Sequence[Image.Image], profiles: Sequence[bytes | None], format_name: str
-) -> list[Image.Image]:
-    """Return frames that have several profiles, where a format holds one for all, in sRGB."""
+    fittings: Sequence[Fitting], profiles: Sequence[bytes | None], format_name: str
+) -> list[Fitting]:
+    """Decide for frames that have several profiles, where a format holds one for all: sRGB."""
     if format_name not in PROFILE_FORMATS:  # it has been done
-        return list(images)
-    _warn(f"{format_name} holds one ICC profile: colours are converted to sRGB")
+        return list(fittings)
+    warn(f"{format_name} holds one ICC profile: colours are converted to sRGB")
+    shallow = [one.then(*_to_8_bits(one.mode)) for one in fittings]
     return [
-        in_srgb(image, profile).convert(image.mode)
-        for image, profile in zip(images, profiles, strict=True)
+        one.then(_to_srgb_within(one.mode, profile), one.mode)
+        for one, profile in zip(shallow, profiles, strict=True)
     ]
 
 
-def unified(images: Sequence[Image.Image]) -> list[Image.Image]:
-    """Return the frames of an animation in one mode that holds them all."""
-    modes = {image.mode for image in images}
+def unified(fittings: Sequence[Fitting]) -> list[Fitting]:
+    """Decide for the frames of an animation: one mode that holds them all."""
+    modes = {one.mode for one in fittings}
     if "P" in modes or (len(modes) == 1 and "I;16" not in modes):
-        return list(images)
+        return list(fittings)
     has_alpha = bool(modes & {"LA", "RGBA"})
     colours = "RGB" if modes & {"RGB", "RGBA"} else "L"
     common = colours + "A" * has_alpha
-    return [_in_8_bits(image).convert(common) for image in images]
+    shallow = [one.then(*_to_8_bits(one.mode)) for one in fittings]
+    return [
+        one if one.mode == common else one.then([converting(common)], common) for one in shallow
+    ]
+
+
+def _to_8_bits(mode: str) -> tuple[list[Change], str]:
+    """Return what a frame of an animation needs to have 8 bits, and its mode then."""
+    if mode != "I;16":
+        return [], mode
+    warn("16 bits become 8: frames of an animation are alike")
+    return [Change(_in_8_bits)], "L"
 
 
 def _in_8_bits(image: Image.Image) -> Image.Image:
-    if not image.mode.startswith("I;16"):
-        return image
-    _warn("16 bits become 8: frames of an animation are alike")
     return Image.fromarray(np.rint(np.asarray(image) / np.float32(257)).astype(np.uint8))
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, ImageWarning, 4)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import suppress
-from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
@@ -16,7 +14,8 @@ from convcli.errors import ImageError, ImageWarning
 from convcli.images.icc import is_opaque
 from convcli.images.identification import open_identified
 from convcli.images.pillow_quirks import bits_stored, bring_transparency_to_8_bits, set_texts_apart
-from convcli.system.thread_warnings import as_errors, collected
+from convcli.system.thread_warnings import as_errors, collect_warnings
+from convcli.system.warn import warn
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -30,8 +29,10 @@ class Opened:
         self.limit = limit_of(max_pixels)
         self._thread: threading.Thread | None = None
         self._failure: Exception | None = None
+        self.path: str | None = None
+        """The file, where it is decoded ahead of reading it."""
         self.warnings: list[str] = []
-        """Texts of what was to be warned of before anyone listened."""
+        """Texts of warnings from opening a file ahead, given when it is read."""
         try:
             self.image = _opened(source, self.limit)
         except UnidentifiedImageError:
@@ -69,7 +70,7 @@ class Opened:
         if self._thread is not None:
             self._thread.join()
             for text in self.warnings:
-                warnings.warn(text, ImageWarning, 3)
+                warn(text)
         else:
             self._load()
         if self._failure is not None:
@@ -104,6 +105,20 @@ class Opened:
             else:
                 yield self.image
 
+    def unread(self) -> Iterator[Image.Image]:
+        """Give the header of every page of a TIFF, whose pages differ, else of the first frame.
+
+        Nothing is decoded; one is gone when the next is asked for.
+        """
+        yield self.image
+        for number in range(1, self.count if self.image.format == "TIFF" else 1):
+            try:
+                self.image.seek(number)
+                check_pixels(self.image.size, self.limit)
+            except Exception as error:
+                raise self._told(error) from error
+            yield self.image
+
     def _load(self) -> None:
         try:
             self.image.load()
@@ -115,16 +130,16 @@ class Opened:
         self.count = getattr(self.image, "n_frames", 1)
         if self.image.format == "MPO" and self.count > 1:
             # A camera's JPEG with a preview or a second view behind it.
-            warnings.warn(f"only the first of {self.count} pictures is used", ImageWarning, 5)
+            warn(f"only the first of {self.count} pictures is used")
             self.count = 1
         elif self.image.format == "PSD":
             if self.count > 1:
-                warnings.warn("only what all layers show together is used", ImageWarning, 5)
+                warn("only what all layers show together is used")
             self.count = 1
         elif self.image.format in ("ICO", "ICNS", "CUR"):
             sizes = len(self.image.info.get("sizes", ()))
             if sizes > 1:
-                warnings.warn(f"only the largest of {sizes} pictures is used", ImageWarning, 5)
+                warn(f"only the largest of {sizes} pictures is used")
         check_pixels(self.image.size, self.limit, self.count)
 
     def _told(self, error: Exception) -> Exception:
@@ -163,7 +178,7 @@ def check_pixels(size: tuple[int, int], limit: int, count: int = 1) -> None:
 
 def _too_large(size: str, limit: int) -> ImageError:
     return ImageError(
-        f"it is too large: {size} is more than the limit of {limit:,} pixels (--max-pixels)"
+        f"it is too large: {size} is more than the limit of {limit:,} pixels (max_pixels=N)"
     )
 
 
@@ -179,27 +194,22 @@ def _opened(source: str | BinaryIO, limit: int) -> ImageFile.ImageFile:
 
 
 _AHEAD = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
-_ahead: dict[str, Opened] = {}
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_ahead.clear)  # the thread that decodes is the parent's
 
 
-def decode_ahead(source: str, max_pixels: int | None = None) -> None:
-    """Start to decode a file that will be read soon; what is wrong with it is told then."""
-    if os.path.isfile(source) and source.lower().endswith(_AHEAD):
-        try:
-            with collected() as texts:
-                opened = Opened(source, max_pixels)
-        except (ImageError, MemoryError):
-            return
-        opened.warnings += texts
-        opened.start_decoding()
-        _ahead[source] = opened
+def decode_ahead(path: str, max_pixels: int | None = None) -> Opened | None:
+    """Start to decode a file in a thread, and return it for ``read_image``.
 
-
-def open_image(source: str | bytes | BinaryIO, max_pixels: int | None = None) -> Opened:
-    """Return an image file opened, perhaps decoded already. Raises :class:`ImageError`."""
-    ahead = _ahead.pop(source, None) if isinstance(source, str) else None
-    if ahead is not None and ahead.limit == limit_of(max_pixels):
-        return ahead
-    return Opened(BytesIO(source) if isinstance(source, bytes) else source, max_pixels)
+    None where the format is rare, or where something is wrong, which reading it will report.
+    """
+    if not (os.path.isfile(path) and path.lower().endswith(_AHEAD)):
+        return None
+    texts: list[str] = []
+    try:
+        with collect_warnings(texts):
+            opened = Opened(path, max_pixels)
+    except (ImageError, MemoryError):
+        return None
+    opened.path = path
+    opened.warnings += texts
+    opened.start_decoding()
+    return opened

@@ -140,13 +140,12 @@ def output_format(name: str) -> str:
 
 
 def readable_extensions() -> frozenset[str]:
-    """Return every extension, as in ".jpg", that files which can be read usually have."""
+    """Return every extension, as in ".jpg", that pictures usually have; arrays are none."""
     Image.init()
     known = Image.registered_extensions().items()
     # MPO has no decoder of its own: that of JPEG returns it.
     available = OPENED & {*Image.OPEN, "MPO"}
-    readable = {extension for extension, name in known if name in available}
-    return frozenset({*readable, f".{ARRAY_FORMAT.lower()}"})
+    return frozenset(extension for extension, name in known if name in available)
 
 
 @cache

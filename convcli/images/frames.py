@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
 from PIL import Image
 
-from convcli.errors import ImageError, ImageWarning
+from convcli.errors import ImageError
 from convcli.images import formats
 from convcli.images.picture import Frame, Picture
+from convcli.system.warn import warn
 
 
 def frames_for(picture: Picture, format_name: str) -> tuple[Sequence[Frame], dict[str, Any]]:
     """Return the frames that go into a file, and metadata of as many; refuses what cannot be."""
     frames, metadata = picture.frames, dict(picture.metadata)
     if metadata.get("has_poster") and format_name in ("AVIF", "GIF", "WEBP"):
-        warnings.warn(
-            "the picture that stands in for the animation, and is no part of it, is left out",
-            ImageWarning,
-            4,
-        )
+        warn("the picture that stands in for the animation, and is no part of it, is left out")
         frames = frames[1:]
         metadata["durations"] = metadata["durations"][1:]
     check_count(len(frames), format_name)
     sizes = {frame.size for frame in frames}
     if len(sizes) > 1 and format_name not in formats.PAGE_FORMATS:
         raise ImageError(
-            f"frames in {format_name} have one size, and these have {len(sizes)}: write tif, "
-            "or take the first (--frames first)"
+            f"frames in {format_name} have one size, and these have {len(sizes)}: write tif, take "
+            'the first (frames="first"), or name the result with {frame} for a file each'
         )
     for size in sizes:
         check_size(size, format_name)
@@ -42,7 +38,8 @@ def check_count(frames: int, format_name: str) -> None:
     if frames > 1 and format_name not in formats.FRAME_FORMATS:
         raise ImageError(
             f"{format_name} holds one image, and this has {frames}: "
-            "take the first (--frames first), or write gif, png, webp, tif or npy"
+            'take the first (frames="first"), write gif, png, webp, tif or npy, '
+            "or name the result with {frame} for a file each"
         )
 
 
@@ -57,14 +54,15 @@ def check_size(size: tuple[int, int], format_name: str) -> None:
         )
 
 
-def animation_options(
-    images: Sequence[Image.Image], format_name: str, metadata: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the encoder's options for several frames."""
-    options: dict[str, Any] = {"save_all": True, "append_images": images[1:]}
+def animation_options(format_name: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the encoder's options for several frames, as far as no samples are needed.
+
+    Warns with :class:`ImageWarning` of timing that the format does not hold.
+    """
+    options: dict[str, Any] = {"save_all": True}
     if format_name in formats.PAGE_FORMATS:
         if any(metadata.get("durations", ())):
-            warnings.warn(f"{format_name} holds no timing: frames become pages", ImageWarning, 4)
+            warn(f"{format_name} holds no timing: frames become pages")
         return options
     if any(metadata.get("durations", ())):
         options["duration"] = list(metadata["durations"])
@@ -80,12 +78,21 @@ def animation_options(
             options["duration"] = options["duration"][has_poster:]
         # Each frame is whole: what stood before it must not shine through.
         options |= {"default_image": has_poster, "blend": 0}
-        options["disposal"] = _disposals(images[has_poster:])
     elif format_name == "GIF":
         # For those who want Pillow's encoder: with --save, or from Python.
         options["disposal"] = 2
         plays = metadata.get("plays", 0)
         options |= {} if plays == 1 else {"loop": max(plays - 1, 0)}
+    return options
+
+
+def frame_options(
+    images: Sequence[Image.Image], format_name: str, has_poster: bool
+) -> dict[str, Any]:
+    """Return the encoder's options that take the frames themselves."""
+    options: dict[str, Any] = {"append_images": images[1:]}
+    if format_name == "PNG":
+        options["disposal"] = _disposals(images[has_poster:])
     return options
 
 

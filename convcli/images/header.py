@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import BinaryIO, NamedTuple
 
-from PIL import Image
-
-from convcli.errors import ImageError
+from convcli.images.array_files import array_header, array_picture
+from convcli.images.changes import Loss
 from convcli.images.decode import Opened, limit_of
-from convcli.images.formats import ARRAY_FORMAT
-from convcli.images.modes import frame_mode
-from convcli.images.picture import check_array
-from convcli.images.read import (
-    ORIENTATION,
-    array_header,
-    check_array_mode,
-    opened_source,
-)
-
-_LYING = (5, 6, 7, 8)
-"""Values of the EXIF orientation that swap width and height."""
+from convcli.images.picture import Picture
+from convcli.images.read import opened_source, picture_of
 
 
 class Header(NamedTuple):
@@ -29,7 +17,8 @@ class Header(NamedTuple):
 
     ``stored`` is the mode in the file, or the type of an array; ``size`` is (H, W), upright;
     ``channels`` counts those that filters will see, and ``mode`` is that of a frame ("" of an
-    array).
+    array). All are those of the first frame. ``picture`` has every frame, without samples, and the
+    metadata. ``losses`` are what reading the pixels may warn of.
     """
 
     format: str
@@ -38,6 +27,8 @@ class Header(NamedTuple):
     channels: int
     mode: str
     frames: int
+    picture: Picture
+    losses: tuple[Loss, ...]
 
 
 def read_header(
@@ -47,39 +38,29 @@ def read_header(
     frames: str = "all",
     max_pixels: int | None = None,
 ) -> Header:
-    """Read the header of an image file or array; arguments and errors as for ``read_image``."""
+    """Read the header of an image file or array.
+
+    Arguments, errors and warnings are those of ``read_image``, but for what only pixels tell.
+    """
+    only_first = frames == "first"
+    losses: list[Loss] = []
     with opened_source(source) as (file, place, is_array):
         if is_array:
-            return _of_array(file, limit_of(max_pixels), mode, frames == "first")
-        opened = Opened(place, max_pixels)
-        with opened.image:
-            try:
-                return _of_image(opened, mode, 1 if frames == "first" else opened.count)
-            except ImageError:
-                raise
-            # Broken metadata and palettes raise whatever comes up.
-            except Exception as error:
-                raise ImageError(f"the image is broken: {error or type(error).__name__}") from error
-
-
-def _of_image(opened: Opened, mode: str | None, frames: int) -> Header:
-    image, format_name = opened.image, opened.image.format or ""
-    wanted = frame_mode(image, format_name, mode)
-    width, height = image.size
-    size = (width, height) if _is_lying(image) else (height, width)
-    channels = Image.getmodebands(wanted)
-    return Header(format_name, image.mode, size, channels, wanted, frames)
-
-
-def _is_lying(image: Image.Image) -> bool:
-    # A TIFF tells the size that it will have upright. A PNG's own getexif() would decode it.
-    return image.format != "TIFF" and Image.Image.getexif(image).get(ORIENTATION) in _LYING
-
-
-def _of_array(file: BinaryIO, limit: int, mode: str | None, only_first: bool) -> Header:
-    shape, dtype = array_header(file, limit)
-    check_array(shape, dtype)
-    check_array_mode(shape, mode)
-    channels, height, width = (1, 1, 1, *shape)[-3:]
-    count = 1 if only_first else math.prod(shape[:-3])
-    return Header(ARRAY_FORMAT, str(dtype), (height, width), channels, "", count)
+            header = array_header(file, limit_of(max_pixels))
+            stored = str(header[1])
+            picture = array_picture(file, header, mode, only_first, decode=False)
+        else:
+            opened = Opened(place, max_pixels)
+            stored = opened.image.mode
+            picture = picture_of(opened, file, mode, only_first, losses=losses)
+    first = picture.frames[0]
+    return Header(
+        picture.format,
+        stored,
+        first.size,
+        first.raster.channels,
+        first.mode,
+        len(picture.frames),
+        picture,
+        tuple(losses),
+    )

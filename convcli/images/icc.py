@@ -7,12 +7,13 @@ take unless told otherwise.
 
 from __future__ import annotations
 
-import warnings
 from io import BytesIO
+from typing import Any
 
 from PIL import Image
 
-from convcli.errors import ImageWarning
+from convcli.images.changes import Change, Loss, converting
+from convcli.system.warn import warn
 
 _SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK", b"Lab ": "LAB"}
 _OTHERS = (b"linear", b"-g10", b"e-srgb")
@@ -34,42 +35,53 @@ def is_srgb(profile: bytes) -> bool:
     return b"sRGB" in names and not any(other in names.lower() for other in _OTHERS)
 
 
-def converted(image: Image.Image, mode: str, profile: bytes | None) -> Image.Image:
-    """Return an 8-bit image (L, LA, RGB, RGBA, CMYK) in another of these modes.
+def conversion(before: str, after: str, profile: bytes | None) -> list[Change]:
+    """Return the changes that bring an 8-bit image (L, LA, RGB, RGBA, CMYK) to another mode.
 
     Where the colour space changes, colours go by way of sRGB, through ``profile`` where there is
-    one; the result is sRGB, or ink without a profile. Transparency that ``mode`` does not have is
+    one; the result is sRGB, or ink without a profile. Transparency that ``after`` does not have is
     laid on white. Warns with :class:`ImageWarning` of what that loses.
     """
-    if image.mode == mode:
-        return image
-    if image.mode in ("LA", "RGBA") and mode not in ("LA", "RGBA"):
-        if not is_opaque(image):
-            warnings.warn(
-                f"{mode} has no transparency: the picture is laid on white", ImageWarning, 3
-            )
-        image = on_white(image)
-    if _space(image.mode) != _space(mode):
-        image = in_srgb(image, profile)
-    if mode == "CMYK" and image.mode != "CMYK":
-        warnings.warn("RGB becomes CMYK without a profile: inks are approximate", ImageWarning, 3)
-    return image if image.mode == mode else image.convert(mode)
+    changes: list[Change] = []
+    mode = before
+    if mode == after:
+        return changes
+    if mode in ("LA", "RGBA") and after not in ("LA", "RGBA"):
+        changes.append(laying_on_white(after, "has"))
+        mode = mode.removesuffix("A")
+    if _space(mode) != _space(after):
+        by_profile, mode = to_srgb(mode, profile)
+        changes += by_profile
+    if after == "CMYK" and before != "CMYK":
+        warn("RGB becomes CMYK without a profile: inks are approximate")
+    return changes if mode == after else [*changes, converting(after)]
 
 
-def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return an 8-bit image with its colours in sRGB, as RGB(A) if it was CMYK or had a profile.
+def laying_on_white(holder: str, verb: str = "holds") -> Change:
+    """Return the change to what has no transparency, a mode or a format: ``holder``."""
+    loss = Loss(
+        f"{holder} {verb} no transparency: the picture is laid on white",
+        "if any of it is transparent",
+    )
+    return Change(on_white, (loss,), lambda image: not is_opaque(image))
 
-    Warns with :class:`ImageWarning` where that is a guess.
+
+def to_srgb(mode: str, profile: bytes | None) -> tuple[list[Change], str]:
+    """Return what brings colours of an 8-bit image to sRGB, and the mode that it then has.
+
+    That is RGB(A) if it was CMYK or has a profile. Warns with :class:`ImageWarning` where that is a
+    guess.
     """
-    if profile and suits(profile, image.mode) and not is_srgb(profile):
-        through = _through(image, profile)
-        if through is not None:
-            return through
-    if image.mode != "CMYK":
-        return image
+    if profile and suits(profile, mode) and not is_srgb(profile):
+        transform = _transform(mode.removesuffix("A"), profile)
+        if transform is not None:
+            change = Change(lambda image: _through(image, transform))
+            return [change], "RGBA" if mode in ("LA", "RGBA") else "RGB"
+    if mode != "CMYK":
+        return [], mode
     if not profile:
-        warnings.warn("CMYK becomes RGB without a profile: colours may be off", ImageWarning, 3)
-    return image.convert("RGB")
+        warn("CMYK becomes RGB without a profile: colours may be off")
+    return [converting("RGB")], "RGB"
 
 
 def is_opaque(image: Image.Image) -> bool:
@@ -85,28 +97,29 @@ def on_white(image: Image.Image) -> Image.Image:
     return laid
 
 
-def _through(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """Return an image's colours in sRGB by its profile; None, with a warning, if that fails."""
-    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
-    colours = image.convert(image.mode.removesuffix("A")) if alpha else image
+def _transform(mode: str, profile: bytes) -> Any:
+    """Return Little CMS's way from ``profile`` to sRGB; None, with a warning, if there is none."""
     try:
         from PIL import ImageCms  # large, and seldom needed
 
-        result = ImageCms.profileToProfile(
-            colours,
+        return ImageCms.buildTransform(
             ImageCms.ImageCmsProfile(BytesIO(profile)),
             ImageCms.createProfile("sRGB"),
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            mode,
             "RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     # A broken profile, or a Pillow that was built without Little CMS.
     except Exception as error:
-        warnings.warn(
-            f"its ICC profile cannot be used, so colours may be off: {error}", ImageWarning, 4
-        )
+        warn(f"its ICC profile cannot be used, so colours may be off: {error}")
         return None
-    assert result is not None
+
+
+def _through(image: Image.Image, transform: Any) -> Image.Image:
+    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+    colours = image.convert(image.mode.removesuffix("A")) if alpha else image
+    result: Image.Image = transform.apply(colours)
     result.info = {}  # no profile means sRGB, and Little CMS's bears the time of day
     if alpha is not None:
         result.putalpha(alpha)

@@ -18,13 +18,11 @@ from __future__ import annotations
 
 import re
 import struct
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from PIL import Image
 
-from convcli.errors import ImageWarning
 from convcli.images import exif_tags
 from convcli.images.formats import PROFILE_FORMATS
 from convcli.images.iptc import PNG_KEYWORD, iptc_of, png_text
@@ -36,6 +34,7 @@ from convcli.images.metadata_limits import (
     fit_segments,
     metadata_lost,
 )
+from convcli.system.warn import warn
 
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _CAMERA_TABLE, _POSITION = 0x8769, 0x8825
@@ -54,7 +53,7 @@ _XMP_SIDES = (
 
 
 def collected(image: Image.Image) -> dict[str, Any]:
-    """Return what a decoded image file says beside its pixels; its first frame is at hand.
+    """Return what an image file says beside its pixels; needs no more than the header.
 
     Warns with :class:`ImageWarning` of what is broken.
     """
@@ -63,11 +62,12 @@ def collected(image: Image.Image) -> dict[str, Any]:
     if info.get("icc_profile"):
         kept["icc_profile"] = bytes(info["icc_profile"])
     try:
-        exif = image.getexif()
+        # A PNG's own getexif() would decode it.
+        exif = Image.Image.getexif(image)
         _collect_exif(exif, kept)
     # A table of tags is read as it comes up, and raises what comes up.
     except Exception as error:
-        warnings.warn(f"its EXIF is broken and left out: {error}", ImageWarning, 3)
+        warn(f"its EXIF is broken and left out: {error}")
     dpi: Any = info.get("dpi")
     # Of a TIFF that tells no resolution, Pillow says 1.
     if _is_resolution(dpi) and not (image.format == "TIFF" and tuple(dpi) == (1, 1)):
@@ -177,7 +177,7 @@ def encoder_options(
         fit_segments(options, metadata.get("iptc", b""))
     lost = metadata_lost(metadata, format_name)
     if lost:
-        warnings.warn(f"not kept in {format_name}: {', '.join(lost)}", ImageWarning, 3)
+        warn(f"not kept in {format_name}: {', '.join(lost)}")
     return options
 
 
@@ -228,10 +228,9 @@ def _suit_libtiff(exif: Image.Exif) -> None:
         if tag in exif:
             del exif[tag]
     if lost:
-        warnings.warn(
-            f"{' and '.join(lost)} does not go into a compressed TIFF: --save compression=raw",
-            ImageWarning,
-            4,
+        warn(
+            f"{' and '.join(lost)} does not go into a compressed TIFF: "
+            'save={"compression": "raw"} keeps it'
         )
 
 

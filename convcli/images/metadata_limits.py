@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from PIL import Image
 
-from convcli.errors import ImageWarning
 from convcli.images import exif_tags
 from convcli.images.iptc import IPTC_FORMATS, jpeg_segment
+from convcli.system.warn import warn
 
 COMMENT_FORMATS = frozenset({"GIF", "JPEG", "JPEG2000", "MPO"})
 DPI_FORMATS = frozenset({"BMP", "DIB", "JPEG", "MPO", "PDF", "PNG", "TIFF"})
@@ -47,15 +46,13 @@ def fit_segments(options: dict[str, Any], iptc: bytes) -> None:
             del exif[tag]
         smaller = exif.tobytes()
         if len(smaller) <= _SEGMENT:
-            warnings.warn(
-                "rare EXIF tags of more than 64 KB do not go into a JPEG", ImageWarning, 4
-            )
+            warn("rare EXIF tags of more than 64 KB do not go into a JPEG")
             options["exif"] = smaller
     if iptc:
         options["extra"] = iptc
     for key, name in (("exif", "exif"), ("xmp", "xmp"), ("comment", "comment"), ("extra", "iptc")):
         if len(options.get(key, b"")) > _SEGMENT:
-            warnings.warn(f"{name} of more than 64 KB does not go into a JPEG", ImageWarning, 4)
+            warn(f"{name} of more than 64 KB does not go into a JPEG")
             del options[key]
     if "extra" in options:
         options["extra"] = jpeg_segment(iptc)

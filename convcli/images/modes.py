@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.errors import ImageError, ImageWarning
-from convcli.images.icc import converted
+from convcli.errors import ImageError
+from convcli.images.changes import Change, changed
+from convcli.images.icc import conversion
 from convcli.images.picture import Frame
-from convcli.images.raster import PillowRaster
+from convcli.images.raster import PillowRaster, UnreadRaster
+from convcli.system.warn import warn
 
 # Pillow's modes, and the ones a frame can have: the same colours without a detour.
 _FRAME_MODE = {
@@ -29,54 +31,70 @@ _BITS, _MEANING, _WHITE_IS_ZERO = 258, 262, 0  # tags of a TIFF, and a value of 
 _STORED = ("L", "LA", "RGB", "RGBA", "CMYK")
 
 
+class FrameKind(NamedTuple):
+    """What an image becomes as a frame: decided from its header.
+
+    ``changes`` are those that --mode asks for, after which ``size`` and samples are the frame's.
+    """
+
+    mode: str
+    dtype: np.dtype[Any]
+    changes: tuple[Change, ...] = ()
+
+    def unread(self, size: tuple[int, int]) -> Frame:
+        """Return the frame (H, W) without its samples."""
+        channels = Image.getmodebands(self.mode)
+        return Frame(UnreadRaster(size, channels, self.dtype), self.mode)
+
+
+def frame_kind(
+    image: Image.Image, format_name: str, mode: str | None, profile: bytes | None
+) -> FrameKind:
+    """Decide what an image of a file of ``format_name`` becomes as a frame; needs no samples.
+
+    ``mode`` (L, RGB, RGBA, CMYK) converts, by way of the ICC ``profile``. Raises
+    :class:`ImageError`, warns with :class:`ImageWarning`.
+    """
+    if _is_wide(image, format_name):
+        if "transparency" in image.info:
+            warn("one grey is transparent: lost, for Pillow holds no 16-bit grey with transparency")
+        if mode in (None, "L"):
+            return FrameKind("L", np.dtype(np.uint16))
+        warn(f"16 bits become 8: {mode} has no more in Pillow")
+        natural = "L"
+    elif image.mode in ("I", "F"):
+        if mode not in (None, "L"):
+            raise ImageError(f"a picture of unscaled numbers has no {mode}: give no mode")
+        return FrameKind("L", np.dtype(np.float32))
+    else:
+        natural = _natural_mode(image)
+    changes = conversion(natural, mode, profile) if mode else ()
+    return FrameKind(mode or natural, np.dtype(np.uint8), tuple(changes))
+
+
 def frame_of(
     image: Image.Image, format_name: str, mode: str | None, profile: bytes | None, *, own: bool
 ) -> Frame:
-    """Return an image that comes from a file of ``format_name`` as a frame.
+    """Return a decoded image as a frame, as :func:`frame_kind` has it.
 
-    ``mode`` (L, RGB, RGBA, CMYK) converts, by way of the ICC ``profile``. An image that is the
-    caller's ``own`` may become part of the frame; it then loses what it has beside its pixels,
-    for an encoder would take that for said of the result. Raises :class:`ImageError`, warns with
-    :class:`ImageWarning`.
+    An image that is the caller's ``own`` may become part of the frame; it then loses what it has
+    beside its pixels, for an encoder would take that for said of the result.
     """
-    wanted = frame_mode(image, format_name, mode)
+    kind = frame_kind(image, format_name, mode, profile)
     if _is_wide(image, format_name):
-        if "transparency" in image.info:
-            warnings.warn(
-                "one grey is transparent: lost, for Pillow holds no 16-bit grey with transparency",
-                ImageWarning,
-                3,
-            )
         samples = _wide_samples(image)
-        if mode in (None, "L"):
+        if kind.dtype == np.uint16:
             return Frame.of(samples[:, :, np.newaxis], "L")
-        warnings.warn(f"16 bits become 8: {mode} has no more in Pillow", ImageWarning, 3)
         image = Image.fromarray(np.rint(samples / np.float32(257)).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        return Frame.of(np.asarray(image).astype(np.float32)[:, :, np.newaxis], wanted)
+    if kind.dtype == np.float32:
+        return Frame.of(np.asarray(image).astype(np.float32)[:, :, np.newaxis], kind.mode)
     natural = _natural_mode(image)
     stored = image if image.mode == natural else _colours(image, natural)
-    if mode:
-        stored = converted(stored, mode, profile)
+    stored = changed(stored, kind.changes)
     if stored is image and not own:
         stored = image.copy()
     _forget(stored)
-    return Frame(PillowRaster(stored), wanted)
-
-
-def frame_mode(image: Image.Image, format_name: str, mode: str | None) -> str:
-    """Return the mode that an image's frame will have, if ``mode`` is asked for; needs no pixels.
-
-    Raises :class:`ImageError` where there is no such conversion.
-    """
-    if _is_wide(image, format_name):
-        return mode or "L"
-    if image.mode in ("I", "F"):
-        if mode in (None, "L"):
-            return "L"
-        raise ImageError(f"a picture of unscaled numbers has no {mode}: leave --mode out")
-    natural = _natural_mode(image)
-    return mode or natural
+    return Frame(PillowRaster(stored), kind.mode)
 
 
 def _is_wide(image: Image.Image, format_name: str) -> bool:

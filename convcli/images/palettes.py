@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from PIL import Image
 
-from convcli.errors import ImageWarning
+from convcli.images.changes import Loss
 
 _OPAQUE = 128  # from half opacity on, a pixel is there
 _SAMPLE = 1 << 17  # pixels to choose the colours by; the search takes 0.2 s for so many
 _CLOSE = 1.5  # root mean square error, of 255, below which no banding can be seen
+
+
+def palette_losses(mode: str, format_name: str) -> tuple[Loss, ...]:
+    """Return what :func:`with_palette` may have to warn of, for an image of ``mode``."""
+    if mode == "L":  # 256 greys at most
+        return ()
+    degrees = (_no_degrees(format_name),) if mode == "RGBA" else ()
+    return (*degrees, _few_colours(format_name))
+
+
+def _no_degrees(format_name: str) -> Loss:
+    return Loss(
+        f"partly transparent pixels become opaque or transparent: {format_name} holds no degrees",
+        "if there are any",
+    )
+
+
+def _few_colours(format_name: str) -> Loss:
+    return Loss(f"colours become 256 at most: {format_name} holds no more", "if there are more")
 
 
 def with_palette(image: Image.Image, format_name: str, moves: bool = False) -> Image.Image:
@@ -28,12 +45,7 @@ def with_palette(image: Image.Image, format_name: str, moves: bool = False) -> I
     alpha = np.asarray(image.getchannel("A"))
     hidden = alpha < _OPAQUE
     if ((alpha > 0) & (alpha < 255)).any():
-        warnings.warn(
-            f"partly transparent pixels become opaque or transparent: {format_name} holds no "
-            "degrees",
-            ImageWarning,
-            3,
-        )
+        _no_degrees(format_name).warn()
     colours = image.convert("RGB")
     if not hidden.any():
         return _reduced(colours, 256, format_name, moves)
@@ -54,7 +66,7 @@ def _reduced(image: Image.Image, count: int, format_name: str, moves: bool) -> I
     known = image.getcolors(count)
     if known is not None:
         return _indexed(image, [colour for _, colour in known if isinstance(colour, tuple)])
-    warnings.warn(f"colours become 256 at most: {format_name} holds no more", ImageWarning, 4)
+    _few_colours(format_name).warn()
     if moves:
         return image.quantize(count, Image.Quantize.MEDIANCUT)
     sample = image

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -10,8 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import ImageError, ImageWarning
-from convcli.images.raster import ArrayRaster, Raster
+from convcli.errors import ImageError
+from convcli.images.raster import ArrayRaster, Raster, UnreadRaster
+from convcli.system.warn import warn
 
 Samples: TypeAlias = NDArray[Any]
 """(H, W, C) of uint8, uint16 or float32."""
@@ -71,14 +71,18 @@ class Picture:
     @property
     def tensor(self) -> NDArray[np.float32]:
         """The pixels as (C, H, W) float32, or (N, C, H, W) where there are several frames."""
-        if len({(frame.size, frame.raster.channels) for frame in self.frames}) > 1:
-            raise ImageError(
-                "frames of different sizes or channel counts do not go into one array: "
-                "--mode makes channels alike, --frames first takes one"
-            )
+        self.check_alike()
         if self.is_stack or len(self.frames) > 1:
             return np.stack([frame.tensor() for frame in self.frames])
         return self.frames[0].tensor()
+
+    def check_alike(self) -> None:
+        """Raise an ImageError for frames that do not go into one array."""
+        if self.shape is None:
+            raise ImageError(
+                "frames of different sizes or channel counts do not go into one array: "
+                'mode=MODE makes channels alike, frames="first" takes one'
+            )
 
     @property
     def shape(self) -> tuple[int, ...] | None:
@@ -93,29 +97,48 @@ class Picture:
         """Return this picture with every frame changed."""
         return replace(self, frames=tuple(change(frame) for frame in self.frames))
 
-    def split(self) -> list[Picture]:
-        """Return each channel as a grey picture of the same depth, transparency the last.
+    @property
+    def channels(self) -> int:
+        """How many channels every frame has, transparency included.
 
         Raises :class:`ImageError` where frames have different channels.
         """
         counts = {frame.raster.channels for frame in self.frames}
         if len(counts) > 1:
             raise ImageError(
-                "its pages have different channel counts: --frames first takes one page, "
-                "--mode makes them alike"
+                'its pages have different channel counts: frames="first" takes one page, '
+                "mode=MODE makes them alike"
             )
+        return counts.pop()
+
+    def pages(self) -> list[Picture]:
+        """Return each frame or page as a still picture of its own."""
+        of_all = ("durations", "plays", "has_poster", "page_profiles")
+        metadata = {key: value for key, value in self.metadata.items() if key not in of_all}
+        profiles = self.metadata.get("page_profiles")
+        pages = []
+        for number, frame in enumerate(self.frames):
+            own = dict(metadata)
+            if profiles is not None:
+                own.pop("icc_profile", None)
+                own |= {"icc_profile": profiles[number]} if profiles[number] else {}
+            pages.append(replace(self, frames=(frame,), metadata=own, is_stack=False))
+        return pages
+
+    def split(self) -> list[Picture]:
+        """Return each channel as a grey picture of the same depth, transparency the last.
+
+        Raises :class:`ImageError` where frames have different channels.
+        """
+        channels = self.channels
         profile = self.metadata.get("icc_profile", b"")
         # A profile describes a kind of colour, which is named at its byte 16.
         spared = ("page_profiles", *(() if profile[16:20] == b"GRAY" else ("icc_profile",)))
         metadata = {key: value for key, value in self.metadata.items() if key not in spared}
-        samples = [frame.samples for frame in self.frames]
+        split = [frame.raster.split() for frame in self.frames]
         return [
-            replace(
-                self,
-                frames=tuple(Frame.of(one[:, :, k : k + 1], "L") for one in samples),
-                metadata=metadata,
-            )
-            for k in range(max(counts))
+            replace(self, frames=tuple(Frame(one[k], "L") for one in split), metadata=metadata)
+            for k in range(channels)
         ]
 
     @classmethod
@@ -127,11 +150,30 @@ class Picture:
         """
         values = np.asarray(array)
         check_array(values.shape, values.dtype)
-        is_float = values.dtype.kind == "f"
-        values = values.astype(np.float32 if is_float else values.dtype.newbyteorder("="))
-        stack = values.reshape((1,) * (4 - values.ndim) + values.shape)
+        values = values.astype(_sample_type(values.dtype))
+        stack = values.reshape(_stack_shape(values.shape))
         frames = tuple(Frame.of(one.transpose(1, 2, 0), "") for one in stack)
         return cls(frames, "NPY", is_stack=values.ndim == 4)
+
+    @classmethod
+    def unread(cls, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Picture:
+        """Return the picture of an array of which only the header was read, without its samples.
+
+        Raises and warns as :meth:`from_array`.
+        """
+        check_array(shape, dtype)
+        count, channels, height, width = _stack_shape(shape)
+        frame = Frame(UnreadRaster((height, width), channels, _sample_type(dtype)), "")
+        return cls((frame,) * count, "NPY", is_stack=len(shape) == 4)
+
+
+def _stack_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape (N, C, H, W) of an array of 2 to 4 axes."""
+    return (1,) * (4 - len(shape)) + shape
+
+
+def _sample_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(np.float32) if dtype.kind == "f" else dtype.newbyteorder("=")
 
 
 def check_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -146,12 +188,10 @@ def check_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     # Up to 4 are channels of a picture: (3, 9, 1) is RGB, one pixel wide.
     if len(shape) > 2 and shape[-1] in (1, 3, 4) and shape[-3] > 4:
         axes = "(N, {})" if len(shape) == 4 else "({})"
-        warnings.warn(
+        warn(
             f"an array of shape {shape} looks like {axes.format('H, W, C')} and is taken as "
             f"{axes.format('C, H, W')}, with {shape[-3]} channels: "
-            f"numpy.moveaxis(array, -1, {len(shape) - 3}) moves the channels to their place",
-            ImageWarning,
-            4,
+            f"numpy.moveaxis(array, -1, {len(shape) - 3}) moves the channels to their place"
         )
 
 

@@ -77,3 +77,12 @@ def bring_transparency_to_8_bits(image: Image.Image) -> None:
         image.info["transparency"] = transparent * {"L;2": 85, "L;4": 17}[depth]
     elif isinstance(transparent, tuple) and depth == "RGB;16B":
         image.info["transparency"] = tuple(value >> 8 for value in transparent)
+
+
+def forget_encoder(image: Image.Image) -> None:
+    """Take from an image what an encoder has left at it, which the next would take for its own.
+
+    Pillow's ``save`` does that for the first frame of a file alone (seen in version 13.0).
+    """
+    for name in ("encoderinfo", "encoderconfig"):
+        vars(image).pop(name, None)

@@ -38,6 +38,11 @@ class Raster(ABC):
         Several threads may write different rows. Raises ValueError where nothing can be written.
         """
 
+    def split(self) -> list[Raster]:
+        """Return each channel by itself."""
+        samples = self.read(0, self.size[0])
+        return [ArrayRaster(samples[:, :, k : k + 1]) for k in range(self.channels)]
+
 
 class ArrayRaster(Raster):
     """Samples in an array (H, W, C)."""
@@ -59,6 +64,26 @@ class ArrayRaster(Raster):
 
     def write(self, start: int, samples: NDArray[Any]) -> None:
         self.samples[start : start + len(samples)] = samples
+
+
+class UnreadRaster(Raster):
+    """Size, channels and type of samples that were not read: what a header says of them."""
+
+    is_writable = False
+
+    def __init__(self, size: tuple[int, int], channels: int, dtype: np.dtype[Any]) -> None:
+        self.size, self.channels, self.dtype = size, channels, dtype
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        raise AssertionError("samples of a header are asked for")
+
+    take = read
+
+    def write(self, start: int, samples: NDArray[Any]) -> None:
+        raise AssertionError("samples of a header are written to")
+
+    def split(self) -> list[Raster]:
+        return [UnreadRaster(self.size, 1, self.dtype) for _ in range(self.channels)]
 
 
 class PillowRaster(Raster):

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from io import BytesIO
 from typing import Any, BinaryIO
 
-import numpy as np
 from PIL import Image
 
 from convcli.errors import ImageError, ImageWarning
-from convcli.images.decode import Opened, check_pixels, limit_of, open_image
+from convcli.images.array_files import array_header, array_picture
+from convcli.images.changes import Loss
+from convcli.images.decode import Opened, limit_of
 from convcli.images.icc import suits
 from convcli.images.metadata import collected
-from convcli.images.modes import frame_of
-from convcli.images.picture import Frame, Picture, full_scale
+from convcli.images.modes import frame_kind, frame_of
+from convcli.images.picture import Frame, Picture
 from convcli.images.raster import PillowRaster
+from convcli.system.warn import warn
 
 _NPY_MAGIC = b"\x93NUMPY"
 
-ORIENTATION = 0x0112  # the EXIF tag
+_ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -34,6 +33,14 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ACROSS = (
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
+"""Those that swap width and height."""
+
 _TIFF_PROFILE = 0x8773
 _ANIMATED = frozenset({"AVIF", "FLI", "GIF", "PNG", "WEBP"})
 
@@ -44,6 +51,7 @@ def read_image(
     mode: str | None = None,
     frames: str = "all",
     max_pixels: int | None = None,
+    decoding: Opened | None = None,
 ) -> Picture:
     """Read an image file, or a ``.npy`` array.
 
@@ -56,13 +64,19 @@ def read_image(
     are pixels: they are divided by 255 and 65535, as those of an image file are, which an
     :class:`ImageWarning` says; a result of them is float32 on the 0-1 scale.
 
+    ``decoding``, of :func:`~convcli.images.decode.decode_ahead`, takes the place of opening its
+    file again.
+
     Raises :class:`ImageError` where the file cannot be read; warns with :class:`ImageWarning`
     of what is not kept.
     """
     with opened_source(source) as (file, place, is_array):
         if is_array:
-            return _read_array(file, limit_of(max_pixels), mode, frames == "first")
-        return _read_picture(open_image(place, max_pixels), file, mode, frames == "first")
+            header = array_header(file, limit_of(max_pixels))
+            return array_picture(file, header, mode, frames == "first", decode=True)
+        is_decoding = decoding is not None and decoding.path == place
+        opened = decoding if is_decoding and decoding is not None else Opened(place, max_pixels)
+        return picture_of(opened, file, mode, frames == "first")
 
 
 @contextmanager
@@ -123,84 +137,52 @@ def _readable(
                 yield buffer, buffer
 
 
-def array_header(file: BinaryIO, limit: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return shape and type of a ``.npy`` array, and leave ``file`` at its start.
+def picture_of(
+    opened: Opened,
+    file: BinaryIO,
+    mode: str | None,
+    only_first: bool,
+    *,
+    losses: list[Loss] | None = None,
+) -> Picture:
+    """Return the picture of an opened image. Raises and warns as :func:`read_image`.
 
-    Raises an ImageError for one that is broken, or has more than ``limit`` pixels; warns with an
-    ImageWarning where values will be scaled.
+    With a list for ``losses`` nothing is decoded: frames have no samples, those of an animation are
+    taken to be as the first is, and what depends on samples is added to the list.
     """
-    try:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else _second_header
-        shape, _, dtype = read(file)
-    # A broken header makes NumPy raise nearly anything.
-    except Exception as error:
-        raise ImageError(f"not a NumPy array that can be read: {error}") from error
-    file.seek(0)
-    height, width = (1, 1, *shape)[-2:]
-    check_pixels((width, height), limit, math.prod(shape[:-3]))
-    if dtype.kind == "u" and dtype.itemsize <= 2:
-        warnings.warn(
-            f"an array of {dtype.name} is divided by {full_scale(dtype)}, and its result is "
-            "float32 on the 0-1 scale: save it as float32 to have its values as they are",
-            ImageWarning,
-            4,
-        )
-    return shape, dtype
-
-
-def _second_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    return np.lib.format.read_array_header_2_0(file)
-
-
-def _read_array(file: BinaryIO, limit: int, mode: str | None, only_first: bool) -> Picture:
-    shape, _ = array_header(file, limit)
-    check_array_mode(shape, mode)
-    try:
-        array = np.load(file, allow_pickle=False)
-    except (MemoryError, OSError):
-        raise
-    # A broken file makes NumPy raise nearly anything.
-    except Exception as error:
-        raise ImageError(f"not a NumPy array that can be read: {error}") from error
-    picture = Picture.from_array(array)
-    return replace(picture, frames=picture.frames[:1], is_stack=False) if only_first else picture
-
-
-def check_array_mode(shape: tuple[int, ...], mode: str | None) -> None:
-    """Raise an ImageError where an array would have to be converted to have ``mode``."""
-    channels = (1, *shape)[-3] if len(shape) > 1 else 1
-    if mode and channels != {"L": 1, "RGB": 3}.get(mode):
-        raise ImageError(
-            f"an array of {channels} channels is no picture that could be converted to {mode}: "
-            "leave --mode out"
-        )
-
-
-def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: bool) -> Picture:
+    decode = losses is None
+    format_name = opened.image.format or ""
+    is_tiff = format_name == "TIFF"  # whose pages differ in everything
     frames: list[Frame] = []
     metadata: dict[str, Any] = {}
     durations: list[float] = []
     profiles: list[bytes | None] = []
-    format_name = opened.image.format or ""
     try:
         with opened.image:  # closes the file and leaves the pixels
-            for image in opened.frames():
-                if not frames or format_name == "TIFF":  # whose pages differ in everything
+            for image in opened.frames() if decode else opened.unread():
+                if not frames or is_tiff:
                     turn = _turn(image)
                 if not frames:
                     metadata = collected(image)
                 durations.append(image.info.get("duration", 0))
-                upright = image if turn is None else image.transpose(turn)
-                # A frame shares its memory with the next one, unless it is the only one.
-                own = upright is not image or opened.count == 1
                 profile = metadata.get("icc_profile")
-                if format_name == "TIFF":  # a page without one has that of another in its info
+                if is_tiff:  # a page without one has that of another in its info
                     profile = bytes(getattr(image, "tag_v2", {}).get(_TIFF_PROFILE) or b"") or None
-                frames.append(frame_of(upright, format_name, mode, profile, own=own))
+                if losses is None:
+                    upright = image if turn is None else image.transpose(turn)
+                    # A frame shares its memory with the next one, unless it is the only one.
+                    own = upright is not image or opened.count == 1
+                    frames.append(frame_of(upright, format_name, mode, profile, own=own))
+                else:
+                    kind = frame_kind(image, format_name, mode, profile)
+                    frames.append(kind.unread(_upright_size(image, turn)))
+                    losses += (loss for change in kind.changes for loss in change.losses)
                 profiles.append(profile if profile and suits(profile, frames[-1].mode) else None)
                 if only_first:
                     break
+            if not (decode or is_tiff or only_first):
+                frames, profiles = frames * opened.count, profiles * opened.count
+                durations = _foreseen_durations(opened, file, durations[0])
             if len(frames) > 1:
                 metadata |= _timing(opened.image, durations)
     except (ImageError, ImageWarning, MemoryError):  # warnings are errors to some
@@ -212,19 +194,35 @@ def _read_picture(opened: Opened, file: BinaryIO, mode: str | None, only_first: 
         frames = [_clear(frame) for frame in frames]
     if profiles[0] is None:
         metadata.pop("icc_profile", None)
-    if format_name == "TIFF" and len(set(profiles)) > 1:
+    if is_tiff and len(set(profiles)) > 1:
         metadata["page_profiles"] = profiles
     if format_name == "WEBP":
         from convcli.images.codecs.webp import is_lossless  # for this format alone
 
         metadata |= {"lossless": True} if is_lossless(file) else {}
     if opened.bits > 8:
-        warnings.warn(
-            f"{opened.bits} bits a channel, of which Pillow reads 8 in colour pictures",
-            ImageWarning,
-            3,
-        )
+        warn(f"{opened.bits} bits a channel, of which Pillow reads 8 in colour pictures")
     return Picture(tuple(frames), format_name, metadata)
+
+
+def _upright_size(image: Image.Image, turn: Image.Transpose | None) -> tuple[int, int]:
+    """Return the height and width that an image has upright."""
+    width, height = image.size
+    # A TIFF says the size that it has upright.
+    is_lying = turn in _ACROSS and image.format != "TIFF"
+    return (width, height) if is_lying else (height, width)
+
+
+def _foreseen_durations(opened: Opened, file: BinaryIO, first: float) -> list[float]:
+    """Return durations of all frames, as far as a header tells that there are any."""
+    image = opened.image
+    if image.format == "WEBP":
+        from convcli.images.codecs.webp import durations  # for this format alone
+
+        return list(durations(file))
+    # An AVIF's times come with its frames, as do those of a PNG behind a picture of its own.
+    is_silent = image.format == "AVIF" or getattr(image, "default_image", False)
+    return [1 if is_silent else first] * opened.count
 
 
 def _clear(frame: Frame) -> Frame:
@@ -237,8 +235,10 @@ def _clear(frame: Frame) -> Frame:
 def _turn(image: Image.Image) -> Image.Transpose | None:
     """Return what puts an image upright, by its EXIF or XMP."""
     try:
-        return _TURNS.get(image.getexif().get(ORIENTATION, 1))
+        # A PNG's own getexif() would decode it.
+        return _TURNS.get(Image.Image.getexif(image).get(_ORIENTATION, 1))
     except Exception:  # a broken table raises what comes up; collected() tells of it
+        image._exif = None  # else Pillow would then have an empty one
         return None
 
 

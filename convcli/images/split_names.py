@@ -1,51 +1,96 @@
-"""``{channel}`` in the name of a result: one file for each channel."""
+"""``{channel}`` and ``{frame}`` in the name of a result: one file for each channel or frame."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 from convcli.system.atomic_files import check_target
 
 CHANNEL = "{channel}"
+FRAME = "{frame}"
+
+_FIELDS = re.compile(f"({re.escape(CHANNEL)}|{re.escape(FRAME)})")
 
 _MOST_DIGITS = 6
-"""Digits of the last channel's number, where a filter can have a million weights."""
+"""Digits of the last channel's number, where a filter can have a million weights; of frames too."""
 
 
 def is_split(target: Path) -> bool:
-    """Tell whether ``target`` stands for a file a channel. Folders are taken as they are called."""
+    """Tell whether ``target`` stands for several files. Folders are taken as they are called."""
+    return has_channels(target) or has_frames(target)
+
+
+def has_channels(target: Path) -> bool:
+    """Tell whether ``target`` stands for a file a channel."""
     return CHANNEL in target.name
 
 
-def channel_targets(target: Path, channels: int) -> list[Path]:
-    """Return where each channel goes: numbered from 0, all as long, so that they sort."""
-    digits = len(str(channels - 1))
-    return [_numbered(target, f"{number:0{digits}}") for number in range(channels)]
+def has_frames(target: Path) -> bool:
+    """Tell whether ``target`` stands for a file a frame or page."""
+    return FRAME in target.name
+
+
+def part_targets(target: Path, channels: Sequence[int]) -> list[Path]:
+    """Return where each channel of each frame goes, frame by frame; ``channels`` are their counts.
+
+    Both are numbered from 0, all as long, so that they sort.
+    """
+    frame_digits, digits = len(str(len(channels) - 1)), len(str(max(channels) - 1))
+    return [
+        _numbered(target, f"{number:0{digits}}", f"{frame:0{frame_digits}}")
+        for frame, count in enumerate(channels)
+        for number in range(count)
+    ]
 
 
 def existing(target: Path) -> Path | None:
-    """Return ``target`` if there is such a file, or that of its first channel, or None."""
+    """Return ``target`` if there is such a file, or that of its first part, or None."""
     if is_split(target):
-        firsts = (_numbered(target, "0" * digits) for digits in range(1, _MOST_DIGITS + 1))
-        return next((first for first in firsts if os.path.isfile(first)), None)
+        return next((first for first in _firsts(target) if os.path.isfile(first)), None)
     return target if os.path.isfile(target) else None
 
 
 def check_output(target: Path, overwrite: bool) -> None:
-    """Raise an ImageError if ``target``, or its first channel, could not be written."""
+    """Raise an ImageError if ``target``, or the first of its parts, could not be written."""
     check_target(existing(target) or target, overwrite)
 
 
-def split_names(name: str) -> Iterator[str]:
-    """Give every name with ``{channel}`` for which ``name`` can stand."""
-    for digits in re.finditer("[0-9]+", name):
-        for start in range(digits.start(), digits.end()):
-            for stop in range(start + 1, min(digits.end(), start + _MOST_DIGITS) + 1):
-                yield name[:start] + CHANNEL + name[stop:]
+def prefix(name: str) -> str:
+    """Return what ``name`` begins with, up to a number that it leaves open."""
+    return _FIELDS.split(name, maxsplit=1)[0]
 
 
-def _numbered(target: Path, number: str) -> Path:
-    return target.with_name(target.name.replace(CHANNEL, number))
+def names_of(name: str) -> re.Pattern[str]:
+    """Return what matches every file name for which ``name`` can stand."""
+    seen: set[str] = set()
+    parts = []
+    for part in _FIELDS.split(name):
+        if not _FIELDS.fullmatch(part):
+            parts.append(re.escape(part))
+        elif part in seen:
+            parts.append(f"(?P={part[1:-1]})")
+        else:
+            parts.append(f"(?P<{part[1:-1]}>[0-9]{{1,{_MOST_DIGITS}}})")
+            seen.add(part)
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def first_name(name: str) -> str:
+    """Return a file name for which ``name`` stands, that of the first of up to ten parts."""
+    return _FIELDS.sub("0", name)
+
+
+def _firsts(target: Path) -> Iterator[Path]:
+    zeros = ["0" * digits for digits in range(1, _MOST_DIGITS + 1)]
+    for channel, frame in product(
+        zeros if has_channels(target) else [""], zeros if has_frames(target) else [""]
+    ):
+        yield _numbered(target, channel, frame)
+
+
+def _numbered(target: Path, channel: str, frame: str) -> Path:
+    return target.with_name(target.name.replace(CHANNEL, channel).replace(FRAME, frame))

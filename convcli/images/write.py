@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,21 +14,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from convcli.errors import ImageError, ImageWarning
+from convcli.errors import ExistsError, ImageError
 from convcli.images import formats
-from convcli.images.coerce import fitted, in_one_space, unified
-from convcli.images.frames import animation_options, frames_for
-from convcli.images.icc import is_srgb, suits
-from convcli.images.metadata import encoder_options, stripped
-from convcli.images.picture import Frame, Picture
+from convcli.images.changes import Loss
+from convcli.images.encoding import Encoding, encoding_of
+from convcli.images.frames import frame_options
+from convcli.images.icc import suits
+from convcli.images.picture import Picture
+from convcli.images.pillow_quirks import forget_encoder
 from convcli.images.save_options import check_save_options
-from convcli.images.split_names import CHANNEL, channel_targets, is_split
+from convcli.images.split_names import has_channels, has_frames, is_split, part_targets, prefix
 from convcli.system.atomic_files import replace_all, replacing
 from convcli.system.threads import processors
-
-JPEG_QUALITY = 90
-_FINE = range(90, 101)
-"""Qualities that keep colour in a JPEG as fine as grey, unless it was coarser in the source."""
 
 
 def write_image(
@@ -39,6 +37,7 @@ def write_image(
     save: Mapping[str, Any] | None = None,
     strip: bool = False,
     overwrite: bool = False,
+    check: Callable[[], object] | None = None,
 ) -> None:
     """Write a picture, or an array of (C, H, W) values on the 0-1 scale, to a file.
 
@@ -47,56 +46,131 @@ def write_image(
     ``save`` goes to Pillow's encoder as it is: ``{"compress_level": 9}``, ``{"lossless": True}``;
     a key that the format's encoder does not know is an error.
     ``strip`` leaves out what is not pixels: profile, EXIF, text; timing of an animation stays.
-    The file appears whole or not at all, and replaces another only with ``overwrite``. Where the
-    name has ``{channel}`` in it, every channel becomes a grey picture in a file of its own,
-    numbered from 0.
+    The file appears whole or not at all, and replaces another only with ``overwrite``. ``check``
+    is called when all is encoded: what it raises leaves the target as it was.
+
+    Where the name has ``{channel}`` in it, every channel becomes a grey picture in a file of its
+    own, and with ``{frame}`` every frame or page does; both are numbered from 0.
 
     Raises :class:`ImageError`; warns with :class:`ImageWarning` of what the format cannot hold.
     """
     if not isinstance(picture, Picture):
         picture = Picture.from_array(picture)
-    wishes = dict(save or {}) if quality is None else {"quality": quality, **(save or {})}
     if isinstance(target, (str, os.PathLike)):
         path = Path(target)
         chosen = formats.output_format(format or path.suffix)
-        try:
-            check_save_options(chosen, save or {})
+        with _naming(path):
+            wishes = _wishes(chosen, quality, save)
             if is_split(path):
-                _write_channels(picture, path, overwrite, chosen, wishes, strip)
+                _write_parts(picture, path, overwrite, chosen, wishes, strip, check)
             else:
                 with replacing(path, overwrite) as file:
                     _encode(picture, file, chosen, wishes, strip)
-        except ImageError as error:
-            message = str(error)
-            # The name of a channel's own file begins as that of all.
-            if not message.startswith(str(path.parent / path.name.partition(CHANNEL)[0])):
-                message = f"{path}: {message}"
-            raise ImageError(message) from error.__cause__
+                    if check is not None:
+                        check()
     else:
         if format is None:
             raise ImageError("a stream has no extension: name the format")
         chosen = formats.output_format(format)
-        check_save_options(chosen, save or {})
+        wishes = _wishes(chosen, quality, save)
         # Encoders seek; a pipe cannot.
         buffer = BytesIO()
         _encode(picture, buffer, chosen, wishes, strip)
+        if check is not None:
+            check()
         _send(buffer.getbuffer(), target)
 
 
-def _write_channels(
+def predict_write(
+    picture: Picture,
+    target: str | os.PathLike[str] | None,
+    *,
+    format: str,
+    quality: int | None = None,
+    save: Mapping[str, Any] | None = None,
+    strip: bool = False,
+    check: Callable[[], object] | None = None,
+) -> list[Loss]:
+    """Refuse and warn as :func:`write_image` would, for a picture that needs to have no samples.
+
+    ``target`` is None for a stream; ``check`` is called last. Nothing is written. Returns what may
+    be lost besides, where that depends on samples. Raises :class:`ImageError`; warns with
+    :class:`ImageWarning`.
+    """
+    chosen = formats.output_format(format)
+    path = None if target is None else Path(target)
+    losses: list[Loss] = []
+    with nullcontext() if path is None else _naming(path):
+        wishes = _wishes(chosen, quality, save)
+        for part in [picture] if path is None else _parts(picture, path)[1]:
+            losses += _predicted(part, chosen, wishes, strip)
+        if check is not None:
+            check()
+    return losses
+
+
+def _predicted(
+    picture: Picture, format_name: str, wishes: Mapping[str, Any], strip: bool
+) -> list[Loss]:
+    if format_name == formats.ARRAY_FORMAT:
+        picture.check_alike()
+        return []
+    losses = dict.fromkeys(encoding_of(picture, format_name, wishes, strip).all_losses())
+    for loss in losses:
+        if not loss.condition:
+            loss.warn()
+    return [loss for loss in losses if loss.condition]
+
+
+def _wishes(
+    format_name: str, quality: int | None, save: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the user's options for Pillow's encoder; refuses those that it does not know."""
+    check_save_options(format_name, save or {})
+    return dict(save or {}) if quality is None else {"quality": quality, **(save or {})}
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the result in errors of the block."""
+    try:
+        yield
+    except ExistsError:
+        raise
+    except ImageError as error:
+        message = str(error)
+        # The name of a part's own file begins as that of all.
+        if not message.startswith(str(path.parent / prefix(path.name))):
+            message = f"{path}: {message}"
+        raise ImageError(message) from error.__cause__
+
+
+def _write_parts(
     picture: Picture,
     path: Path,
     overwrite: bool,
     format_name: str,
     wishes: Mapping[str, Any],
     strip: bool,
+    check: Callable[[], object] | None,
 ) -> None:
-    parts = picture.split()
-    replace_all(
-        channel_targets(path, len(parts)),
-        overwrite,
-        lambda number, file: _encode(parts[number], file, format_name, wishes, strip),
-    )
+    """Write each frame, each channel, or each channel of each frame to a file of its own."""
+    counts, parts = _parts(picture, path)
+
+    def write(number: int, file: BinaryIO) -> None:
+        _encode(next(parts), file, format_name, wishes, strip)
+        if check is not None:
+            check()
+
+    replace_all(part_targets(path, counts), overwrite, write)
+
+
+def _parts(picture: Picture, path: Path) -> tuple[list[int], Iterator[Picture]]:
+    """Return the pictures that go to files of their own, and how many they are of each frame."""
+    pages = picture.pages() if has_frames(path) else [picture]
+    split = (page.split() if has_channels(path) else [page] for page in pages)
+    counts = [page.channels if has_channels(path) else 1 for page in pages]
+    return counts, chain.from_iterable(split)
 
 
 def _send(data: memoryview, stream: BinaryIO) -> None:
@@ -117,44 +191,16 @@ def _encode(
     if format_name == formats.ARRAY_FORMAT:
         np.save(file, picture.tensor, allow_pickle=False)
         return
-    frames, metadata = frames_for(picture, format_name)
-    profiles = _profiles(frames, metadata)
-    is_still = len(frames) == 1
+    encoding = encoding_of(picture, format_name, wishes, strip)
     images = [
-        fitted(frame, format_name, profile, palette=is_still)
-        for frame, profile in zip(frames, profiles, strict=True)
+        one.image(frame) for one, frame in zip(encoding.fittings, encoding.frames, strict=True)
     ]
-    if len(images) > 1 and format_name not in formats.PAGE_FORMATS:
-        if len(set(profiles)) > 1:
-            images, profiles = in_one_space(images, profiles, format_name), [None]
-        images = unified(images)
-    profile = profiles[0]
-    if strip:
-        metadata = stripped(metadata)
-    elif profile is None or not suits(profile, images[0].mode):
-        metadata.pop("icc_profile", None)
-    if format_name == "TIFF" and len(set(profiles)) > 1 and not strip:
-        images = [images[0], *map(_with_profile, images[1:], profiles[1:])]
-    compression = wishes.get("compression", metadata.get("compression"))
-    compression = None if compression == "raw" else compression
-    options = encoder_options(metadata, format_name, frames[0].size, compression)
-    if format_name in ("JPEG", "MPO", "PDF"):
-        options["quality"] = JPEG_QUALITY
-        if wishes.get("quality", JPEG_QUALITY) in _FINE and "qtables" not in wishes:
-            options["subsampling"] = max(0, metadata.get("subsampling", 0))
-    if format_name in ("JPEG", "MPO") and metadata.get("progressive"):
-        options["progressive"] = wishes.get("progression", True)  # its name in older handbooks
-    if format_name == "WEBP" and metadata.get("lossless") and "quality" not in wishes:
-        options["lossless"] = True
-    if len(images) > 1:
-        options |= animation_options(images, format_name, metadata)
-    options |= wishes
-    if options.get("progressive") is False:  # as it is without: the encoder on threads can do it
-        del options["progressive"]
-    if format_name == "TIFF" and options.get("compression") != "jpeg":
-        options.pop("quality", None)  # of which Pillow's encoder would complain
+    for image in images:
+        forget_encoder(image)
+    if encoding.page_profiles:
+        images = [images[0], *map(_with_profile, images[1:], encoding.page_profiles[1:])]
     try:
-        _save(images, file, format_name, options, metadata, only=wishes.keys() <= {"quality"})
+        _save(images, file, format_name, encoding)
     except (ImageError, MemoryError):
         raise
     # Each encoder has its own way to say that it cannot.
@@ -162,18 +208,6 @@ def _encode(
         if isinstance(error, OSError) and error.errno is not None:  # the disk, not the encoder
             raise
         raise ImageError(f"cannot be written as {format_name}: {error}") from error
-
-
-def _profiles(frames: Sequence[Frame], metadata: Mapping[str, Any]) -> list[bytes | None]:
-    """Return the ICC profile of each frame; none where it is for other colours than it has now."""
-    same = [metadata.get("icc_profile")] * len(frames)
-    profiles: list[bytes | None] = []
-    for profile, frame in zip(metadata.get("page_profiles", same), frames, strict=True):
-        is_apt = profile is not None and suits(profile, frame.mode)
-        if profile and not is_apt and not is_srgb(profile):
-            _warn("its ICC profile is for other colours than the result has, and left out")
-        profiles.append(profile if is_apt else None)
-    return profiles
 
 
 def _with_profile(page: Image.Image, profile: bytes | None) -> Image.Image:
@@ -185,15 +219,13 @@ def _with_profile(page: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _save(
-    images: Sequence[Image.Image],
-    file: BinaryIO,
-    format_name: str,
-    options: dict[str, Any],
-    metadata: Mapping[str, Any],
-    only: bool,
+    images: Sequence[Image.Image], file: BinaryIO, format_name: str, encoding: Encoding
 ) -> None:
-    """Write by Pillow, or by what does it better; ``only``: no one asked for Pillow's options."""
-    image = images[0]
+    """Write by Pillow, or by what does it better."""
+    image, options, metadata = images[0], encoding.options, encoding.metadata
+    if len(images) > 1:
+        own = frame_options(images, format_name, bool(metadata.get("has_poster")))
+        options = own | options
     if format_name == "PNG":
         from convcli.images.codecs import png  # what it needs is for large pictures of this format
 
@@ -206,7 +238,7 @@ def _save(
         if jpeg.can_write(image, options):
             jpeg.write_jpeg(image, file, options, processors())
             return
-    elif format_name == "GIF" and len(images) > 1 and only:
+    elif format_name == "GIF" and len(images) > 1 and encoding.is_free:
         from convcli.images.codecs.gif import write_animation
 
         write_animation(images, file, metadata)
@@ -237,7 +269,3 @@ def _format_to_name(file: BinaryIO, format_name: str) -> str | None:
     if formats.COMMON.get(suffix.lower().removeprefix(".")) == format_name:
         return None
     return formats.encoder_name(format_name)
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, ImageWarning, 5)

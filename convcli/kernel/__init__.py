@@ -23,8 +23,8 @@ __all__ = [
 __getattr__ = exports(
     __name__,
     {
-        "convolution": ("conv2d", "conv2d_backward", "conv_transpose2d"),
-        "geometry": ("conv_output_size", "conv_transpose_output_size"),
-        "matrix": ("conv_matrix",),
+        "convcli.kernel.convolution": ("conv2d", "conv2d_backward", "conv_transpose2d"),
+        "convcli.kernel.geometry": ("conv_output_size", "conv_transpose_output_size"),
+        "convcli.kernel.matrix": ("conv_matrix",),
     },
 )

@@ -162,7 +162,7 @@ def conv_transpose_geometry(
     for k, axis in enumerate("yx"):
         if extra[k] and extra[k] >= max(steps[k], spread[k]):
             raise ShapeError(
-                f"output_padding {extra[k]} along {axis} must be smaller than the stride "
+                f"output_padding={extra[k]} along {axis} must be smaller than the stride "
                 f"{steps[k]} or the dilation {spread[k]}"
             )
     effective = effective_size(kernel[0], spread[0]), effective_size(kernel[1], spread[1])
@@ -171,7 +171,7 @@ def conv_transpose_geometry(
         if any(extra):
             raise ShapeError(
                 'pad="same" already settles the output size (input times stride): '
-                "leave output_padding at 0, or give the pad as numbers"
+                "give output_padding=0, or give the pad as numbers"
             )
         # The adjoint of a "same" convolution that reads an image of size · stride.
         top, left = (max(0, effective[k] - steps[k]) // 2 for k in (0, 1))

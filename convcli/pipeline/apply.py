@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import ImageError, ImageWarning
+from convcli.errors import ImageError
 from convcli.filters import Filter
 from convcli.images import Frame, Picture
 from convcli.images.picture import quantized
@@ -42,6 +41,7 @@ from convcli.pipeline.strips import (
     extremes,
     write_layers,
 )
+from convcli.system.warn import warn
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +198,8 @@ def predict(
         shapes = next(waiting).shapes
         if not shapes.stages:
             return frame
+        for stage in shapes.stages:
+            stage.operator.check(stage.geometry)
         channels = shapes.colours + shapes.has_alpha
         raster = UnreadRaster(shapes.size, channels, _result_type(frame, processing))
         return Frame(raster, result_mode(frame.mode, shapes))
@@ -239,11 +241,8 @@ def _has_curve(frame: Frame) -> bool:
             'linear light is defined for sRGB, not for CMYK: mode="RGB" converts the picture'
         )
     if frame.raster.dtype.kind == "f":
-        warnings.warn(
-            "numbers without a scale are taken as linear light already: "
-            "linear=True changes nothing",
-            ImageWarning,
-            5,
+        warn(
+            "numbers without a scale are taken as linear light already: linear=True changes nothing"
         )
         return False
     return True

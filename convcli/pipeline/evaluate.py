@@ -166,7 +166,8 @@ class _Application:
         return self._by_channel(planes)
 
     def _across_channels(self, planes: FloatArray) -> FloatArray:
-        return self._outputs(planes[np.newaxis], biased=True)[0]
+        outputs: FloatArray = self._outputs(planes[np.newaxis], biased=True)[0]
+        return outputs
 
     def _by_channel(self, planes: FloatArray, *, biased: bool = True) -> FloatArray:
         outputs = self._outputs(planes[:, np.newaxis], biased=biased)

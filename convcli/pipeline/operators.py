@@ -35,6 +35,10 @@ DEFAULT_SCALE = 2
 """The stride of a transposed convolution where neither the filter nor the user names one."""
 
 
+MOST_CHECKED = 4096
+"""Weights of a kernel whose divisor is computed before it is needed, in some milliseconds."""
+
+
 class Prepared(Protocol):
     """An operator made ready for frames of one size: matrices made once, for all threads."""
 
@@ -88,6 +92,9 @@ class Operator(ABC):
     @abstractmethod
     def prepare(self, geometry: Geometry) -> Prepared:
         """Return this operator made ready for frames of one size."""
+
+    def check(self, geometry: Geometry) -> None:  # noqa: B027
+        """Raise the FilterError that computing would raise whatever the samples are."""
 
     @abstractmethod
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
@@ -245,6 +252,11 @@ class TransposedConvolution(Operator):
     def prepare(self, geometry: Geometry) -> PreparedUpsampling:
         return PreparedUpsampling(self, geometry)
 
+    def check(self, geometry: Geometry) -> None:
+        """Refuse a normalisation that would divide by zero, unless the kernel is a large one."""
+        if self.normalize and self.filter.kernel[0, 0].size <= MOST_CHECKED:
+            Divisor(self, geometry)
+
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         centre = (effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1) / 2
         offset = geometry.pads[axis] - centre
@@ -298,7 +310,7 @@ class Divisor:
         if np.abs(values).min() <= 1e-6 * np.abs(values).max():
             raise FilterError(
                 f"filter {operator.name}: the transposed convolution of ones vanishes somewhere, "
-                "so nothing can be divided by it: use --no-normalize"
+                "so nothing can be divided by it: give normalize=False"
             )
         self._rows_of = axes[0].index
         self._values = np.ascontiguousarray(values[:, :, axes[1].index])

@@ -5,17 +5,17 @@ All of it is known before a sample is touched, and from a header alone.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from convcli.errors import ImageError, ImageWarning, ShapeError
+from convcli.errors import ImageError, ShapeError
 from convcli.filters.validate import shape_text
 from convcli.images.decode import MOST_FRAMES
 from convcli.images.picture import ALPHA_MODES
 from convcli.kernel.geometry import LARGEST, Geometry, Pair
 from convcli.pipeline.operators import Operator
+from convcli.system.warn import warn
 
 MAX_PIXELS = 89_478_485
 """As many pixels as fit 256 MiB at three bytes each: Pillow's limit, here for results."""
@@ -94,11 +94,7 @@ def shapes_of_frame(
         policy, colours = _alpha_policy(operator, colours, has_alpha, size == after)
         _check_size(geometry, after, colours + has_alpha, max_pixels)
         if policy is AlphaPolicy.DROPPED:
-            warnings.warn(
-                "transparency is dropped: the filter's result has another size or channel count",
-                ImageWarning,
-                4,
-            )
+            warn("transparency is dropped: the filter's result has another size or channel count")
         if policy is AlphaPolicy.DROPPED:
             has_alpha = False
         elif policy is AlphaPolicy.STORED:
@@ -132,7 +128,7 @@ def _alpha_policy(
         raise ShapeError(
             f"filter {operator.name} reads {operator.input_channels} channels and the picture "
             f"has {colours}{' and transparency' if has_alpha else ''}: "
-            "--mode converts the picture (L has 1, RGB 3, RGBA and CMYK 4)"
+            "mode=MODE converts the picture (L has 1, RGB 3, RGBA and CMYK 4)"
         )
     if not has_alpha:
         return AlphaPolicy.OPAQUE, operator.output_channels
@@ -184,6 +180,6 @@ def check_sum(frames: Sequence[FrameShapes], max_pixels: int) -> None:
 
 def _too_large(fault: str, max_pixels: int) -> ImageError:
     return ImageError(
-        f"{fault} pixels, more than the limit of {max_pixels:,} (--max-pixels): "
+        f"{fault} pixels, more than the limit of {max_pixels:,} (max_pixels=N): "
         "use a smaller scale, pad or dilation"
     )

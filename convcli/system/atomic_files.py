@@ -11,7 +11,7 @@ from io import BufferedRandom, BytesIO, FileIO, UnsupportedOperation
 from pathlib import Path
 from typing import BinaryIO
 
-from convcli.errors import ImageError
+from convcli.errors import ExistsError, ImageError
 from convcli.system.permissions import first_mode, hand_on, status
 from convcli.system.signals import before_the_end
 
@@ -182,4 +182,4 @@ def _put(temporary: Path, place: Path, overwrite: bool) -> None:
 
 
 def _exists(target: Path) -> ImageError:
-    return ImageError(f"{target} exists already: choose another name, or --overwrite to replace it")
+    return ExistsError(f"{target} exists already: choose another name, or give overwrite=True")

@@ -17,7 +17,7 @@ def exports(package: str, modules: Mapping[str, tuple[str, ...]]) -> Callable[[s
     def get(name: str) -> object:
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{package}.{home[name]}"), name)
+        value = getattr(import_module(home[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 

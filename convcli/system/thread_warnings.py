@@ -20,12 +20,11 @@ _change: warnings.catch_warnings[None] | None = None
 
 
 @contextmanager
-def collected() -> Iterator[list[str]]:
-    """Give the list in which the texts of UserWarnings arrive that the block gives."""
-    texts: list[str] = []
+def collect_warnings(texts: list[str]) -> Iterator[None]:
+    """Append the texts of the UserWarnings that the block gives to ``texts``."""
     _begin(texts)
     try:
-        yield texts
+        yield
     finally:
         _end(texts)
 

@@ -22,20 +22,25 @@ _ICNS_TYPES = {
 }
 
 
-def write_icon(
-    image: Image.Image, file: BinaryIO, format_name: str, options: Mapping[str, Any]
-) -> None:
-    """Write an image as ICO or ICNS. Raises :class:`ImageError` for a size that it cannot have."""
-    if format_name == "ICO":
-        image.save(file, "ICO", **{"sizes": [image.size], **options})
-        return
-    kind = _ICNS_TYPES.get(image.width)
-    if kind is None or image.width != image.height:
+def check_icon(size: tuple[int, int], format_name: str) -> None:
+    """Raise an ImageError for a size (H, W) that an icon of the format cannot have."""
+    height, width = size
+    if format_name == "ICNS" and (width not in _ICNS_TYPES or width != height):
         sizes = ", ".join(map(str, _ICNS_TYPES))
         raise ImageError(
             f"ICNS holds squares of {sizes} pixels a side, and this is "
-            f"{image.width}×{image.height}: write png or tif"
+            f"{width}×{height}: write png or tif"
         )
+
+
+def write_icon(
+    image: Image.Image, file: BinaryIO, format_name: str, options: Mapping[str, Any]
+) -> None:
+    """Write an image as ICO or ICNS, of a size that :func:`check_icon` has passed."""
+    if format_name == "ICO":
+        image.save(file, "ICO", **{"sizes": [image.size], **options})
+        return
+    kind = _ICNS_TYPES[image.width]
     picture = BytesIO()
     image.save(picture, "PNG", **options)
     size = 8 + len(picture.getvalue())

@@ -30,6 +30,19 @@ def is_lossless(file: BinaryIO) -> bool:
     return found
 
 
+def durations(file: BinaryIO) -> Iterator[int]:
+    """Give the milliseconds of each frame of an animation; what a file is short of is left out."""
+    file.seek(12)
+    while len(head := file.read(8)) == 8:
+        size = int.from_bytes(head[4:], "little")
+        size += size % 2
+        if head[:4] == b"ANMF":
+            body = file.read(16)
+            yield int.from_bytes(body[12:15], "little")
+            size -= 16
+        file.seek(size, 1)
+
+
 def with_all_frames(data: bytes, durations: Sequence[float]) -> bytes:
     """Return an animation in which frames that the encoder took for one are frames again.
 

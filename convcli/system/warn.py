@@ -1,0 +1,19 @@
+"""Warnings that point at the code outside this package that caused them."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+from convcli.errors import ImageWarning
+
+_PACKAGE = str(Path(__file__).parent.parent)
+
+
+def warn(text: str) -> None:
+    """Give an :class:`ImageWarning` at the line outside the package that called into it."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, ImageWarning, level)
