@@ -20,7 +20,7 @@ else:  # generic only since Click 8.4
 
 _PAD_MODES = ("zeros", "reflect", "replicate", "circular")
 _MODES = ("L", "RGB", "RGBA", "CMYK")
-_RANGES = ("clip", "abs", "rescale")
+RANGES = ("clip", "abs", "rescale")
 
 
 class WholeNumbers(Converter):
@@ -149,7 +149,7 @@ pixels = several(
     ),
     click.option(
         "--range",
-        type=click.Choice(_RANGES),
+        type=click.Choice(RANGES),
         help="What becomes of values outside 0-1: cut off, absolute value, or stretched to fit.  "
         "[default: the filter's, else clip]",
     ),

@@ -1,0 +1,319 @@
+"""``convcli explain``: the lesson on one's own numbers, letters and pictures."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli.cli import completion, options
+
+if TYPE_CHECKING:
+    from convcli.explain.setting import Setting
+    from convcli.explain.text import Line
+
+EPILOG = """\b
+Examples:
+  convcli explain --input 5x5 --kernel 3x3 --stride 2 --pad 1
+  convcli explain --input 'a b' --kernel 'x y z' --stride 2 --transpose
+  convcli explain --input 'a b c d' --kernel 'x y z' --pad 1 --matrix --gradients
+  convcli explain -f sharpen photo.jpg --at 0,10
+  convcli explain --input 5x5 --kernel 3x3 --pad 1 --animate conv.html
+  convcli explain --input '1 2; 3 4' --kernel 2x2 --code numpy
+  convcli explain lesson 4
+"""
+
+_LANGUAGES = ("numpy", "pytorch", "convcli")
+_STYLES: dict[str, dict[str, Any]] = {
+    "title": {"bold": True},
+    "heading": {"bold": True, "fg": "blue"},
+    "result": {"bold": True},
+    "note": {"fg": "magenta"},
+    "plain": {},
+}
+
+
+class Place(options.Converter):
+    """``Y,X``: a row and a column, counted from 0."""
+
+    name = "Y,X"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Return (y, x); a usage error for anything else."""
+        parts = str(value).split(",")
+        if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
+            self.fail(f"{value!r} is not Y,X: row and column, counted from 0", param, ctx)
+        if any(len(part) > 9 for part in parts):
+            self.fail(f"{value!r} is beyond every picture", param, ctx)
+        return int(parts[0]), int(parts[1])
+
+
+@click.command(epilog=EPILOG)
+@click.argument("words", nargs=-1, metavar="[IMAGE | lesson [N]]", shell_complete=completion.files)
+@click.option(
+    "--input",
+    metavar="SIZE|CELLS",
+    help="What is convolved: a size (5x5, 3x32x32 with channels) or cells, numbers or letters: "
+    "'1 2; 3 4' (; ends a row, | a channel).",
+)
+@click.option(
+    "--kernel",
+    metavar="SIZE|CELLS",
+    help="The kernel, likewise (3x3, 8x3x3x3 with filters and channels; || ends a filter).",
+)
+@click.option(
+    "-s",
+    "--stride",
+    type=options.WholeNumbers(1),
+    metavar="N|Y,X",
+    help="S: distance between outputs.  [default: 1, or the filter's]",
+)
+@click.option(
+    "-p",
+    "--pad",
+    type=options.Pad(),
+    metavar="same|valid|N|Y,X|T,L,B,R",
+    help="P: added around the input; cropped from a transposed result.  [default: 0, or the "
+    "filter's]",
+)
+@click.option(
+    "--pad-mode",
+    type=click.Choice(["zeros", "reflect", "replicate", "circular"]),
+    help="What the padding shows.  [default: zeros, or the filter's]",
+)
+@click.option(
+    "--dilation",
+    type=options.WholeNumbers(1),
+    metavar="N|Y,X",
+    help="D: distance between taps.  [default: 1, or the filter's]",
+)
+@click.option(
+    "--flip/--no-flip",
+    default=None,
+    help="Rotate the kernel by 180°.  [default: no-flip, or the filter's]",
+)
+@click.option("--transpose", is_flag=True, help="Explain the transposed convolution.")
+@click.option(
+    "--output-padding",
+    type=options.WholeNumbers(0),
+    metavar="N|Y,X",
+    help="Rows and columns at the end of a transposed result.  [default: 0]",
+)
+@click.option("--matrix", is_flag=True, help="Add the matrix, its transpose and both products.")
+@click.option("--gradients", is_flag=True, help="Add the gradients of input, kernel and bias.")
+@click.option(
+    "-f",
+    "--filter",
+    "filter_name",
+    metavar="NAME|FILE",
+    shell_complete=completion.filters,
+    help="Explain what this filter does to IMAGE at one pixel.",
+)
+@click.option("--at", type=Place(), help="That pixel: row and column of the result.")
+@click.option(
+    "--mode",
+    type=click.Choice(["L", "RGB", "RGBA", "CMYK"]),
+    help="Convert IMAGE before.  [default: as it is]",
+)
+@click.option(
+    "--range",
+    "range_",
+    type=click.Choice(options.RANGES),
+    help="What becomes of values outside 0-1.  [default: the filter's]",
+)
+@click.option("--linear", is_flag=True, help="Filter linear light, as apply --linear does.")
+@click.option(
+    "--preserve-alpha/--no-preserve-alpha",
+    default=None,
+    help="Filter colour alone, or weighted by transparency.  [default: the filter's]",
+)
+@click.option(
+    "--animate",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the kernel's way as .gif, .svg or .html (with sliders).",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["both", "scatter", "gather"]),
+    default="both",
+    show_default=True,
+    help="How --animate shows a transposed convolution.",
+)
+@click.option(
+    "--code", type=click.Choice(_LANGUAGES), help="Print lines of code that do the same instead."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the numbers of --matrix as .npy instead.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.  [default: refuse]")
+def explain(words: tuple[str, ...], **given: Any) -> None:
+    """Show how convolution works, on your own sizes, numbers, letters and pictures.
+
+    With --input and --kernel: sizes, windows, overlaps, and every sum where there are cells. With
+    -f and --at: the sum behind one pixel that apply writes. "lesson" prints the whole lesson.
+    """
+    if given["filter_name"] is None and words[:1] == ("lesson",):
+        _lesson(words[1:])
+    elif given["filter_name"] is not None:
+        _explain_filter(words, given)
+    else:
+        _explain_setting(words, given)
+
+
+def _lesson(words: tuple[str, ...]) -> None:
+    from convcli.explain.lesson import lesson_lines
+
+    if len(words) > 1 or (words and not (words[0].isascii() and words[0].isdigit())):
+        raise click.UsageError("lesson takes the number of one topic: convcli explain lesson 4")
+    _show(lesson_lines(int(words[0][:9]) if words else None))
+
+
+def _explain_filter(words: tuple[str, ...], given: dict[str, Any]) -> None:
+    """Explain a filter on a picture: the sum behind a pixel, or code."""
+    for key in ("input", "kernel", "animate", "output"):
+        if given[key] is not None:
+            raise click.UsageError(f"-f explains a filter on an IMAGE: leave --{key} out")
+    for key in ("transpose", "output_padding", "matrix", "gradients"):
+        if given[key]:
+            flag = key.replace("_", "-")
+            raise click.UsageError(f"-f and --at explain what apply does: leave --{flag} out")
+    if len(words) != 1:
+        raise click.UsageError("name one IMAGE that the filter is applied to")
+    if (given["at"] is None) == (given["code"] is None):
+        raise click.UsageError("give --at Y,X for the sum behind that pixel, or --code LANGUAGE")
+    from convcli.filters import load_filter
+
+    keys = ("stride", "pad", "pad_mode", "dilation", "flip", "preserve_alpha")
+    overrides = {key: given[key] for key in keys} | {"range": given["range_"]}
+    chosen = load_filter(given["filter_name"]).override(**overrides)
+    from convcli.images import read_image
+
+    source: Any = words[0]
+    if source == "-":
+        from convcli.streams import read_standard_input
+
+        source = read_standard_input()
+    with _warnings_as_messages():
+        picture = read_image(source, mode=given["mode"], frames="first")
+    if given["code"]:
+        from convcli.explain.picture_code import picture_code
+
+        lines = picture_code(
+            picture,
+            words[0],
+            chosen,
+            given["filter_name"],
+            given["code"],
+            overrides=overrides,
+            mode=given["mode"],
+            linear=given["linear"],
+        )
+        click.echo("\n".join(lines))
+        return
+    from convcli.explain.worked import worked_sum
+    from convcli.explain.worked_text import worked_lines
+
+    with _warnings_as_messages():
+        worked = worked_sum(picture, chosen, given["at"], linear=given["linear"])
+    _show(worked_lines(worked, "standard input" if words[0] == "-" else words[0]))
+
+
+@contextmanager
+def _warnings_as_messages() -> Iterator[None]:
+    """Print what the library warns of in the block, once each."""
+    from convcli.cli.messages import printable
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        click.echo(f"Warning: {printable(text)}", err=True)
+
+
+def _explain_setting(words: tuple[str, ...], given: dict[str, Any]) -> None:
+    if words:
+        raise click.UsageError(
+            f"{words[0]!r}: an IMAGE needs a filter and a place, -f NAME IMAGE --at Y,X; "
+            "sizes and cells are --input and --kernel"
+        )
+    for key in ("at", "mode", "range_", "preserve_alpha"):
+        if given[key] is not None:
+            flag = key.rstrip("_").replace("_", "-")
+            raise click.UsageError(f"--{flag} is about a filter on an IMAGE: add -f NAME IMAGE")
+    if given["linear"]:
+        raise click.UsageError("--linear is about a filter on an IMAGE: add -f NAME IMAGE")
+    if given["input"] is None or given["kernel"] is None:
+        raise click.UsageError(
+            "give --input and --kernel (5x5 and 3x3, or cells), -f NAME IMAGE --at Y,X, or lesson"
+        )
+    if given["output"] is not None and not given["matrix"]:
+        raise click.UsageError("-o writes the numbers of --matrix: add it")
+    from convcli.explain.settle import settle
+
+    setting = settle(
+        given["input"],
+        given["kernel"],
+        stride=given["stride"] or 1,
+        pad=0 if given["pad"] is None else given["pad"],
+        pad_mode=given["pad_mode"] or "zeros",
+        dilation=given["dilation"] or 1,
+        flip=bool(given["flip"]),
+        transpose=given["transpose"],
+        output_padding=given["output_padding"] or 0,
+    )
+    if given["animate"] is not None:
+        _animate(setting, given)
+    if given["output"] is not None:
+        from convcli.explain.matrix import write_matrix
+
+        write_matrix(setting, given["output"], overwrite=given["overwrite"])
+    if given["code"]:
+        from convcli.explain.code import setting_code
+
+        click.echo("\n".join(setting_code(setting, given["code"])))
+    elif given["animate"] is None and given["output"] is None:
+        from convcli.explain.explanation import explanation, hint
+
+        lines = explanation(setting, matrix=given["matrix"], gradients=given["gradients"])
+        _show(lines if given["matrix"] or given["gradients"] else lines + hint(setting))
+
+
+def _animate(setting: Setting, given: dict[str, Any]) -> None:
+    from convcli.explain.animation import write_animation
+
+    if given["by"] != "both" and not setting.transpose:
+        raise click.UsageError("--by chooses between ways of a transposed one: add --transpose")
+    steps = write_animation(
+        setting,
+        given["animate"],
+        ways=() if given["by"] == "both" else (given["by"],),
+        overwrite=given["overwrite"],
+    )
+    from convcli.cli.messages import printable
+
+    click.echo(printable(f"{given['animate']}: {steps} steps"))
+
+
+def _show(lines: Iterable[Line]) -> None:
+    """Print lines; in colour on a terminal, unless NO_COLOR or a dumb terminal asks for none."""
+    from convcli.cli.messages import printable
+
+    is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    for line in lines:
+        text = printable(line.text.rstrip())
+        click.echo(
+            click.style(text, **_STYLES[line.role]) if text else "",
+            color=False if is_plain else None,
+        )
