@@ -16,16 +16,17 @@ from convcli import (
     conv_output_size,
     conv_transpose2d,
     conv_transpose_output_size,
+    load_filter,
 )
 from convcli.explain.algebra import Expression
 from convcli.explain.cells import cell_lines
 from convcli.explain.coverage import coverage_lines, terms_at, terms_by_phase
 from convcli.explain.explanation import explanation
 from convcli.explain.gradients import gradients
-from convcli.explain.matrix import matrix_of
+from convcli.explain.matrix import matrix_of, numeric_matrix
 from convcli.explain.notation import parse_input, parse_kernel
 from convcli.explain.setting import Setting, output_cells
-from convcli.explain.settle import settle
+from convcli.explain.settle import kernel_of, settle
 from convcli.explain.sizes import size_lines
 from convcli.explain.text import Line, plain
 
@@ -269,6 +270,23 @@ def test_lines_fit_a_hundred_columns(options: dict) -> None:
     assert max(len(line.text) for line in lines) <= 100
 
 
+def test_a_filter_stands_in_for_the_kernel(run) -> None:
+    text = run("explain", "--input", "1 2 3; 4 5 6; 7 8 9", "-f", "sharpen").stdout
+    assert text.startswith("Convolution: input 3×3, kernel 3×3, stride 1, pad 1, pad mode replica")
+    result = text.partition("\nResult\n")[2].split("\n\n")[0]
+    image = np.arange(1, 10.0).reshape(1, 3, 3)
+    kernel = load_filter("sharpen").kernel
+    expected = conv2d(image, kernel, pad="same", pad_mode="replicate")[0]
+    found = [[float(number) for number in line.strip(" []").split()] for line in result.split("\n")]
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["gaussian-blur", "sobel", "sepia", "channel-swap", "motion-blur"])
+def test_a_filters_weights_are_exact(name: str) -> None:
+    kernel = parse_kernel(kernel_of(load_filter(name)))
+    np.testing.assert_allclose(values(kernel.cells), load_filter(name).kernel, rtol=1e-15)
+
+
 WRONG = [
     (["--input", "2x2", "--kernel", "5x5"], "floor((2 + 0 - 5) / 1) + 1 is below 1"),
     (["--input", "2x2", "--kernel", "5x5"], "kernel 2, or pad 2, or input 5"),
@@ -294,6 +312,8 @@ WRONG = [
     (["--input", "2x5x5", "--kernel", "2x3x3", "--animate", "x.gif"], "one channel"),
     (["--input", "5x5", "--kernel", "3x3", "-o", "m.npy"], "--matrix"),
     (["--input", "3x3", "--kernel", "2x2", "--matrix", "-o", "m.txt"], ".npy"),
+    (["--input", "4000x4000", "--kernel", "3x3", "--code", "numpy"], "10,000 are the most"),
+    (["--input", "90x90", "--kernel", "3x3", "--matrix", "-o", "m.npy"], "7,744×8,100"),
     (["--input", "3x3", "--kernel", "a b", "--matrix", "-o", "m.npy"], "weights as numbers"),
     (["--input", "3x3", "--kernel", "2x2", "--at", "1,1"], "add -f"),
     (["--input", "3x3", "--kernel", "2x2", "--by", "gather", "--animate", "x.gif"], "--transpose"),
@@ -304,6 +324,8 @@ WRONG = [
     (["-f", "sharpen", "photo.png", "--at", "1,1", "--transpose"], "leave --transpose out"),
     (["-f", "sharpen", "gone.png", "--at", "1,1"], "no such file"),
     (["-f", "sharpn", "photo.png", "--at", "1,1"], "did you mean sharpen"),
+    (["-f", "sharpen", "--input", "3x3", "--kernel", "2x2"], "either -f NAME or --kernel"),
+    (["-f", "gaussian-blur-large", "--input", "3x3", "--mode", "L"], "add -f NAME IMAGE"),
     (["lesson", "11"], "no topic 11"),
     (["lesson", "four"], "number of one topic"),
 ]
@@ -374,6 +396,14 @@ def test_the_matrix_goes_to_an_array(run, tmp_path: Path) -> None:
     assert run(*arguments, "-o", target, "--overwrite").exit_code == 0
 
 
+@pytest.mark.parametrize("options", [*FORWARD, *({"transpose": True, **o} for o in TRANSPOSED)])
+def test_the_array_is_the_printed_matrix(options: dict) -> None:
+    setting = settle("6x5", "3x2", **options)
+    np.testing.assert_array_equal(
+        numeric_matrix(setting), values(matrix_of(setting.with_numbers()))
+    )
+
+
 def test_the_whole_lesson_is_computed_and_its_commands_print_it(run) -> None:
     import shlex
 
@@ -398,4 +428,4 @@ def test_the_lesson_says_where_the_usual_telling_is_wrong(run) -> None:
     whole = " ".join(run("explain", "lesson").stdout.split())
     assert "give 3×3, not 4×4 as it is often drawn" in whole
     assert "the last is d'z" in whole
-    assert "holds as it is told for stride 1 only" in whole
+    assert "in this form for stride 1 only" in whole

@@ -179,3 +179,18 @@ def test_an_animation_that_exists_is_kept(run, tmp_path: Path) -> None:
 def test_what_is_too_large_to_be_drawn_is_refused(side: int) -> None:
     with pytest.raises(ConvcliError, match="the most"):
         parts_of(settle(f"{side}x{side}", "1x1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("convolution", {"input": "5x5"}),
+        ("transposed", {"input": "2x2", "output_padding": 1, "transpose": True}),
+    ],
+)
+def test_the_animations_that_are_shown_are_what_the_tool_makes(
+    samples: Path, tmp_path: Path, name: str, options: dict
+) -> None:
+    write_animation(settle(kernel="3x3", stride=2, pad=1, **options), tmp_path / "made.svg")
+    shown = (samples / "results" / f"{name}.svg").read_bytes()
+    assert (tmp_path / "made.svg").read_bytes() == shown

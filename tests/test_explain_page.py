@@ -206,7 +206,7 @@ def test_every_control_has_a_label_and_the_drawing_a_description(page) -> None:
     )
     assert unlabelled == []
     label = driver.execute_script("return find('drawing').getAttribute('aria-label')")
-    assert label.startswith("Transposed convolution, scattering, in[0,0] = 1 times the kernel")
+    assert label.startswith("Transposed convolution, scattering, in[0,0] = 1 times the kernel:")
 
 
 @pytest.mark.parametrize("width", [320, 375, 768, 1280])

@@ -114,7 +114,7 @@ class Place(options.Converter):
     "filter_name",
     metavar="NAME|FILE",
     shell_complete=completion.filters,
-    help="Explain what this filter does to IMAGE at one pixel.",
+    help="Explain what this filter does to IMAGE at one pixel, or to --input.",
 )
 @click.option("--at", type=Place(), help="That pixel: row and column of the result.")
 @click.option(
@@ -138,7 +138,7 @@ class Place(options.Converter):
     "--animate",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the kernel's way as .gif, .svg or .html (with sliders).",
+    help="Write an animation: .gif, .svg, or .html with sliders.",
 )
 @click.option(
     "--by",
@@ -166,6 +166,8 @@ def explain(words: tuple[str, ...], **given: Any) -> None:
     """
     if given["filter_name"] is None and words[:1] == ("lesson",):
         _lesson(words[1:])
+    elif given["filter_name"] is not None and given["input"] is not None and not words:
+        _explain_setting(words, given | _filter_settings(given))
     elif given["filter_name"] is not None:
         _explain_filter(words, given)
     else:
@@ -180,11 +182,29 @@ def _lesson(words: tuple[str, ...]) -> None:
     _show(lesson_lines(int(words[0][:9]) if words else None))
 
 
+def _filter_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return kernel, stride and the rest as a filter has them; options that were given win."""
+    if given["kernel"] is not None:
+        raise click.UsageError("the kernel is either -f NAME or --kernel")
+    from convcli.explain.settle import kernel_of
+    from convcli.filters import load_filter
+
+    chosen = load_filter(given["filter_name"])
+    own = {key: getattr(chosen, key) for key in ("stride", "pad", "pad_mode", "dilation", "flip")}
+    return {
+        "kernel": kernel_of(chosen),
+        **{key: value if given[key] is None else given[key] for key, value in own.items()},
+    }
+
+
 def _explain_filter(words: tuple[str, ...], given: dict[str, Any]) -> None:
     """Explain a filter on a picture: the sum behind a pixel, or code."""
     for key in ("input", "kernel", "animate", "output"):
         if given[key] is not None:
-            raise click.UsageError(f"-f explains a filter on an IMAGE: leave --{key} out")
+            raise click.UsageError(
+                f"-f explains a filter on an IMAGE, or with --input in place of --kernel: leave "
+                f"--{key} out"
+            )
     for key in ("transpose", "output_padding", "matrix", "gradients"):
         if given[key]:
             flag = key.replace("_", "-")

@@ -13,6 +13,10 @@ WIDTH = 720
 MARGIN = 24
 GAP = 40
 LARGEST_CELL = 46
+WIDEST_CELL = 112
+ROW_GAP = 40
+"""Between rows that lie below each other: room for a title."""
+
 TOP = 104
 """Where the cells begin, below titles."""
 
@@ -101,19 +105,29 @@ class _Layout:
     def __init__(self, part: Part) -> None:
         self.part = part
         boards = (part.left, part.kernel, part.right)
-        columns = sum(board.size[1] for board in boards)
-        rows = max(board.size[0] for board in boards)
-        room = WIDTH - 2 * MARGIN - 2 * GAP
-        self.cell = int(min(LARGEST_CELL, room / columns, BOARD_HEIGHT / rows))
-        # Titles above narrow boards need room of their own.
-        widths = [max(board.size[1] * self.cell, 96) for board in boards]
-        gap = (WIDTH - 2 * MARGIN - sum(widths)) / 2
-        self.lefts = [
-            float(MARGIN),
-            MARGIN + widths[0] + gap,
-            float(WIDTH - MARGIN - widths[2]),
-        ]
-        self.sum_top = TOP + rows * self.cell + 34
+        sizes = [board.size for board in boards]
+        room = WIDTH - 2 * MARGIN
+        if all(rows == 1 for rows, _ in sizes):
+            # Rows lie below each other, in wide cells that hold sums.
+            widest = max(columns for _, columns in sizes)
+            self.cell = (int(min(WIDEST_CELL, room / widest)), LARGEST_CELL)
+            step = LARGEST_CELL + ROW_GAP
+            self.places = [(float(MARGIN), float(TOP + k * step)) for k in range(3)]
+            bottom = TOP + 2 * step + LARGEST_CELL
+        else:
+            across, rows = sum(columns for _, columns in sizes), max(rows for rows, _ in sizes)
+            side = int(min(LARGEST_CELL, (room - 2 * GAP) / across, BOARD_HEIGHT / rows))
+            self.cell = (side, side)
+            # Titles above narrow boards need room of their own.
+            widths = [max(columns * side, 96) for _, columns in sizes]
+            lefts = (
+                MARGIN,
+                MARGIN + widths[0] + (room - sum(widths)) / 2,
+                WIDTH - MARGIN - widths[2],
+            )
+            self.places = [(float(left), float(TOP)) for left in lefts]
+            bottom = TOP + rows * side
+        self.sum_top = bottom + 34
         self.height = int(self.sum_top + SUM_LINES * LINE + 44)
 
     def shapes(self, number: int, title: str, height: int) -> list[Shape]:
@@ -134,21 +148,23 @@ class _Layout:
                 "end",
             ),
         ]
-        for board, left, role in zip(
+        for board, origin, role in zip(
             (part.left, part.kernel, part.right),
-            self.lefts,
+            self.places,
             ("left", "kernel", "right"),
             strict=True,
         ):
-            shapes.append(Label(1, left, TOP - 12, board.title, 14, "ink", "start"))
-            shapes += self._board(board, left, role, step)
+            shapes.append(Label(1, origin[0], origin[1] - 12, board.title, 14, "ink", "start"))
+            shapes += self._board(board, origin, role, step)
         for k, line in enumerate(sum_lines(step.sums)):
             shapes.append(Label(1, MARGIN, self.sum_top + k * LINE, line, 15, "ink", "start"))
         shapes.append(Label(1, MARGIN, height - 40, part.note, 14, "muted", "start"))
         shapes += self._legend(height)
         return shapes
 
-    def _board(self, board: Board, left: float, role: str, step: Step) -> list[Shape]:
+    def _board(
+        self, board: Board, origin: tuple[float, float], role: str, step: Step
+    ) -> list[Shape]:
         shapes: list[Shape] = []
         for y, kinds in enumerate(board.kinds):
             for x, kind in enumerate(kinds):
@@ -164,21 +180,21 @@ class _Layout:
                     if place in step.written:
                         note, is_lit = step.written[place], True
                         fill = "written" if kind != "crop" else kind
-                shapes += self._cell(place, left, kind, fill, text, note, is_lit)
+                shapes += self._cell(place, origin, kind, fill, text, note, is_lit)
         return shapes
 
     def _cell(
         self,
         place: Place,
-        left: float,
+        origin: tuple[float, float],
         kind: Kind,
         fill: str,
         text: str,
         note: str,
         is_lit: bool,
     ) -> list[Shape]:
-        cell = self.cell
-        x, y = left + place[1] * cell, TOP + place[0] * cell
+        wide, high = self.cell
+        x, y = origin[0] + place[1] * wide, origin[1] + place[0] * high
         edge = {"read": "edge", "written": "border"}.get(fill, "line")
         if is_lit and fill == "crop":
             edge = "border"
@@ -187,8 +203,8 @@ class _Layout:
                 3 if is_lit else 2,
                 x + 0.5,
                 y + 0.5,
-                cell,
-                cell,
+                wide,
+                high,
                 fill,
                 edge,
                 2 if is_lit else 1,
@@ -196,21 +212,17 @@ class _Layout:
             )
         ]
         is_faint = kind in ("pad", "hole", "crop") and fill not in ("read", "written")
-        size = _fitting(text, cell, 0.42 if not note else 0.38)
+        note_size = _fitting(note, (0.8 * wide, 0.8 * high), 0.34, 10)
+        size = _fitting(text, self.cell, 0.38 if note_size else 0.42)
         if text and not size and kind in ("output", "extra", "crop"):
-            text, size = "…", _fitting("…", cell, 0.42)
+            text, size = "…", _fitting("…", self.cell, 0.42)
         if size:
-            drop = 0.35 * size - (0.1 * cell if note else 0)
+            base = y + high / 2 + 0.35 * size - (0.1 * high if note_size else 0)
             colour = "muted" if is_faint else "ink"
-            shapes.append(
-                Label(
-                    4, x + cell / 2 + 0.5, y + cell / 2 + drop + 0.5, text, size, colour, "middle"
-                )
-            )
-        note_size = _fitting(note, 0.8 * cell, 0.34, 10)
+            shapes.append(Label(4, x + wide / 2 + 0.5, base + 0.5, text, size, colour, "middle"))
         if note_size:
             colour = "weight" if fill == "read" else "term"
-            right, bottom = x + cell - 3, y + cell - 4.5
+            right, bottom = x + wide - 3, y + high - 4.5
             shapes.append(Label(4, right, bottom, note, note_size, colour, "end", bold=True))
         return shapes
 
@@ -239,17 +251,18 @@ def _line_size(text: str) -> float:
     return round(min(14, (WIDTH - 2 * MARGIN) / (GLYPH * len(text))), 1)
 
 
-def _fitting(text: str, room: float, share: float, least: float = 9) -> float:
-    """Return the font size at which a text fits a cell, or 0 if it would be too small to read."""
+def _fitting(text: str, room: tuple[float, float], share: float, least: float = 9) -> float:
+    """Return the font size at which a text fits a cell of ``room``, or 0 if that is too small."""
     if not text:
         return 0
-    size = min(share * room, (room - 5) / (GLYPH * len(text)))
+    size = min(share * room[1], (room[0] - 5) / (GLYPH * len(text)))
     return round(size, 1) if size >= least else 0
 
 
 def sum_lines(sums: Sequence[str]) -> list[str]:
-    """Return a written sum in the lines that there is room for, its result always among them."""
-    words = " ".join(sums).split(" ")
+    """Return a written sum in as many lines as there is room for; of one sum with its result."""
+    # Several sums are not broken apart; one is, between its terms.
+    words = list(sums) if len(sums) > 1 else sums[0].split(" ")
     lines: list[str] = []
     for word in words:
         if lines and len(lines[-1]) + 1 + len(word) <= SUM_COLUMNS:
@@ -258,6 +271,8 @@ def sum_lines(sums: Sequence[str]) -> list[str]:
             lines.append(word)
     if len(lines) <= SUM_LINES:
         return lines
-    end = " … " + " ".join(sums).rpartition(" = ")[1].strip() + " " + words[-1]
-    last = lines[SUM_LINES - 1][: SUM_COLUMNS - len(end)].rpartition(" ")[0]
+    end = " …" if len(sums) > 1 else f" … = {words[-1]}"
+    last = lines[SUM_LINES - 1]
+    if len(last) + len(end) > SUM_COLUMNS:
+        last = last[: SUM_COLUMNS - len(end)].rpartition(" ")[0]
     return [*lines[: SUM_LINES - 1], last + end]

@@ -87,7 +87,8 @@ def _label(draw: ImageDraw.ImageDraw, shape: Label) -> None:
         colour,
         font,
         anchor=_ANCHORS[shape.anchor],
-        stroke_width=0.35 if shape.bold else 0,
+        # The font has one weight; small letters would fill up.
+        stroke_width=0.35 if shape.bold and shape.size > 14 else 0,
         stroke_fill=colour,
     )
 

@@ -53,6 +53,8 @@ def html_text(setting: Setting, parts: Sequence[Part], milliseconds: int) -> str
             "margin": 2,
             "gap": drawing.GAP,
             "largest": drawing.LARGEST_CELL,
+            "widest": drawing.WIDEST_CELL,
+            "rowGap": drawing.ROW_GAP,
             "titleRoom": 26,
             "boardHeight": drawing.BOARD_HEIGHT,
             "glyph": drawing.GLYPH,

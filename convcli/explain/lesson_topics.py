@@ -81,7 +81,7 @@ TOPICS = (
             "apart). ∂L/∂in lays the kernel down at every output, scaled by g, and sums: that is "
             "the transposed convolution.",
             '"Convolve with the flipped kernel" says the same of ∂L/∂in in correlation form, and '
-            "holds as it is told for stride 1 only; with stride S zeros go between the g first.",
+            "is true in this form for stride 1 only; with stride S zeros go between the g first.",
         ),
     ),
     Topic(

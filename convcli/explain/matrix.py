@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli import conv_matrix, conv_output_size
 from convcli.errors import PlanError
 from convcli.explain.algebra import Expression
 from convcli.explain.cells import ZERO
@@ -27,6 +29,7 @@ from convcli.explain.text import (
 from convcli.files import check_target, replacing
 
 MOST_COLUMNS = 40
+MOST_ENTRIES = 10_000_000
 
 
 def matrix_of(setting: Setting) -> Cells:
@@ -45,16 +48,34 @@ def matrix_of(setting: Setting) -> Cells:
 
 def numeric_matrix(setting: Setting) -> NDArray[np.float64]:
     """Return :func:`matrix_of` as numbers. Raises :class:`PlanError` where there are letters."""
-    kernel = setting.with_numbers().cells[1]
-    if any(not cell.is_number for cell in kernel.flat):
-        raise PlanError("a .npy file holds numbers: give the kernel's weights as numbers")
     rows = int(np.prod([int(k) for k in setting.output], dtype=object))
-    if rows * setting.input.count > 10**7:
+    if rows * setting.input.count > MOST_ENTRIES:
         raise PlanError(
-            f"the matrix would be {rows:,}×{setting.input.count:,}: 10,000,000 entries are the most"
+            f"the matrix would be {rows:,}×{setting.input.count:,}: {MOST_ENTRIES:,} entries are "
+            "the most"
         )
-    matrix = matrix_of(setting.with_numbers())
-    return np.array([[cell.value() for cell in row] for row in matrix])
+    cells = setting.kernel_with_numbers().cells
+    assert cells is not None
+    if any(not cell.is_number for cell in cells.flat):
+        raise PlanError("a .npy file holds numbers: give the kernel's weights as numbers")
+    weight = np.array([cell.value() for cell in cells.flat]).reshape(cells.shape)
+    options: dict[str, Any] = {"stride": setting.stride, "dilation": setting.dilation}
+    options |= {"pad": setting.pads, "pad_mode": setting.pad_mode}
+    image = setting.output if setting.transpose else setting.input.shape
+    matrix = np.asarray(conv_matrix(weight, (image[0], image[1], image[2]), **options), np.float64)
+    if not setting.transpose:
+        return matrix
+    # Output padding beyond the stride has the convolution write more than was given.
+    size = conv_output_size(
+        (image[1], image[2]), (cells.shape[2], cells.shape[3]), **_without_mode(options)
+    )
+    maps = matrix.reshape(cells.shape[0], *size, matrix.shape[1])
+    _, height, width = setting.input.shape
+    return maps[:, :height, :width].reshape(-1, matrix.shape[1]).T
+
+
+def _without_mode(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key != "pad_mode"}
 
 
 def matrix_lines(setting: Setting) -> Lines:

@@ -20,6 +20,9 @@ Cells: TypeAlias = NDArray[Any]
 MOST_CELLS = 400
 """The largest input or kernel that is given, or written out, cell by cell."""
 
+MOST_NUMBERS = 10_000
+"""The largest input or kernel that is filled with example numbers."""
+
 _SIZE = re.compile(r"\d{1,9}([x×]\d{1,9})*", re.ASCII)
 _NUMBER = r"(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(?:/\d{1,12})?"
 _CELL = re.compile(rf"([+-]?)({_NUMBER})?([^\W\d_]_?[0-9]{{0,2}}'{{0,2}})?")
@@ -30,7 +33,7 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 class Grid:
     """An input or a kernel: its shape, and its cells where they were given.
 
-    ``shape`` is (C, H, W) of an input, (F, C, Hf, Wf) of a kernel, where ``channels_given`` tells
+    ``shape`` is (C, H, W) of an input, (F, C, Hf, Wf) of a kernel, and ``channels_given`` is
     how many of the leading axes were written. ``is_row``: it was written in one dimension.
     """
 
@@ -209,6 +212,10 @@ def numbered(grid: Grid, *, kernel: bool = False) -> Grid:
     """Return a grid with a small number in each cell, the same ones every time."""
     if grid.cells is not None:
         return grid
+    if grid.count > MOST_NUMBERS:
+        raise PlanError(
+            f"{grid.count:,} cells are too many to be given numbers: {MOST_NUMBERS:,} are the most"
+        )
     rows = example_numbers(kernel=kernel)
     cells = np.empty(grid.shape, dtype=object)
     for index in np.ndindex(*grid.shape):

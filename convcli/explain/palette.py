@@ -1,7 +1,7 @@
 """The colours of the animations, for light and dark, and what each stands for.
 
-Fills are tints of the palette of Okabe and Ito (2008), which people of every colour vision tell
-apart; nothing is told by colour alone: borders are solid, dashed or thick as well.
+Fills are tints of the palette of Okabe and Ito (2008), which is safe for every colour vision;
+nothing is shown by colour alone: borders are solid, dashed or thick as well.
 """
 
 from __future__ import annotations

@@ -117,8 +117,11 @@ class Setting:
 
     def with_numbers(self) -> Setting:
         """Return it with a number in each cell that was not given."""
-        kernel = self._flipped(numbered(self.kernel, kernel=True))
-        return replace(self, input=numbered(self.input), kernel=kernel)
+        return replace(self, input=numbered(self.input), kernel=self.kernel_with_numbers())
+
+    def kernel_with_numbers(self) -> Grid:
+        """Return the kernel with a number in each cell that was not given."""
+        return self._flipped(numbered(self.kernel, kernel=True))
 
     def _flipped(self, kernel: Grid) -> Grid:
         """Return a kernel that has just got its cells, rotated where that is asked for."""

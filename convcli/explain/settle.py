@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
+
+from convcli import Filter
 from convcli.errors import PlanError, ShapeError
-from convcli.explain.notation import Grid, parse_input, parse_kernel
+from convcli.explain.algebra import number_text
+from convcli.explain.notation import MOST_CELLS, Grid, parse_input, parse_kernel
 from convcli.explain.setting import Pair, Setting
 from convcli.kernel.geometry import (
     IntOrPair,
@@ -76,6 +82,34 @@ def settle(
         transpose,
         flip,
         pad_mode,
+    )
+
+
+def kernel_of(filter: Filter) -> str:
+    """Return a filter's weights, divided and not flipped, as --kernel takes them; without its bias.
+
+    Raises :class:`PlanError` for more weights than are written out.
+    """
+    weight = filter.weight.reshape((1,) * (4 - filter.weight.ndim) + filter.weight.shape)
+    if weight.size > MOST_CELLS:
+        raise PlanError(
+            f"filter {filter.name or 'given'} has {weight.size:,} weights: {MOST_CELLS} are the "
+            "most that are written out"
+        )
+    # The shortest decimals that mean these floats are what the file says.
+    exact = np.vectorize(lambda number: Fraction(repr(float(number))), otypes=[object])(weight)
+    if filter.divisor == "sum":
+        divisors = [one.sum() or Fraction(1) for one in exact]
+    else:
+        divisors = [Fraction(repr(filter.divisor))] * len(exact)
+    return "||".join(
+        "|".join(
+            "; ".join(
+                " ".join(number_text(Fraction(number) / divisor) for number in row) for row in rows
+            )
+            for rows in one
+        )
+        for one, divisor in zip(exact, divisors, strict=True)
     )
 
 

@@ -131,7 +131,7 @@ def _transposed_notes(axis: Axis) -> Lines:
     short = axis.size * axis.stride - axis.output
     if axis.stride > 1 and not axis.extra and 0 < short < max(axis.stride, axis.dilation):
         lines += paragraph(
-            f"Often told as S times the input, {axis.size * axis.stride}: that takes output "
+            f"Often given as S times the input, {axis.size * axis.stride}: that takes output "
             f"padding {short}.",
             "note",
         )
@@ -152,6 +152,6 @@ def _transposed_notes(axis: Axis) -> Lines:
             f"A convolution with this kernel, stride and pad makes {axis.size} of every size from "
             f"{base} to {last}, because floor drops the rest: output padding "
             f"{', '.join(f'{k} for {base + k}' for k in range(min(axis.stride, 4)))}"
-            f"{', …' if axis.stride > 4 else ''} tells which one comes back."
+            f"{', …' if axis.stride > 4 else ''} decides which one comes back."
         )
     return lines

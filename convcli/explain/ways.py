@@ -159,7 +159,8 @@ def _scatter(setting: Setting) -> Part:
     steps = []
     for place in _places((height, width)):
         cell = input[place]
-        written, sums = {}, []
+        written: dict[Place, str] = {}
+        sums: list[str] = []
         for tap in _places(_size(setting, kernel.shape)):
             at = (
                 place[0] * stride[0] + tap[0] * dilation[0],
@@ -170,13 +171,14 @@ def _scatter(setting: Setting) -> Part:
             values[at] = (before or Expression.number(0)) + cell * kernel[tap]
             written[at] = f"+{factor_text(cell * kernel[tap])}"
             if kind(at) != "crop":
-                name = _name("", (at[0] - pads[0], at[1] - pads[1]), setting)
+                name = _name("" if sums else "out", (at[0] - pads[0], at[1] - pads[1]), setting)
                 start = "" if before is None else f"{factor_text(before)} + "
-                sums.append(f"{name} {start}{product} = {values[at]}")
+                sums.append(f"{name} = {start}{product} = {values[at]}")
         results = {at: str(value) for at, value in values.items()}
-        lead = f"{_name('in', place, setting)} = {cell} times the kernel is added; out"
-        text = f"{lead}{'; '.join(sums)}" if sums else f"{lead}: all of it is cropped"
-        steps.append(Step({place: ""}, written, results, (text,)))
+        lead = f"{_name('in', place, setting)} = {cell} times the kernel:"
+        written_sums = tuple(f"{one};" for one in sums[:-1]) + tuple(sums[-1:])
+        texts = (lead, *(written_sums or ("all of it is cropped",)))
+        steps.append(Step({place: ""}, written, results, texts))
     return Part(
         "scatter",
         "Transposed convolution, scattering",

@@ -192,18 +192,20 @@ function scatter(setting, input, kernel, output) {
           if (n < k) continue;
           written[String(at)] = `+${Sum.factor(Sum.product(cell, kernel[u][v]))}`;
           if (kind(at) === "crop") continue;
-          const name = placeName("", [at[0] - setting.pads[0], at[1] - setting.pads[1]], setting);
+          const inside = [at[0] - setting.pads[0], at[1] - setting.pads[1]];
+          const name = placeName(sums.length ? "" : "out", inside, setting);
           const product = `${Sum.factor(cell)}·${Sum.factor(kernel[u][v])}`;
-          sums.push(`${name} ${before ? `${Sum.factor(before)} + ` : ""}${product} = ${Sum.text(value)}`);
+          sums.push(`${name} = ${before ? `${Sum.factor(before)} + ` : ""}${product} = ${Sum.text(value)}`);
         }
       }
       const cell = Sum.text(input[places[k][0]][places[k][1]]);
-      const lead = `${placeName("in", places[k], setting)} = ${cell} times the kernel is added; out`;
+      const lead = `${placeName("in", places[k], setting)} = ${cell} times the kernel:`;
+      const last = sums.length - 1;
       return {
         read: { [String(places[k])]: "" },
         written,
         results: Object.fromEntries([...values].map(([at, value]) => [at, Sum.text(value)])),
-        sums: [sums.length ? lead + sums.join("; ") : `${lead}: all of it is cropped`],
+        sums: [lead, ...(sums.length ? sums.map((one, n) => (n < last ? `${one};` : one)) : ["all of it is cropped"])],
       };
     },
   };

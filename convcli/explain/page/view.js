@@ -128,29 +128,38 @@ function boardTitles() {
   ];
 }
 
-// Boards side by side where the page is wide, else the input above kernel and output.
+// Boards side by side where the page is wide, else the input above kernel and output; rows below
+// each other. The size of a cell is [width, height].
 function layout(boards) {
   const isNarrow = find("stage").clientWidth < config.narrow;
-  const { margin, gap, largest, titleRoom } = config.layout;
+  const { margin, gap, largest, widest, rowGap, boardHeight, titleRoom } = config.layout;
   const size = boards.map(({ kinds }) => [kinds.length, kinds[0].length]);
-  const width = isNarrow ? Math.max(320, find("stage").clientWidth) : config.layout.width;
+  const width = isNarrow ? Math.max(288, find("stage").clientWidth) : config.layout.width;
   const room = width - 2 * margin;
+  const side = (length) => Math.max(4, Math.floor(length));
+  if (size.every(([rows]) => rows === 1)) {
+    const most = Math.max(...size.map(([, columns]) => columns));
+    const step = largest + rowGap;
+    const places = boards.map((_, k) => [margin, titleRoom + k * step]);
+    return { width, height: titleRoom + 3 * step, cell: [side(Math.min(widest, room / most)), largest], places };
+  }
   if (!isNarrow) {
     const columns = size[0][1] + size[1][1] + size[2][1];
     const rows = Math.max(...size.map(([height]) => height));
-    const cell = Math.max(4, Math.floor(Math.min(
-      largest, (room - 2 * gap) / columns, Math.max(config.layout.boardHeight / rows, 14))));
+    const cell = side(Math.min(largest, (room - 2 * gap) / columns, Math.max(boardHeight / rows, 14)));
     const widths = size.map(([, across]) => Math.max(across * cell, 96));
     const free = (room - widths[0] - widths[1] - widths[2]) / 2;
     const lefts = [margin, margin + widths[0] + free, width - margin - widths[2]];
-    return { width, height: titleRoom + rows * cell + 40, cell, places: lefts.map((x) => [x, titleRoom]) };
+    const places = lefts.map((x) => [x, titleRoom]);
+    return { width, height: titleRoom + rows * cell + 40, cell: [cell, cell], places };
   }
-  const below = Math.floor((room - 24) / (Math.max(size[1][1], 2.2) + Math.max(size[2][1], 2.2)));
-  const cell = Math.max(4, Math.floor(Math.min(largest, room / size[0][1], below)));
-  const second = 2 * titleRoom + size[0][0] * cell + 8;
+  const below = (room - 24) / (Math.max(size[1][1], 2.2) + Math.max(size[2][1], 2.2));
+  const cell = side(Math.min(largest, room / size[0][1], below));
+  const second = 2 * titleRoom + size[0][0] * cell + 12;
   const height = second + Math.max(size[1][0], size[2][0]) * cell + 40;
   const middle = margin + Math.max(size[1][1] * cell, 100) + 24;
-  return { width, height, cell, places: [[margin, titleRoom], [margin, second], [middle, second]] };
+  const places = [[margin, titleRoom], [margin, second], [middle, second]];
+  return { width, height, cell: [cell, cell], places };
 }
 
 function draw(step) {
@@ -171,7 +180,7 @@ function draw(step) {
       const isRead = n === 0 && place in step.read;
       const isWritten = n === 2 && place in step.written;
       const text = n === 2 ? step.results[place] ?? "" : texts[y][x];
-      const drawn = drawCell(left + x * cell, top + y * cell, cell, {
+      const drawn = drawCell(left + x * cell[0], top + y * cell[1], cell, {
         kind, text, isRead, isWritten,
         note: isRead && step.read[place] ? `·${step.read[place]}` : isWritten ? step.written[place] : "",
       });
@@ -185,42 +194,42 @@ function draw(step) {
   stage.append(...plain, ...lit, ...legend(boards, height, config.layout.margin));
 }
 
-function drawCell(left, top, cell, { kind, text, note, isRead, isWritten }) {
+function drawCell(left, top, [wide, high], { kind, text, note, isRead, isWritten }) {
   const isLit = isRead || isWritten;
   const fill = isRead ? "read" : isWritten && kind !== "crop" ? "written" : kind;
   const edge = isRead ? "edge" : isWritten ? "border" : "line";
   const isDashed = config.dashed.includes(kind) && !isLit;
   const made = [element("rect", {
-    x: left + 0.5, y: top + 0.5, width: cell, height: cell, class: `f-${fill} l-${edge}`,
+    x: left + 0.5, y: top + 0.5, width: wide, height: high, class: `f-${fill} l-${edge}`,
     "stroke-width": isLit ? 2 : 1, ...(isDashed ? { "stroke-dasharray": "3 3" } : {}),
   })];
+  const small = fitting(note, [0.8 * wide, 0.8 * high], 0.34, 10);
   let shownText = text;
-  let size = fitting(text, cell, note ? 0.38 : 0.42);
+  let size = fitting(text, [wide, high], small ? 0.38 : 0.42);
   if (text && !size && ["output", "extra", "crop"].includes(kind)) {
     shownText = "…";
-    size = fitting("…", cell, 0.42);
+    size = fitting("…", [wide, high], 0.42);
   }
   if (size) {
     const isFaint = config.dashed.includes(kind) && !["read", "written"].includes(fill);
     made.push(element("text", {
-      x: left + cell / 2 + 0.5,
-      y: top + cell / 2 + 0.35 * size - (note ? 0.1 * cell : 0) + 0.5,
+      x: left + wide / 2 + 0.5,
+      y: top + high / 2 + 0.35 * size - (small ? 0.1 * high : 0) + 0.5,
       "font-size": size, "text-anchor": "middle", class: isFaint ? "f-muted" : "f-ink",
     }, shownText));
   }
-  const small = fitting(note, 0.8 * cell, 0.34, 10);
   if (small) {
     made.push(element("text", {
-      x: left + cell - 3, y: top + cell - 4.5, "font-size": small, "text-anchor": "end",
+      x: left + wide - 3, y: top + high - 4.5, "font-size": small, "text-anchor": "end",
       "font-weight": 600, class: isRead ? "f-weight" : "f-term",
     }, note));
   }
   return made;
 }
 
-function fitting(text, room, share, least = 9) {
+function fitting(text, [wide, high], share, least = 9) {
   if (!text) return 0;
-  const size = Math.min(share * room, (room - 5) / (config.layout.glyph * text.length));
+  const size = Math.min(share * high, (wide - 5) / (config.layout.glyph * text.length));
   return size >= least ? Math.round(10 * size) / 10 : 0;
 }
 
