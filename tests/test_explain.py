@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import itertools
 from pathlib import Path
 
@@ -241,6 +242,21 @@ def test_expressions_are_polynomials() -> None:
     assert str(Expression.symbol("x1") * a) == "x1·a"
 
 
+def test_the_examples_in_docstrings_are_true() -> None:
+    from convcli.explain import algebra, positions
+
+    for module in (algebra, positions):
+        result = doctest.testmod(module)
+        assert result.attempted
+        assert not result.failed
+
+
+def test_letters_of_the_kernel_are_not_those_of_a_numbered_input() -> None:
+    input, kernel = settle("5x5", "3x3").with_letters().cells
+    assert str(input[0, 4, 4]) == "x₄₄"
+    assert "x" not in {str(cell) for cell in kernel.flat}
+
+
 def test_lists_and_sizes_are_read_as_they_are_typed() -> None:
     expected = [[["1", "2"], ["3", "-a"]]]
     for text in ("1 2; 3 -a", "[[1, 2], [3, -a]]", "1,2;3,-a", "[1 2; 3 -a]"):
@@ -326,6 +342,9 @@ WRONG = [
     (["-f", "sharpn", "photo.png", "--at", "1,1"], "did you mean sharpen"),
     (["-f", "sharpen", "--input", "3x3", "--kernel", "2x2"], "either -f NAME or --kernel"),
     (["-f", "gaussian-blur-large", "--input", "3x3", "--mode", "L"], "add -f NAME IMAGE"),
+    (["--input", "5", "--kernel", "99999", "--transpose"], "up to 10,000"),
+    (["--input", "5", "--kernel", "3", "--gradients", "--code", "numpy"], "leave --gradients out"),
+    (["--input", "5", "--kernel", "3", "--matrix", "--animate", "x.gif"], "leave --matrix out"),
     (["lesson", "11"], "no topic 11"),
     (["lesson", "four"], "number of one topic"),
 ]

@@ -240,7 +240,7 @@ def _explain_filter(words: tuple[str, ...], given: dict[str, Any]) -> None:
             mode=given["mode"],
             linear=given["linear"],
         )
-        click.echo("\n".join(lines))
+        _print_code(lines)
         return
     from convcli.explain.worked import worked_sum
     from convcli.explain.worked_text import worked_lines
@@ -280,6 +280,10 @@ def _explain_setting(words: tuple[str, ...], given: dict[str, Any]) -> None:
         )
     if given["output"] is not None and not given["matrix"]:
         raise click.UsageError("-o writes the numbers of --matrix: add it")
+    instead = next((key for key in ("code", "animate", "output") if given[key] is not None), None)
+    for key in ("gradients", "matrix"):
+        if instead and given[key] and not (key == "matrix" and given["output"] is not None):
+            raise click.UsageError(f"--{instead} comes instead of the text: leave --{key} out")
     from convcli.explain.settle import settle
 
     setting = settle(
@@ -302,8 +306,8 @@ def _explain_setting(words: tuple[str, ...], given: dict[str, Any]) -> None:
     if given["code"]:
         from convcli.explain.code import setting_code
 
-        click.echo("\n".join(setting_code(setting, given["code"])))
-    elif given["animate"] is None and given["output"] is None:
+        _print_code(setting_code(setting, given["code"]))
+    elif instead is None:
         from convcli.explain.explanation import explanation, hint
 
         lines = explanation(setting, matrix=given["matrix"], gradients=given["gradients"])
@@ -324,6 +328,13 @@ def _animate(setting: Setting, given: dict[str, Any]) -> None:
     from convcli.cli.messages import printable
 
     click.echo(printable(f"{given['animate']}: {steps} steps"))
+
+
+def _print_code(lines: Iterable[str]) -> None:
+    from convcli.cli.messages import printable
+
+    for line in lines:
+        click.echo(printable(line))
 
 
 def _show(lines: Iterable[Line]) -> None:

@@ -20,6 +20,9 @@ Cells: TypeAlias = NDArray[Any]
 MOST_CELLS = 400
 """The largest input or kernel that is given, or written out, cell by cell."""
 
+MOST_LETTERS = 13
+"""Cells that get letters of the alphabet, half of it; more are numbered."""
+
 MOST_NUMBERS = 10_000
 """The largest input or kernel that is filled with example numbers."""
 
@@ -168,7 +171,7 @@ def named(grid: Grid, letter: str, taken: Iterable[str], *, from_end: bool = Fal
         return grid
     free = [name for name in ALPHABET if name not in set(taken)]
     count = grid.count
-    if count <= len(free) and count <= 13:
+    if count <= min(len(free), MOST_LETTERS):
         names = free[-count:] if from_end else free[:count]
     else:
         names = subscripted(letter, grid.shape)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convcli.explain.notation import Cells, Grid, named, numbered
+from convcli.explain.notation import MOST_LETTERS, Cells, Grid, named, numbered
 from convcli.explain.positions import shown
 from convcli.explain.text import pads_text, pair_text, size_text
 
@@ -110,6 +110,8 @@ class Setting:
             for cell in grid.cells.flat
             for name in cell.symbols
         }
+        if input.cells is None and input.count > MOST_LETTERS:
+            taken.add("x")  # as the input's cells are called x₀₀, x₀₁, …
         kernel = self._flipped(named(kernel, "w", taken, from_end=True))
         assert kernel.cells is not None
         taken |= {name for cell in kernel.cells.flat for name in cell.symbols}

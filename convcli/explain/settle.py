@@ -20,6 +20,9 @@ from convcli.kernel.geometry import (
     pair,
 )
 
+MOST_SPAN = 10_000
+"""The largest kernel, stride or dilation: what is counted goes through all of it."""
+
 
 def settle(
     input: str,
@@ -52,6 +55,11 @@ def settle(
         weights = weights.with_cells(weights.cells[..., ::-1, ::-1])
     size, taps = map_in.shape[1:], weights.shape[2:]
     steps, spread = pair(stride, "stride", 1), pair(dilation, "dilation", 1)
+    if max(*taps, *steps, *spread) > MOST_SPAN:
+        raise PlanError(
+            f"kernels, strides and dilations up to {MOST_SPAN:,} are explained: "
+            f"this is {max(*taps, *steps, *spread):,}"
+        )
     extra = pair(output_padding, "output_padding", 0)
     if transpose:
         _check_transposed(size, taps, steps, spread, pad, extra)

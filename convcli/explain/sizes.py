@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convcli.explain.setting import Axis, Setting
-from convcli.explain.text import Line, Lines, heading, indented, paragraph, plural, size_text
+from convcli.explain.text import Line, Lines, heading, indented, paragraph, size_text
 
 
 def size_lines(setting: Setting) -> Lines:
@@ -84,9 +84,13 @@ def _forward_notes(axis: Axis) -> Lines:
     side = "row" if axis.name == "H" else "column"
     rest = (axis.size + axis.before + axis.after - axis.span) % axis.stride
     if rest:
+        unread = (
+            f"the last {side} of the padded input is"
+            if rest == 1
+            else (f"the last {rest} {side}s of the padded input are")
+        )
         lines += paragraph(
-            f"It does not divide: floor drops {rest}/{axis.stride}, and the last "
-            f"{plural(rest, side)} of the padded input {'is' if rest == 1 else 'are'} not read. "
+            f"It does not divide: floor drops {rest}/{axis.stride}, and {unread} not read. "
             f"{_fitting(axis, rest)} fit exactly.",
             "note",
         )
