@@ -175,6 +175,13 @@ def test_a_picture_comes_from_standard_input(run, photo: Path) -> None:
     assert "magnitude √(" in text
 
 
+def test_a_stretched_range_is_written_out(run, tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 30, 10]], np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "d.json").write_text('{"weight": [[-1, 0, 1]], "range": "rescale"}')
+    text = run("explain", "-f", tmp_path / "d.json", tmp_path / "a.png", "--at", "0,1").stdout
+    assert "  rescale (10 + 30) / (30 + 30) · 255 = 170; written 170\n" in text
+
+
 def test_a_large_kernel_shows_its_largest_products(photo: Path) -> None:
     worked = worked_sum(read_image(photo), load_filter("gaussian-blur-large"), (0, 0))
     text = plain(worked_lines(worked, "photo.png"))

@@ -31,7 +31,7 @@ Examples:
 _LANGUAGES = ("numpy", "pytorch", "convcli")
 _STYLES: dict[str, dict[str, Any]] = {
     "title": {"bold": True},
-    "heading": {"bold": True, "fg": "blue"},
+    "heading": {"bold": True, "fg": "cyan"},
     "result": {"bold": True},
     "note": {"fg": "magenta"},
     "plain": {},
@@ -343,8 +343,6 @@ def _show(lines: Iterable[Line]) -> None:
 
     is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     for line in lines:
-        text = printable(line.text.rstrip())
-        click.echo(
-            click.style(text, **_STYLES[line.role]) if text else "",
-            color=False if is_plain else None,
-        )
+        text, style = printable(line.text.rstrip()), _STYLES[line.role]
+        shown = click.style(text, **style) if text and style else text
+        click.echo(shown, color=False if is_plain else None)

@@ -176,7 +176,7 @@ def _range_parts(sample: Sample, worked: Worked) -> list[str]:
             low, high = worked.limits
             scaled = (value - low) / (high - low) * window.scale
             parts.append(
-                f"rescale ({number(value)} - {number(low)}) / ({number(high)} - {number(low)})"
+                f"rescale ({number(value)} {less(low)}) / ({number(high)} {less(low)})"
                 f"{'' if window.scale == 1 else f' · {number(window.scale)}'} = {number(scaled)}"
             )
         if window.decodes:
@@ -234,6 +234,11 @@ def _largest(plane: Plane) -> list[str]:
             f" = {number(products[u, v], 6)}"
         )
     return lines
+
+
+def less(value: float) -> str:
+    """Return a number that is taken away: ``- 2``, or ``+ 2`` for -2."""
+    return f"+ {number(-value)}" if value < 0 else f"- {number(value)}"
 
 
 def number(value: float, digits: int = 7) -> str:
