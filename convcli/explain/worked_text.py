@@ -184,7 +184,7 @@ def _range_parts(sample: Sample, worked: Worked) -> list[str]:
     if window.full != 1:
         if not 0 <= sample.ranged <= window.full:
             parts.append(f"clipped to 0 … {number(window.full)}")
-        elif sample.ranged != round(sample.ranged):
+        elif number(sample.ranged) != number(round(sample.ranged)):
             parts.append("rounded")
     return parts
 
