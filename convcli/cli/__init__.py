@@ -22,7 +22,7 @@ from convcli.errors import ConvcliError
 from convcli.system.signals import INTERRUPTED, die_of, end_on_signals
 from convcli.system.streams import make_streams_safe
 
-COMMANDS = ("apply", "filters", "upsample")
+COMMANDS = ("apply", "explain", "filters", "upsample")
 """The commands; each is the name, the module and what it holds."""
 
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import click
 
-GROUPS = ("Filter", "Borders and sizes", "Colour and depth", "Input", "Output", "Batch")
+GROUPS = (
+    *("Filter", "Borders and sizes", "Colour and depth", "Input"),
+    *("Explanation", "Fit", "Output", "Batch"),
+)
 """The groups, in the order in which help shows them."""
 
 

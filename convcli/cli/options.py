@@ -16,7 +16,7 @@ Decorator = Callable[[Command], Command]
 
 _PAD_MODES = ("zeros", "reflect", "replicate", "circular")
 _MODES = ("L", "RGB", "RGBA", "CMYK")
-_RANGES = ("clip", "abs", "rescale")
+RANGES = ("clip", "abs", "rescale")
 
 
 def several(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -87,7 +87,7 @@ pixels = several(
     option(
         "Colour and depth",
         "--range",
-        type=click.Choice(_RANGES),
+        type=click.Choice(RANGES),
         help="What becomes of values outside 0-1: cut off, absolute value, or stretched to fit.  "
         "[default: the filter's, else clip]",
     ),

@@ -1,0 +1,377 @@
+"""``convcli explain``: the lesson on one's own numbers, letters and pictures."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli.cli import completion, options
+from convcli.cli.groups import GroupedCommand, option
+from convcli.cli.values import Converter, Pad, WholeNumbers
+
+if TYPE_CHECKING:
+    from convcli.explain.setting import Setting
+    from convcli.explain.text import Line
+
+EPILOG = """\b
+Examples:
+  convcli explain --input 5x5 --kernel 3x3 --stride 2 --pad 1
+  convcli explain --input 'a b' --kernel 'x y z' --stride 2 --transpose
+  convcli explain --input 'a b c d' --kernel 'x y z' --pad 1 --matrix --gradients
+  convcli explain -f sharpen photo.jpg --at 0,10
+  convcli explain --input 5x5 --kernel 3x3 --pad 1 --animate conv.html
+  convcli explain --input '1 2; 3 4' --kernel 2x2 --code numpy
+  convcli explain lesson 4
+"""
+
+_LANGUAGES = ("numpy", "pytorch", "convcli")
+_STYLES: dict[str, dict[str, Any]] = {
+    "title": {"bold": True},
+    "heading": {"bold": True, "fg": "cyan"},
+    "result": {"bold": True},
+    "note": {"fg": "magenta"},
+    "plain": {},
+}
+
+
+class Place(Converter):
+    """``Y,X``: a row and a column, counted from 0."""
+
+    name = "Y,X"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Return (y, x); a usage error for anything else."""
+        parts = str(value).split(",")
+        if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
+            self.fail(f"{value!r} is not Y,X: row and column, counted from 0", param, ctx)
+        if any(len(part) > 9 for part in parts):
+            self.fail(f"{value!r} is beyond every picture", param, ctx)
+        return int(parts[0]), int(parts[1])
+
+
+@click.command(cls=GroupedCommand, epilog=EPILOG)
+@click.argument("words", nargs=-1, metavar="[IMAGE | lesson [N]]", shell_complete=completion.files)
+@option(
+    "Input",
+    "--input",
+    metavar="SIZE|CELLS",
+    help="What is convolved: a size (5x5, 3x32x32 with channels) or cells, numbers or letters: "
+    "'1 2; 3 4' (; ends a row, | a channel).",
+)
+@option(
+    "Filter",
+    "--kernel",
+    metavar="SIZE|CELLS",
+    help="The kernel, likewise (3x3, 8x3x3x3 with filters and channels; || ends a filter).",
+)
+@option(
+    "Borders and sizes",
+    "-s",
+    "--stride",
+    type=WholeNumbers(1),
+    metavar="N|Y,X",
+    help="S: distance between outputs.  [default: 1, or the filter's]",
+)
+@option(
+    "Borders and sizes",
+    "-p",
+    "--pad",
+    type=Pad(),
+    metavar="same|valid|N|Y,X|T,L,B,R",
+    help="P: added around the input; cropped from a transposed result.  [default: 0, or the "
+    "filter's]",
+)
+@option(
+    "Borders and sizes",
+    "--pad-mode",
+    type=click.Choice(["zeros", "reflect", "replicate", "circular"]),
+    help="What the padding shows.  [default: zeros, or the filter's]",
+)
+@option(
+    "Borders and sizes",
+    "--dilation",
+    type=WholeNumbers(1),
+    metavar="N|Y,X",
+    help="D: distance between taps.  [default: 1, or the filter's]",
+)
+@option(
+    "Filter",
+    "--flip/--no-flip",
+    default=None,
+    help="Rotate the kernel by 180°.  [default: no-flip, or the filter's]",
+)
+@option("Explanation", "--transpose", is_flag=True, help="Explain the transposed convolution.")
+@option(
+    "Borders and sizes",
+    "--output-padding",
+    type=WholeNumbers(0),
+    metavar="N|Y,X",
+    help="Rows and columns at the end of a transposed result.  [default: 0]",
+)
+@option(
+    "Explanation", "--matrix", is_flag=True, help="Add the matrix, its transpose and both products."
+)
+@option(
+    "Explanation", "--gradients", is_flag=True, help="Add the gradients of input, kernel and bias."
+)
+@option(
+    "Filter",
+    "-f",
+    "--filter",
+    "filter_name",
+    metavar="NAME|FILE",
+    shell_complete=completion.filters,
+    help="Explain what this filter does to IMAGE at one pixel, or to --input.",
+)
+@option("Explanation", "--at", type=Place(), help="That pixel: row and column of the result.")
+@option(
+    "Colour and depth",
+    "--mode",
+    type=click.Choice(["L", "RGB", "RGBA", "CMYK"]),
+    help="Convert IMAGE before.  [default: as it is]",
+)
+@option(
+    "Colour and depth",
+    "--range",
+    "range_",
+    type=click.Choice(options.RANGES),
+    help="What becomes of values outside 0-1.  [default: the filter's]",
+)
+@option(
+    "Colour and depth",
+    "--linear",
+    is_flag=True,
+    help="Filter linear light, as apply --linear does.",
+)
+@option(
+    "Colour and depth",
+    "--preserve-alpha/--no-preserve-alpha",
+    default=None,
+    help="Filter colour alone, or weighted by transparency.  [default: the filter's]",
+)
+@option(
+    "Output",
+    "--animate",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write an animation: .gif, .svg, or .html with sliders.",
+)
+@option(
+    "Output",
+    "--by",
+    type=click.Choice(["both", "scatter", "gather"]),
+    default="both",
+    show_default=True,
+    help="How --animate shows a transposed convolution.",
+)
+@option(
+    "Explanation",
+    "--code",
+    type=click.Choice(_LANGUAGES),
+    help="Print lines of code that do the same instead.",
+)
+@option(
+    "Output",
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the numbers of --matrix as .npy instead.",
+)
+@option("Output", "--overwrite", is_flag=True, help="Replace files that exist.  [default: refuse]")
+def explain(words: tuple[str, ...], **given: Any) -> None:
+    """Show how convolution works, on your own sizes, numbers, letters and pictures.
+
+    With --input and --kernel: sizes, windows, overlaps, and every sum where there are cells. With
+    -f and --at: the sum behind one pixel that apply writes. "lesson" prints the whole lesson.
+    """
+    if given["filter_name"] is None and words[:1] == ("lesson",):
+        _lesson(words[1:])
+    elif given["filter_name"] is not None and given["input"] is not None and not words:
+        _explain_setting(words, given | _filter_settings(given))
+    elif given["filter_name"] is not None:
+        _explain_filter(words, given)
+    else:
+        _explain_setting(words, given)
+
+
+def _lesson(words: tuple[str, ...]) -> None:
+    from convcli.explain.lesson import lesson_lines
+
+    if len(words) > 1 or (words and not (words[0].isascii() and words[0].isdigit())):
+        raise click.UsageError("lesson takes the number of one topic: convcli explain lesson 4")
+    _show(lesson_lines(int(words[0][:9]) if words else None))
+
+
+def _filter_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return kernel, stride and the rest as a filter has them; options that were given win."""
+    if given["kernel"] is not None:
+        raise click.UsageError("the kernel is either -f NAME or --kernel")
+    from convcli.explain.settle import kernel_of
+    from convcli.filters import load_filter
+
+    chosen = load_filter(given["filter_name"])
+    own = {key: getattr(chosen, key) for key in ("stride", "pad", "pad_mode", "dilation", "flip")}
+    return {
+        "kernel": kernel_of(chosen),
+        **{key: value if given[key] is None else given[key] for key, value in own.items()},
+    }
+
+
+def _explain_filter(words: tuple[str, ...], given: dict[str, Any]) -> None:
+    """Explain a filter on a picture: the sum behind a pixel, or code."""
+    for key in ("input", "kernel", "animate", "output"):
+        if given[key] is not None:
+            raise click.UsageError(
+                f"-f explains a filter on an IMAGE, or with --input in place of --kernel: leave "
+                f"--{key} out"
+            )
+    for key in ("transpose", "output_padding", "matrix", "gradients"):
+        if given[key]:
+            flag = key.replace("_", "-")
+            raise click.UsageError(f"-f and --at explain what apply does: leave --{flag} out")
+    if len(words) != 1:
+        raise click.UsageError("name one IMAGE that the filter is applied to")
+    if (given["at"] is None) == (given["code"] is None):
+        raise click.UsageError("give --at Y,X for the sum behind that pixel, or --code LANGUAGE")
+    from convcli.filters import load_filter
+
+    keys = ("stride", "pad", "pad_mode", "dilation", "flip", "preserve_alpha")
+    overrides = {key: given[key] for key in keys} | {"range": given["range_"]}
+    chosen = load_filter(given["filter_name"]).override(**overrides)
+    from convcli.images import read_image
+
+    source: Any = words[0]
+    if source == "-":
+        from convcli.system.streams import read_standard_input
+
+        source = read_standard_input()
+    with _warnings_as_messages():
+        picture = read_image(source, mode=given["mode"], frames="first")
+    if given["code"]:
+        from convcli.explain.picture_code import picture_code
+
+        lines = picture_code(
+            picture,
+            words[0],
+            chosen,
+            given["filter_name"],
+            given["code"],
+            overrides=overrides,
+            mode=given["mode"],
+            linear=given["linear"],
+        )
+        _print_code(lines)
+        return
+    from convcli.explain.worked import worked_sum
+    from convcli.explain.worked_text import worked_lines
+
+    with _warnings_as_messages():
+        worked = worked_sum(picture, chosen, given["at"], linear=given["linear"])
+    _show(worked_lines(worked, "standard input" if words[0] == "-" else words[0]))
+
+
+@contextmanager
+def _warnings_as_messages() -> Iterator[None]:
+    """Print what the library warns of in the block, once each."""
+    from convcli.cli.terminal import printable
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        click.echo(f"Warning: {printable(text)}", err=True)
+
+
+def _explain_setting(words: tuple[str, ...], given: dict[str, Any]) -> None:
+    if words:
+        raise click.UsageError(
+            f"{words[0]!r}: an IMAGE needs a filter and a place, -f NAME IMAGE --at Y,X; "
+            "sizes and cells are --input and --kernel"
+        )
+    for key in ("at", "mode", "range_", "preserve_alpha"):
+        if given[key] is not None:
+            flag = key.rstrip("_").replace("_", "-")
+            raise click.UsageError(f"--{flag} is about a filter on an IMAGE: add -f NAME IMAGE")
+    if given["linear"]:
+        raise click.UsageError("--linear is about a filter on an IMAGE: add -f NAME IMAGE")
+    if given["input"] is None or given["kernel"] is None:
+        raise click.UsageError(
+            "give --input and --kernel (5x5 and 3x3, or cells), -f NAME IMAGE --at Y,X, or lesson"
+        )
+    if given["output"] is not None and not given["matrix"]:
+        raise click.UsageError("-o writes the numbers of --matrix: add it")
+    instead = next((key for key in ("code", "animate", "output") if given[key] is not None), None)
+    for key in ("gradients", "matrix"):
+        if instead and given[key] and not (key == "matrix" and given["output"] is not None):
+            raise click.UsageError(f"--{instead} comes instead of the text: leave --{key} out")
+    from convcli.explain.settle import settle
+
+    setting = settle(
+        given["input"],
+        given["kernel"],
+        stride=given["stride"] or 1,
+        pad=0 if given["pad"] is None else given["pad"],
+        pad_mode=given["pad_mode"] or "zeros",
+        dilation=given["dilation"] or 1,
+        flip=bool(given["flip"]),
+        transpose=given["transpose"],
+        output_padding=given["output_padding"] or 0,
+    )
+    if given["animate"] is not None:
+        _animate(setting, given)
+    if given["output"] is not None:
+        from convcli.explain.matrix import write_matrix
+
+        write_matrix(setting, given["output"], overwrite=given["overwrite"])
+    if given["code"]:
+        from convcli.explain.code import setting_code
+
+        _print_code(setting_code(setting, given["code"]))
+    elif instead is None:
+        from convcli.explain.explanation import explanation, hint
+
+        lines = explanation(setting, matrix=given["matrix"], gradients=given["gradients"])
+        _show(lines if given["matrix"] or given["gradients"] else lines + hint(setting))
+
+
+def _animate(setting: Setting, given: dict[str, Any]) -> None:
+    from convcli.explain.animation import write_animation
+
+    if given["by"] != "both" and not setting.transpose:
+        raise click.UsageError("--by chooses between ways of a transposed one: add --transpose")
+    steps = write_animation(
+        setting,
+        given["animate"],
+        ways=() if given["by"] == "both" else (given["by"],),
+        overwrite=given["overwrite"],
+    )
+    from convcli.cli.terminal import printable
+
+    click.echo(printable(f"{given['animate']}: {steps} steps"))
+
+
+def _print_code(lines: Iterable[str]) -> None:
+    from convcli.cli.terminal import printable
+
+    for line in lines:
+        click.echo(printable(line))
+
+
+def _show(lines: Iterable[Line]) -> None:
+    """Print lines; in colour on a terminal, unless NO_COLOR or a dumb terminal asks for none."""
+    from convcli.cli.terminal import printable
+
+    is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    for line in lines:
+        text, style = printable(line.text.rstrip()), _STYLES[line.role]
+        shown = click.style(text, **style) if text and style else text
+        click.echo(shown, color=False if is_plain else None)

@@ -1,0 +1,18 @@
+"""What shows at a position outside of an input, by the pad mode."""
+
+from __future__ import annotations
+
+from convcli.kernel.padding import source_index
+
+
+def shown(position: int, size: int, pad_mode: str) -> int | None:
+    """Return which of ``size`` cells shows at a position; None for a zero of the padding.
+
+    >>> [shown(position, 4, "reflect") for position in (-2, -1, 0, 4)]
+    [2, 1, 0, 2]
+    """
+    if 0 <= position < size:
+        return position
+    if pad_mode == "zeros":
+        return None
+    return int(source_index(position, position + 1, size, pad_mode)[0])
