@@ -48,28 +48,18 @@ def plan_jobs(
     """
     if format is not None:
         _known_format(format)
-    if suffix is not None and ("/" in suffix or os.sep in suffix or "\0" in suffix):
-        raise PlanError(f"the suffix {suffix!r} cannot be part of a file's name")
+    if suffix is not None:
+        _check_suffix(suffix)
     given = [
         Source(one, os.path.basename(one.rstrip(os.sep))) if isinstance(one, str) else one
         for one in sources
     ]
-    to_stream = [source.path for source in given] == [STREAM]
     if output is not None:
-        if output_dir is not None:
-            raise PlanError("give output=FILE for one picture or output_dir=DIR for many, not both")
-        if suffix is not None:
-            raise PlanError(
-                "the output is named already: suffix=TEXT is for output_dir=DIR, or for neither"
-            )
+        _check_single(output_dir, suffix)
         jobs = [_single_job(given, output, format)] if given else []
     elif output_dir is not None or suffix is not None:
-        if output_dir is not None:
-            _check_folder(output_dir)
-        jobs = [_job_by_name(source, output_dir, suffix or "", format) for source in given]
-        if suffix:
-            jobs = _without_results(given, jobs)
-    elif to_stream:
+        jobs = _jobs_by_name(given, output_dir, suffix or "", format)
+    elif [source.path for source in given] == [STREAM]:
         jobs = [Job(STREAM, STREAM, format)]
     else:
         raise PlanError(
@@ -78,6 +68,31 @@ def plan_jobs(
         )
     _check_distinct(jobs, overwrite=overwrite, update=update)
     return jobs
+
+
+def _check_suffix(suffix: str) -> None:
+    if "/" in suffix or os.sep in suffix or "\0" in suffix:
+        raise PlanError(f"the suffix {suffix!r} cannot be part of a file's name")
+
+
+def _check_single(output_dir: str | None, suffix: str | None) -> None:
+    """Refuse options that contradict an output file."""
+    if output_dir is not None:
+        raise PlanError("give output=FILE for one picture or output_dir=DIR for many, not both")
+    if suffix is not None:
+        raise PlanError(
+            "the output is named already: suffix=TEXT is for output_dir=DIR, or for neither"
+        )
+
+
+def _jobs_by_name(
+    sources: Sequence[Source], folder: str | None, suffix: str, format: str | None
+) -> list[Job]:
+    """Return a job for each source, whose target is named after it."""
+    if folder is not None:
+        _check_folder(folder)
+    jobs = [_job_by_name(source, folder, suffix, format) for source in sources]
+    return _without_results(sources, jobs) if suffix else jobs
 
 
 def check_apart(file: str, jobs: Iterable[Job], read: Iterable[str] = ()) -> None:

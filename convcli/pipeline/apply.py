@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.errors import ImageError
 from convcli.filters import Filter
 from convcli.images import Frame, Picture
-from convcli.images.picture import quantized
 from convcli.images.raster import Raster, UnreadRaster, new_raster
-from convcli.kernel.arrays import FloatArray
 from convcli.kernel.geometry import IntOrPair, Pair
-from convcli.pipeline.evaluate import Layers
 from convcli.pipeline.operators import (
     Convolution,
     Operator,
@@ -33,14 +29,13 @@ from convcli.pipeline.shapes import (
     result_mode,
     shapes_of_frame,
 )
-from convcli.pipeline.srgb import srgb_samples
 from convcli.pipeline.strips import (
     STRIP_SIZES,
     StripSizes,
     convolve_samples,
-    extremes,
     write_layers,
 )
+from convcli.pipeline.value_range import range_mapping, samples_of, unchanged
 from convcli.system.warn import warn
 
 
@@ -274,27 +269,17 @@ def _processed(frame: Frame, shapes: FrameShapes, linear: bool, processing: Proc
     ):
         convolve_samples(frame, last, operator, target, in_place=in_place, sizes=processing.strips)
         return Frame(target, mode)
-    in_range = _as_it_is if processing.as_float else _range(frame, stages, linear, processing)
+    in_range = (
+        unchanged
+        if processing.as_float
+        else range_mapping(frame, stages, linear, processing.strips)
+    )
     to_srgb = linear and not processing.as_float
-    finish = partial(_samples, in_range=in_range, dtype=dtype, to_srgb=to_srgb)
+    finish = partial(samples_of, in_range=in_range, dtype=dtype, to_srgb=to_srgb)
     write_layers(
         frame, stages, target, finish, linear=linear, in_place=in_place, sizes=processing.strips
     )
     return Frame(target, mode)
-
-
-def _samples(
-    layers: Layers,
-    in_range: Callable[[FloatArray], FloatArray],
-    dtype: np.dtype[Any],
-    to_srgb: bool,
-) -> NDArray[Any]:
-    """Return finished layers as samples (C, rows, W)."""
-    colour, alpha = in_range(layers.colour), layers.alpha
-    if to_srgb:
-        samples = srgb_samples(colour, dtype)
-        return samples if alpha is None else np.concatenate([samples, quantized(alpha, dtype)])
-    return quantized(colour if alpha is None else np.concatenate([colour, alpha]), dtype)
 
 
 def _is_by_sample(frame: Frame, stages: Sequence[Stage]) -> bool:
@@ -324,33 +309,3 @@ def _keeps_rows_near(stage: Stage, size: Pair) -> bool:
         and stage.geometry.stride[0] == 1
         and stage.operator.filter.pad_mode != "circular"
     )
-
-
-def _as_it_is(colour: FloatArray) -> FloatArray:
-    return colour
-
-
-def _range(
-    frame: Frame, stages: Sequence[Stage], linear: bool, processing: Processing
-) -> Callable[[FloatArray], FloatArray]:
-    """Return what the last filter's range does to colour."""
-    match stages[-1].operator.filter.range:
-        case "abs":
-            return np.abs
-        case "rescale":
-            low, high = extremes(frame, stages, linear, processing.strips)
-            # The difference of a flat picture is rounding, and not stretched.
-            is_flat = high - low <= _rounding(frame, stages, max(abs(low), abs(high)))
-            scale = None if is_flat else np.float32(1 / (high - low))
-            return lambda colour: colour if scale is None else (colour - np.float32(low)) * scale
-    return _as_it_is
-
-
-def _rounding(frame: Frame, stages: Sequence[Stage], most: float) -> float:
-    """Return how far apart equal results may come out; ``most`` is the largest magnitude."""
-    if frame.raster.dtype.kind == "f":
-        return 1e-6 * most
-    for stage in stages:
-        # Of samples from 0 to 1; a sum that cancels out has the rounding of its parts.
-        most = max(most, float(np.abs(stage.operator.filter.kernel).sum((1, 2, 3)).max()))
-    return 1e-6 * most

@@ -30,6 +30,7 @@ from convcli.kernel.geometry import (
 from convcli.kernel.padding import source_index
 from convcli.kernel.transpose import PreparedTranspose
 from convcli.kernel.window import Window
+from convcli.pipeline.divisor import Divisor
 
 DEFAULT_SCALE = 2
 """The stride of a transposed convolution where neither the filter nor the user names one."""
@@ -252,10 +253,15 @@ class TransposedConvolution(Operator):
     def prepare(self, geometry: Geometry) -> PreparedUpsampling:
         return PreparedUpsampling(self, geometry)
 
+    def divisor(self, geometry: Geometry) -> Divisor:
+        """Return what normalisation divides by. Raises :class:`FilterError` where that is 0."""
+        kernel = self.filter.kernel.astype(np.float32)
+        return Divisor(kernel, geometry, self.filter.pad_mode, self.name)
+
     def check(self, geometry: Geometry) -> None:
         """Refuse a normalisation that would divide by zero, unless the kernel is a large one."""
         if self.normalize and self.filter.kernel[0, 0].size <= MOST_CHECKED:
-            Divisor(self, geometry)
+            self.divisor(geometry)
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         centre = (effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1) / 2
@@ -276,7 +282,7 @@ class PreparedUpsampling:
             on_padded_rows=True,
         )
         self._offset = np.float32(filter.offsets[0])
-        self._divisor = Divisor(operator, geometry) if operator.normalize else None
+        self._divisor = operator.divisor(geometry) if operator.normalize else None
 
     def rows_read(self, start: int, stop: int) -> tuple[int, int]:
         return self._transpose.rows_read(start, stop)
@@ -288,59 +294,6 @@ class PreparedUpsampling:
         if biased:
             outputs += self._offset
         return outputs
-
-
-class Divisor:
-    """The transposed convolution of ones, from that of a small image of ones.
-
-    Away from the borders it has the period of the stride; so one image of just the borders and a
-    period between them has every value of it.
-    """
-
-    def __init__(self, operator: TransposedConvolution, geometry: Geometry) -> None:
-        filter = operator.filter
-        axes = [_Periodic(geometry, axis) for axis in (0, 1)]
-        small = geometry._replace(
-            image=(axes[0].small_output, axes[1].small_output),
-            output=(axes[0].small_input, axes[1].small_input),
-        )
-        ones = np.ones((1, operator.input_channels, *small.output), np.float32)
-        kernel = filter.kernel.astype(np.float32)
-        values = PreparedTranspose(kernel, small, pad_mode=filter.pad_mode).whole(ones)[0]
-        if np.abs(values).min() <= 1e-6 * np.abs(values).max():
-            raise FilterError(
-                f"filter {operator.name}: the transposed convolution of ones vanishes somewhere, "
-                "so nothing can be divided by it: give normalize=False"
-            )
-        self._rows_of = axes[0].index
-        self._values = np.ascontiguousarray(values[:, :, axes[1].index])
-
-    def rows(self, start: int, stop: int) -> FloatArray:
-        """Return the rows start to stop, (C, rows, W)."""
-        return self._values[:, self._rows_of[start:stop]]
-
-
-class _Periodic:
-    """Along one axis: a smaller input, and where in its output each output element has its twin."""
-
-    def __init__(self, geometry: Geometry, axis: int) -> None:
-        size, stride = geometry.output[axis], geometry.stride[axis]
-        output, pads = geometry.image[axis], geometry.pads
-        effective = effective_size(geometry.kernel[axis], geometry.dilation[axis])
-        # Input elements at either end whose kernels, or their padding's, reach beyond the border.
-        border = -(-(effective + pads[axis] + pads[axis + 2]) // stride) + 1
-        self.small_input = min(size, 2 * border + 1)
-        left_out = (size - self.small_input) * stride
-        self.small_output = output - left_out
-        position = np.arange(output)
-        # The first output element of the period: all before it belongs to the border.
-        period = border * stride
-        inside = period + (position - period) % stride
-        self.index = np.where(
-            position < period + stride,
-            position,
-            np.where(position - left_out < period, inside, position - left_out),
-        )
 
 
 def preset_filter(preset: str, scale: IntOrPair | None = None) -> Filter:
