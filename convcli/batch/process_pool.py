@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection
 
 from convcli.batch.futures import Done, Task, as_they_end
 from convcli.system.atomic_files import discard_unfinished
-from convcli.system.signals import be_a_worker, before_the_end, end, signals_held
-from convcli.system.threads import stay_alone
+from convcli.system.signals import at_termination, become_worker, signals_held, terminate
+from convcli.system.threads import use_one_thread
 
 MOST_SECONDS_TO_END = 5.0
 """How long workers are waited for that have been told to end; it takes them milliseconds."""
@@ -115,24 +115,24 @@ def _end_workers() -> None:
         process.kill()
 
 
-before_the_end(_end_workers)
+at_termination(_end_workers)
 
 
 def _prepare(listening: Connection, line: Connection) -> None:
     """Make a new process a worker, which ends as soon as nobody holds its ``line`` any more."""
-    be_a_worker()
-    before_the_end(discard_unfinished)
-    stay_alone()
+    become_worker()
+    at_termination(discard_unfinished)
+    use_one_thread()
     for inherited in {line, *_lines}:
         inherited.close()
     _lines.clear()
     try:
         threading.Thread(target=_end_when_alone, args=(listening,), daemon=True).start()
     except RuntimeError:  # there is no room for another one; without it this might never end
-        end(1)
+        terminate(1)
 
 
 def _end_when_alone(listening: Connection) -> None:
     with suppress(EOFError, OSError):
         listening.recv_bytes()  # which nobody sends
-    end(1)
+    terminate(1)

@@ -65,7 +65,7 @@ def run_batch(
     """
     from convcli.batch import Options, run_jobs
     from convcli.system.memory import keep_memory
-    from convcli.system.signals import end_promptly
+    from convcli.system.signals import end_without_delay
     from convcli.system.threads import processors
 
     # What has been imported stays; from here on there can be garbage.
@@ -87,7 +87,7 @@ def run_batch(
         return
     workers = min(batch.jobs or processors(), len(jobs) or 1)
     if workers == 1:
-        end_promptly()
+        end_without_delay()
     with ExitStack() as stack:
         report = None
         if batch.report is not None:
