@@ -106,7 +106,7 @@ def test_a_worker_that_is_killed_costs_its_picture_and_no_other(
     assert len(results) == len(jobs)
     (failed,) = [result for result in results if result.error]
     assert failed.job.source == pictures[4]
-    assert "4.png: the process that worked on it was killed" in str(failed.error)
+    assert "4.png: the process that ran it was killed" in str(failed.error)
     assert len(os.listdir(tmp_path / "out")) == 11
 
 

@@ -1,4 +1,4 @@
-"""Which picture goes where: settled for all of them before any is touched."""
+"""Planning a batch: which picture goes where, for all of them before any is read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from convcli.images.split_names import first_name, is_split, names_of, prefix
 class Job(NamedTuple):
     """One picture to read, and where the result goes.
 
-    ``format`` is None where the result takes the format of the input (on a stream).
+    ``format`` is None where a result on standard output takes the format of its input.
     """
 
     source: str
@@ -36,15 +36,15 @@ def plan_jobs(
     overwrite: bool = False,
     update: bool = False,
 ) -> list[Job]:
-    """Settle where every result goes, before any is computed; looks at names, opens nothing.
+    """Return the job of every source: where its result goes. Reads names and folders, no files.
 
     One result goes to ``output``; any number to the folder ``output_dir``, a plain name under its
     base name; folders need not exist. With ``suffix`` and no folder each goes beside its input.
-    ``overwrite`` and ``update`` tell that results may replace files; only ``overwrite`` lets one
+    With ``overwrite`` or ``update`` results may replace files; only with ``overwrite`` may one
     replace its own input.
 
-    Raises :class:`PlanError` for a request that cannot be right as a whole: an unknown format, a
-    file in the place of a folder, two results of one name, a result in the place of an input.
+    Raises :class:`PlanError` for an unknown format, a file in the place of a folder, two results
+    of one name, and a result in the place of an input.
     """
     if format is not None:
         _known_format(format)
@@ -96,9 +96,9 @@ def _jobs_by_name(
 
 
 def check_apart(file: str, jobs: Iterable[Job], read: Iterable[str] = ()) -> None:
-    """Raise a PlanError if ``file``, which is going to be written, is wanted for something else.
+    """Raise a PlanError if the batch uses ``file``, which will be written, for something else.
 
-    For an input or a result, a folder of results, or a file that is ``read`` beside the inputs.
+    That is: as an input, a result, a folder of results, or a file that is ``read`` besides.
     """
     places = _Places()
     place = places.of(file)
@@ -115,13 +115,13 @@ def check_apart(file: str, jobs: Iterable[Job], read: Iterable[str] = ()) -> Non
 
 
 class _Places:
-    """The files that names lead to; each folder is looked up once."""
+    """Paths with symbolic links resolved; each folder is resolved once."""
 
     def __init__(self) -> None:
         self._folders: dict[str, str] = {}
 
     def of(self, path: str) -> str:
-        """Return the same for two names of one file."""
+        """Return a path that is equal for all names of one file."""
         folder, name = os.path.split(path)
         if name in ("", os.curdir, os.pardir) or os.path.islink(path):
             return os.path.realpath(path)
@@ -157,8 +157,8 @@ def _single_job(sources: Sequence[Source], output: str, format: str | None) -> J
 
 def _check_folder(folder: str) -> None:
     """Refuse a folder that could never be created: a file is in its way."""
-    if not folder:  # what a script has where a variable is not set
-        raise PlanError("the output folder has no name: . is the one you are in")
+    if not folder:  # as from a shell variable that is not set
+        raise PlanError("the name of the output folder is empty: . is the current folder")
     above = os.path.abspath(folder)
     while not os.path.lexists(above):
         above = os.path.dirname(above)
@@ -168,7 +168,7 @@ def _check_folder(folder: str) -> None:
 
 def _job_by_name(source: Source, folder: str | None, suffix: str, format: str | None) -> Job:
     if source.path == STREAM:
-        raise PlanError("standard input has no name to write under in a folder: give output=FILE")
+        raise PlanError("standard input has no name for a file in a folder: give output=FILE")
     stem, extension = os.path.splitext(source.path if folder is None else source.place)
     if format is not None:
         extension = "." + format.lower().removeprefix(".")
@@ -182,7 +182,7 @@ def _job_by_name(source: Source, folder: str | None, suffix: str, format: str | 
 
 
 def _without_results(sources: Sequence[Source], jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs but for files come upon in a folder that are the results of others there."""
+    """Return the jobs without those of files, found in a folder, that are results of others."""
     places = _Places()
     results = {places.of(job.target) for job in jobs}
     return [
@@ -205,8 +205,8 @@ def _check_distinct(jobs: Sequence[Job], *, overwrite: bool, update: bool) -> No
         claimed[place] = job.source
         if place in inputs and places.of(job.source) != place:
             raise PlanError(
-                f"the result of {job.source} would replace {inputs[place]}, which is to be read "
-                "too: leave one of them out, or choose another folder"
+                f"the result of {job.source} would replace {inputs[place]}, which is also an "
+                "input: leave one of them out, or choose another folder"
             )
         if place in inputs and not overwrite:
             raise PlanError(
@@ -218,7 +218,7 @@ def _check_distinct(jobs: Sequence[Job], *, overwrite: bool, update: bool) -> No
 
 
 def _collision(other: str, job: Job, places: _Places) -> str:
-    """Return what is wrong about two inputs that have one result, and what helps."""
+    """Return the message for two inputs with one target, with the remedy."""
     if places.of(other) == places.of(job.source):
         remedy = "it is one file, so name it once"
     elif os.path.dirname(other) != os.path.dirname(job.source):
@@ -231,9 +231,9 @@ def _collision(other: str, job: Job, places: _Places) -> str:
 def _check_parts_distinct(
     jobs: Sequence[Job], places: _Places, claimed: Mapping[str, str], *, replaces: bool
 ) -> None:
-    """Refuse a ``{channel}`` or ``{frame}`` that could stand for another job's file.
+    """Refuse a target with ``{channel}`` or ``{frame}`` that matches another job's file.
 
-    ``claimed`` has the source of each place; ``replaces``: an input could be overwritten, too.
+    ``claimed`` maps each target to its source; with ``replaces`` inputs are checked as well.
     """
     open_names: dict[tuple[str, str], list[tuple[re.Pattern[str], str]]] = defaultdict(list)
     for place, source in claimed.items():
@@ -241,7 +241,7 @@ def _check_parts_distinct(
         if is_split(Path(name)):
             open_names[folder, prefix(name)].append((names_of(name), source))
     for job in jobs:
-        # Without permission nothing that can be read is replaced.
+        # Inputs exist, and are replaced only if that is allowed.
         for path in {job.target, job.source} if replaces else {job.target}:
             folder, name = os.path.split(places.of(path))
             shown = first_name(name) if path == job.target else name

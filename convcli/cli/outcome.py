@@ -132,9 +132,9 @@ def note_left_out(left_out: Mapping[str, int], messages: Messages) -> None:
     """Show how many files of folders were no pictures, by extension."""
     if not left_out:
         return
-    from convcli.batch.inputs import NO_FILE
+    from convcli.batch.inputs import NOT_REGULAR
 
-    words = {"": "without extension", NO_FILE: "no regular file (a pipe, socket or device)"}
+    words = {"": "without extension", NOT_REGULAR: "not regular files (pipes, sockets or devices)"}
     kinds = sorted(left_out.items(), key=lambda kind: (-kind[1], kind[0]))
     parts = [f"{count} {words.get(kind, kind)}" for kind, count in kinds[:MOST_EXTENSIONS]]
     if rest := kinds[MOST_EXTENSIONS:]:

@@ -1,4 +1,4 @@
-"""Operators: a filter as a convolution or a transposed one, made ready for frames of one size."""
+"""Operators: a filter as a convolution or transposed convolution, prepared for a frame size."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from convcli.kernel.window import Window
 from convcli.pipeline.divisor import Divisor
 
 DEFAULT_SCALE = 2
-"""The stride of a transposed convolution where neither the filter nor the user names one."""
+"""The stride of a transposed convolution where neither the filter nor the user gives one."""
 
 
 MOST_CHECKED = 4096
-"""Weights of a kernel whose divisor is computed before it is needed, in some milliseconds."""
+"""Largest kernel, in weights, whose divisor is checked in advance: it takes some milliseconds."""
 
 
 class Prepared(Protocol):
-    """An operator made ready for frames of one size: matrices made once, for all threads."""
+    """An operator prepared for frames of one size: computed once, shared by all threads."""
 
     def rows_read(self, start: int, stop: int) -> tuple[int, int]:
         """Return the first input row that some output rows read, and the one after the last.
@@ -65,7 +65,7 @@ class Operator(ABC):
 
     @property
     def name(self) -> str:
-        """What messages call the filter."""
+        """The name of the filter in messages."""
         return self.filter.name or "given"
 
     @property
@@ -80,11 +80,11 @@ class Operator(ABC):
 
     @abstractmethod
     def geometry(self, size: Pair) -> Geometry:
-        """Return where the taps fall on an image of ``size``."""
+        """Return sizes, padding, stride and dilation for an image of ``size``."""
 
     @abstractmethod
     def input_size(self, geometry: Geometry) -> Pair:
-        """Return the size of the image that is read."""
+        """Return the size of the input."""
 
     @abstractmethod
     def output_size(self, geometry: Geometry) -> Pair:
@@ -92,22 +92,22 @@ class Operator(ABC):
 
     @abstractmethod
     def prepare(self, geometry: Geometry) -> Prepared:
-        """Return this operator made ready for frames of one size."""
+        """Return this operator prepared for frames of one size."""
 
     def check(self, geometry: Geometry) -> None:  # noqa: B027
-        """Raise the FilterError that computing would raise whatever the samples are."""
+        """Raise the FilterError that computing would raise for any samples."""
 
     @abstractmethod
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         """Return, for each output row or column, the input one under the kernel's centre.
 
-        -1 stands for zeros beyond the border.
+        -1 stands for the zeros of the padding.
         """
 
 
 @dataclass(frozen=True)
 class Convolution(Operator):
-    """A filter applied forwards."""
+    """A filter applied as a convolution."""
 
     @property
     def input_channels(self) -> int:
@@ -136,10 +136,10 @@ class Convolution(Operator):
         return PreparedConvolution(self.filter, geometry)
 
     def prepare_samples(self, geometry: Geometry, channels: int, scale: int) -> PreparedConvolution:
-        """Return the convolution of integer samples as they lie in a picture, made ready.
+        """Return the convolution prepared for interleaved integer samples.
 
-        Each of the ``channels`` that lie side by side is convolved by itself; ``scale`` is the
-        sample that stands for 1.
+        Each of the ``channels`` is convolved independently; ``scale`` is the sample value that
+        represents 1.
         """
         return PreparedConvolution(self.filter, geometry, channels, scale)
 
@@ -152,7 +152,7 @@ class Convolution(Operator):
 
 
 class PreparedConvolution:
-    """A convolution made ready for frames of one size."""
+    """A convolution prepared for frames of one size."""
 
     def __init__(
         self, filter: Filter, geometry: Geometry, interleaved: int = 1, scale: int = 1
@@ -196,7 +196,7 @@ class PreparedConvolution:
         return outputs
 
     def samples(self, padded: NDArray[Any], rows: int) -> NDArray[Any]:
-        """Return rows of integer samples (rows, W, C) from the padded ones that they read."""
+        """Return rows of integer samples (rows, W, C) from the padded rows that they read."""
         samples = self._problem.samples
         outputs = np.empty((1, rows, samples), padded.dtype)
         self._biased.rows(padded.reshape(1, len(padded), -1), outputs, 0, 0, rows)
@@ -205,7 +205,7 @@ class PreparedConvolution:
 
 @dataclass(frozen=True)
 class TransposedConvolution(Operator):
-    """A filter applied transposed.
+    """A filter applied as a transposed convolution.
 
     ``normalize`` divides by the transposed convolution of ones.
     """
@@ -259,7 +259,7 @@ class TransposedConvolution(Operator):
         return Divisor(kernel, geometry, self.filter.pad_mode, self.name)
 
     def check(self, geometry: Geometry) -> None:
-        """Refuse a normalisation that would divide by zero, unless the kernel is a large one."""
+        """Raise a FilterError where normalising would divide by 0; skips large kernels."""
         if self.normalize and self.filter.kernel[0, 0].size <= MOST_CHECKED:
             self.divisor(geometry)
 
@@ -271,7 +271,7 @@ class TransposedConvolution(Operator):
 
 
 class PreparedUpsampling:
-    """A transposed convolution made ready for frames of one size, with its divisor."""
+    """A transposed convolution prepared for frames of one size, with its divisor."""
 
     def __init__(self, operator: TransposedConvolution, geometry: Geometry) -> None:
         filter = operator.filter

@@ -39,7 +39,8 @@ def share(
     never runs in two threads at once, and what it does before it yields a task happens before any
     later task exists. This is a contract. Strips computed in place (``pipeline/strips.py``) copy
     the rows that they read as they are yielded, before a later strip can be written over them; the
-    bands of a PNG (``images/codecs/png.py``) are yielded in the order of the file.
+    generator of PNG bands (``images/codecs/png.py``) writes earlier bands, in order, before it
+    yields the next.
 
     Fewer threads do where the system allows no more. After an exception no thread takes another
     task, and the first exception is raised here.
