@@ -71,7 +71,9 @@ def test_links_do_not_hide_that_a_result_would_replace_its_input() -> None:
 
 
 def test_no_result_replaces_another_input_even_with_overwrite() -> None:
-    with pytest.raises(PlanError, match=r"of a\.png would replace a-2\.png, which is also an input"):
+    with pytest.raises(
+        PlanError, match=r"of a\.png would replace a-2\.png, which is also an input"
+    ):
         targets("a.png", "a-2.png", suffix="-2", overwrite=True)
 
 

@@ -45,7 +45,7 @@ def test_results_that_exist_are_reported_in_one_line_with_both_options(
     assert done.exit_code == 1
     first, *rest = done.stderr.splitlines()
     assert first.startswith("Error: 4 of 5 results exist already, such as out/")
-    assert first.endswith(": --skip-existing passes over them, --overwrite replaces them")
+    assert first.endswith(": --skip-existing skips them, --overwrite replaces them")
     assert len(rest) == (not flags or "-j" in flags)
     assert Path("out/0.png").read_bytes() == b"precious"
 

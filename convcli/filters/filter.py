@@ -28,17 +28,17 @@ REDUCTIONS = ("magnitude", "max", "sum")
 
 @dataclass(frozen=True, eq=False)
 class Filter:
-    """A kernel or a bank of kernels, and how it wants to be applied.
+    """A kernel or a bank of kernels, with the settings to apply it.
 
     ``weight`` is given as nested lists or an array and kept as float64, read-only:
-    2-D (Hf, Wf) is one kernel for every channel by itself; 3-D (C, Hf, Wf) one filter across C
+    2-D (Hf, Wf) is one kernel for each channel independently; 3-D (C, Hf, Wf) one filter across C
     channels; 4-D (F, C, Hf, Wf) F filters across C channels. ``divisor`` divides it, where
     "sum" is the sum of each filter's weights (1 where that is 0). ``bias`` is on the 0-1 pixel
-    scale. ``stride`` is None where the command's own default shall hold. ``range``,
-    ``preserve_alpha`` and ``reduce`` say how answers become pixels.
+    scale. ``stride`` None means the default of the operation. ``range``,
+    ``preserve_alpha`` and ``reduce`` say how results become pixels.
 
-    Weights and divisor lie within ±1e38, their quotient within ±1e30, a bias within ±1e9; stride,
-    dilation and pad go up to 2^31-1. Raises :class:`FilterError` for anything else.
+    Limits: weights and divisor ±1e38, their quotient ±1e30, bias ±1e9; stride, dilation and pad
+    2^31-1. Raises :class:`FilterError` for values beyond them, or of a wrong type or shape.
     """
 
     weight: NDArray[np.float64]
@@ -57,7 +57,7 @@ class Filter:
     source: str = ""
 
     def __post_init__(self) -> None:
-        """Check every field, and bring those with several spellings into one."""
+        """Check every field, and normalise those that can be given in several forms."""
         weight = weights_of(self.weight)
         weight.setflags(write=False)
         self._set("weight", weight)
@@ -125,11 +125,11 @@ class Filter:
 
     @property
     def is_cross_channel(self) -> bool:
-        """Whether it looks across channels, rather than at each one by itself."""
+        """Whether it reads all channels at once, rather than each one independently."""
         return self.weight.ndim > 2 and self.reduce is None
 
     def override(self, **options: Any) -> Filter:
-        """Return this filter with the ``options`` that are not None in place of its own."""
+        """Return this filter with its settings replaced by the ``options`` that are not None."""
         given = {key: value for key, value in options.items() if value is not None}
         return replace(self, **given) if given else self
 

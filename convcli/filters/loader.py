@@ -23,9 +23,9 @@ MOST_BYTES = 64 * 2**20
 
 
 def load_filter(name: str | os.PathLike[str]) -> Filter:
-    """Return the filter of a JSON file, or the bundled one of that name; a file wins.
+    """Return the filter of a JSON file, or else the bundled filter of that name.
 
-    Raises :class:`FilterError` that names the file, the place in it, and what to do.
+    Raises :class:`FilterError`.
     """
     path = find_filter(name)
     return parse_filter(_read(path), path)
@@ -113,7 +113,7 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise FilterError(f"filter {path}: cannot be read: {error.strerror}") from None
     if len(text) > MOST_BYTES:
-        raise FilterError(f"filter {path}: larger than {MOST_BYTES >> 20} MiB is no filter")
+        raise FilterError(f"filter {path}: it is larger than {MOST_BYTES >> 20} MiB, the limit")
     return text
 
 

@@ -21,7 +21,7 @@ _unfinished: set[Path] = set()
 
 
 def is_temporary(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a name is that of a temporary file, such as a killed process leaves behind."""
+    """Return whether a name is that of a temporary file, such as a killed process leaves behind."""
     return _TEMPORARY.fullmatch(os.path.basename(path)) is not None
 
 
