@@ -1,6 +1,6 @@
 """Convolution and transposed convolution for pictures and arrays.
 
-The names below are loaded when first used, so that importing the package costs nothing.
+The names below are imported on first use, so that importing the package is fast.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Everything that can go wrong through no fault of the code: each error names fault and remedy."""
+"""Errors caused by users, files or the machine; each message says what is wrong and what to do."""
 
 
 class ConvcliError(Exception):
-    """Base of every error that a user, a file or a machine can cause."""
+    """Base class of the errors below."""
 
 
 class ShapeError(ConvcliError, ValueError):
@@ -18,12 +18,12 @@ class ImageError(ConvcliError, ValueError):
 
 
 class ExistsError(ImageError):
-    """A result whose file exists already, and was not to be replaced."""
+    """The file of a result exists already, and replacing it was not allowed."""
 
 
 class PlanError(ConvcliError, ValueError):
-    """A request that is wrong as a whole, found out before anything is touched."""
+    """A batch that cannot run as requested, detected before any file is read or written."""
 
 
 class ImageWarning(UserWarning):
-    """Something of a picture that its result does not keep."""
+    """The result does not keep something of the picture."""

@@ -106,7 +106,7 @@ def test_a_worker_that_is_killed_costs_its_picture_and_no_other(
     assert len(results) == len(jobs)
     (failed,) = [result for result in results if result.error]
     assert failed.job.source == pictures[4]
-    assert "4.png: the process that worked on it was killed" in str(failed.error)
+    assert "4.png: the process that ran it was killed" in str(failed.error)
     assert len(os.listdir(tmp_path / "out")) == 11
 
 
@@ -433,14 +433,14 @@ def test_a_report_holds_names_that_are_no_text_so_that_they_can_be_had_back(
         (["--report", "out"], "out is a folder of results: name a file in it"),
         (["--report", "out/"], "out/ is a folder: name a file in it"),
         (["--report", "0.png"], "0.png is an image of this batch"),
-        (["--report", "r.jsonl", "--dry-run"], "nothing to --report"),
+        (["--report", "r.jsonl", "--dry-run"], "no results for a --report"),
         (
             ["--overwrite", "--skip-existing"],
             "give one of --overwrite, --skip-existing and --update",
         ),
-        (["--null"], "--null tells how to read --files-from"),
+        (["--null"], "--null is for --files-from"),
         (["--files-from", "gone"], "the list gone cannot be read"),
-        (["--files-from", "-", "-"], "either image or list"),
+        (["--files-from", "-", "-"], "either an image or the list"),
         (["."], "-r takes the images in it"),
         (["--max-pixels", "0"], "x>=1"),
     ],

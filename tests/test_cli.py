@@ -204,7 +204,7 @@ USAGE_ERRORS = [
     (["apply", "-f", "sharpen", "PHOTO", "-o", "out.jpg", "--quality", "0"], "1<=x<=100"),
     (["upsample", "PHOTO", "-o", "out.png", "--scale", "0"], "from 1 up"),
     (["upsample", "PHOTO", "-o", "out.png", "-f", "bicubik"], "no filter file"),
-    (["upsample", "PHOTO", "-o", "out.png", "--pad", "1"], "settles --pad itself"),
+    (["upsample", "PHOTO", "-o", "out.png", "--pad", "1"], "sets --pad itself"),
     (["upsample", "PHOTO", "-o", "out.png", "--scale", "100000"], "weights"),
     (["filters", "show", "sharpn"], "did you mean sharpen"),
     (["aply"], "apply"),

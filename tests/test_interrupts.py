@@ -168,7 +168,7 @@ def test_more_interrupts_while_it_tidies_up_change_nothing(
             os.kill(os.getpid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGTERM)
 
-        signals.before_the_end(again)
+        signals.at_termination(again)
         struck("before renaming", signal.SIGINT)()
 
     request = ["apply", "-f", "identity", photo, "-o", tmp_path / "out.png"]

@@ -71,7 +71,9 @@ def test_links_do_not_hide_that_a_result_would_replace_its_input() -> None:
 
 
 def test_no_result_replaces_another_input_even_with_overwrite() -> None:
-    with pytest.raises(PlanError, match=r"of a\.png would replace a-2\.png, which is to be read"):
+    with pytest.raises(
+        PlanError, match=r"of a\.png would replace a-2\.png, which is also an input"
+    ):
         targets("a.png", "a-2.png", suffix="-2", overwrite=True)
 
 
@@ -97,7 +99,7 @@ def test_nothing_planned_is_no_error_but_nowhere_to_go_is() -> None:
             "the output folder file cannot be created: .*file is a file",
         ),
         (["a.png"], {"output_dir": "file/below/it"}, "file is a file"),
-        (["a.png"], {"output_dir": ""}, "the output folder has no name"),
+        (["a.png"], {"output_dir": ""}, "the name of the output folder is empty"),
         (["a.png"], {"output": "file/b.png"}, "output folder file cannot be created"),
         (["a.png"], {"output": "b.png", "suffix": "-2"}, "suffix=TEXT is for output_dir=DIR"),
         (["a.png"], {"suffix": "/2"}, "cannot be part of a file's name"),

@@ -13,7 +13,7 @@ from PIL import Image
 
 from convcli import PlanError
 from convcli.batch import Job, Options, plan_jobs, run_jobs
-from convcli.batch.inputs import NO_FILE, expand
+from convcli.batch.inputs import NOT_REGULAR, expand
 from convcli.batch.run import is_skipped
 
 
@@ -45,7 +45,7 @@ def test_results_that_exist_are_reported_in_one_line_with_both_options(
     assert done.exit_code == 1
     first, *rest = done.stderr.splitlines()
     assert first.startswith("Error: 4 of 5 results exist already, such as out/")
-    assert first.endswith(": --skip-existing passes over them, --overwrite replaces them")
+    assert first.endswith(": --skip-existing skips them, --overwrite replaces them")
     assert len(rest) == (not flags or "-j" in flags)
     assert Path("out/0.png").read_bytes() == b"precious"
 
@@ -162,14 +162,14 @@ def test_pipes_sockets_and_devices_in_folders_are_left_out(
         listener.bind("in/socket.png")
         left_out: Counter[str] = Counter()
         found = expand(["in"], recursive=True, left_out=left_out)
-        assert left_out == {NO_FILE: 3}
+        assert left_out == {NOT_REGULAR: 3}
         assert {source.place for source in found} >= {"link.png", "gone.png"}
         assert len(found) == 7
         for flags in (["--dry-run"], []):  # in a process of its own, which cannot hang the tests
             process = start("apply", "-f", "sharpen", "-r", "in", "-d", "out", *flags)
             assert process.wait() == 1
             assert "in/gone.png: there is no such file" in process.stderr
-            left = "-r left out 3 files: 3 no regular file (a pipe, socket or device)"
+            left = "-r left out 3 files: 3 not regular files (pipes, sockets or devices)"
             assert left in process.stderr.splitlines()
     assert len(os.listdir("out")) == 6
 

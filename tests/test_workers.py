@@ -12,7 +12,7 @@ import pytest
 
 from convcli.batch import process_pool
 from convcli.batch.process_pool import each_done
-from convcli.system.signals import be_a_worker
+from convcli.system.signals import become_worker
 
 
 def double(number: int) -> int:
@@ -83,6 +83,6 @@ def test_a_worker_dies_of_the_signal_that_terminates_it() -> None:
 
 
 def be_terminated() -> None:
-    be_a_worker()
+    become_worker()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(30)

@@ -1,6 +1,6 @@
-"""Many pictures: each one processed by itself, and a result for each.
+"""Batches of pictures: each picture is processed independently and yields a result.
 
-A batch is a list of jobs, and running it gives a result for each as it ends::
+A batch is a list of jobs; running it yields the result of each job as it ends::
 
     from convcli import load_filter
     from convcli.batch import Convolution, Options, plan_jobs, run_jobs

@@ -1,9 +1,9 @@
-"""What a batch would do, from the headers of its pictures. Nothing is decoded or written.
+"""The expected results of a batch, from the headers of its pictures. No pixels, no writing.
 
-Warnings and refusals are those of the real run, in the same words. A warning that depends on
-pixels ends with its condition. Not known are: what comes after the pixels of a file (texts of a
-PNG, later frames of an animation, which are taken to be as the first is), whether pixels can be
-decoded, and what an encoder of Pillow's refuses by itself.
+Warnings and errors are those of running the batch, in the same words. A warning that depends on
+pixels ends with its condition. A dry run does not detect what follows the pixels in a file (texts
+of a PNG; later frames of an animation, which are assumed to be like the first), pixels that cannot
+be decoded, and errors that Pillow's encoders raise themselves.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ from convcli.system.thread_warnings import collect_warnings
 class Preview(NamedTuple):
     """The expected outcome of a job: ``shape`` (C, H, W) is that of the result's first frame.
 
-    ``warnings`` are all that a header decides; those that depend on pixels say so, and are the
-    ``possible`` ones.
+    ``warnings`` has all of them; ``possible`` are those among them that depend on pixels.
     """
 
     job: Job
@@ -47,7 +46,7 @@ class Preview(NamedTuple):
 def preview_jobs(
     jobs: Iterable[Job], operators: Sequence[Operator], options: Options
 ) -> Iterator[Preview]:
-    """Give the expected outcome of each job."""
+    """Yield the expected outcome of each job."""
     for job in jobs:
         if is_skipped(job, options):
             yield Preview(job, SKIPPED)
@@ -82,7 +81,7 @@ def _predicted(
     losses: list[Loss],
     check: Callable[[], object] | None,
 ) -> tuple[Header, tuple[int, int, int]]:
-    """Do a job as ``run_job`` does, without samples; adds what depends on them to ``losses``."""
+    """Predict a job as ``run_job`` does it; append losses that depend on samples to ``losses``."""
     if job.target != STREAM and os.path.isdir(os.path.dirname(job.target) or os.curdir):
         check_output(Path(job.target), options.replaces)
     with contents(job.source) as source:

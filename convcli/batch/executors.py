@@ -1,4 +1,4 @@
-"""A batch on somebody else's workers: a cluster's, or a pool that a program has anyway."""
+"""A batch on an executor that the caller provides, such as that of a cluster."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def each_done_by(
     *,
     lost: Callable[[Task, str], Done],
 ) -> Generator[Done]:
-    """Give ``do(task)`` of each task as it ends, done by ``executor``, which stays open.
+    """Yield ``do(task)`` of each task as it ends, computed by ``executor``, which stays open.
 
-    Where there is no result (a worker is gone, the executor broken, a result that could not be
+    Where the executor returns no result (it is broken, a worker died, a result could not be
     sent), ``lost(task, reason)`` takes its place.
     """
     with closing(as_they_end(lambda task: executor.submit(do, task), tasks, workers)) as ended:
@@ -30,7 +30,7 @@ def each_done_by(
 def _result(future: Future[Done], task: Task, lost: Callable[[Task, str], Done]) -> Done:
     try:
         return future.result()
-    # Executors have errors of their own for a worker that is gone.
+    # Executors raise exceptions of their own when a worker has died.
     except Exception as error:
         reason = f"the executor lost it: {type(error).__name__}: {error}"
         return lost(task, reason.removesuffix(": "))

@@ -1,6 +1,6 @@
-"""Handing out tasks a few at a time, and taking what becomes of each as it ends.
+"""Submitting tasks a few at a time, and yielding each as it ends.
 
-Local processes and any other executor share this loop; they differ in what they do about a task
+The local process pool and other executors share this loop; they differ in how they treat a task
 that was lost.
 """
 
@@ -14,16 +14,16 @@ Task = TypeVar("Task")
 Done = TypeVar("Done")
 
 WAITING_PER_WORKER = 4
-"""Tasks handed out ahead for each worker: none has to wait, and memory does not grow with tasks."""
+"""Submitted tasks for each worker: enough that none waits, and memory does not grow with tasks."""
 
 
 def as_they_end(
     submit: Callable[[Task], Future[Done]], tasks: Iterable[Task], workers: int
 ) -> Generator[tuple[Task, Future[Done]]]:
-    """Give each task with its future, which is done; in the order in which they end.
+    """Yield each task with its finished future, in the order in which they end.
 
-    A task that a broken executor does not take comes with a future that has its exception. Tasks
-    that nobody waits for any more, where this iterator is closed, are cancelled.
+    A task that a broken executor refuses comes with a future that has the exception. When this
+    iterator is closed, the remaining tasks are cancelled.
     """
     waiting = iter(tasks)
     pending: dict[Future[Done], Task] = {}
@@ -35,7 +35,7 @@ def as_they_end(
                     break
                 future = _submitted(submit, task)
                 pending[future] = task
-                if future.done():  # in this thread, or refused
+                if future.done():  # computed in this thread, or refused
                     break
             if not pending:
                 return

@@ -1,7 +1,7 @@
-"""What a user names, as one list of files: folders walked through, lists read. No file is opened.
+"""Input files from the names that a user gives: folders searched, lists read. No image is opened.
 
-Names are text as Python has it from the system: bytes that are no UTF-8 come as surrogate escapes
-and go back as they were.
+File names are decoded as by ``os.fsdecode``: bytes that are not UTF-8 become surrogate escapes, and
+are encoded back unchanged.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from convcli.system.streams import read_standard_input
 STREAM = "-"
 """Standard input as an input, standard output as an output."""
 
-NO_FILE = "no regular file"
-"""What pipes, sockets and devices count as among the files that were left out."""
+NOT_REGULAR = "not a regular file"
+"""The key under which pipes, sockets and devices are counted among the files left out."""
 
 
 class Source(NamedTuple):
     """A file to read; ``place`` is where its result belongs in an output folder.
 
-    ``is_found`` tells a file that was come upon in a folder from one that was named.
+    ``is_found`` is true for a file found in a folder, false for one that was named.
     """
 
     path: str
@@ -43,35 +43,37 @@ def expand(
     relative_to: str | None = None,
     left_out: Counter[str] | None = None,
 ) -> list[Source]:
-    """Return the files that are meant, in the order they were named, those of folders by name.
+    """Return the input files, in the order of the names; the files of a folder are sorted.
 
-    ``named`` are from a command line, where "-" is standard input; ``listed`` from a list, where
-    our own temporaries are passed over. With ``recursive`` a folder stands for the pictures in it
-    and in its folders: regular files with the extension of a picture, none hidden, none in
-    ``output_dir``. Links to folders are not followed. ``left_out`` counts the other files by
-    extension (".txt"; "" without one; :data:`NO_FILE`).
+    ``named`` are from a command line, where "-" is standard input; ``listed`` from a list, whose
+    temporary files of this program are skipped. With ``recursive`` a folder stands for the pictures
+    in it and in its subfolders: regular files with the extension of a picture, except hidden ones
+    and those in ``output_dir``. Links to folders are not followed. ``left_out`` counts the other
+    files by extension (".txt"; "" without one; :data:`NOT_REGULAR`).
 
-    A result's place is the base name of its input, or its path below the folder that was walked
-    through; with ``relative_to``, a folder, the path below that. Raises :class:`PlanError`.
+    A result's place is the base name of its input, or its path below the folder that was
+    searched; with ``relative_to``, a folder, its path below that. Raises :class:`PlanError`.
     """
     sources: list[Source] = []
     counted = Counter() if left_out is None else left_out
     for name in named:
         if is_temporary(name):
-            raise PlanError(f"{name} is an unfinished file that a killed run has left: remove it")
-        sources += _meant(name, recursive, output_dir, counted)
+            raise PlanError(
+                f"{name} is an unfinished file, left by a process that was killed: remove it"
+            )
+        sources += _files_of(name, recursive, output_dir, counted)
     for name in listed:
         if not is_temporary(name):
-            # In a list a dash is a name like any other.
+            # In a list "-" is the name of a file.
             path = os.path.join(os.curdir, name) if name == STREAM else name
-            sources += _meant(path, recursive, output_dir, counted)
+            sources += _files_of(path, recursive, output_dir, counted)
     return sources if relative_to is None else list(_placed_below(relative_to, sources))
 
 
 def read_list(name: str, *, null: bool = False) -> list[str]:
-    """Return the names in a file, or in standard input for "-": a line each, or up to each NUL.
+    """Return the names in a file, or in standard input for "-": one a line, or each ended by NUL.
 
-    Blank lines are skipped, and a line may end as on Windows. Raises :class:`PlanError`.
+    Blank lines are skipped; lines may end with CR LF. Raises :class:`PlanError`.
     """
     data = _bytes_of(name)
     if null:
@@ -95,7 +97,7 @@ def _bytes_of(name: str) -> bytes:
         raise PlanError(f"the list on standard input: {error}") from error
 
 
-def _meant(
+def _files_of(
     name: str, recursive: bool, output_dir: str | None, left_out: Counter[str]
 ) -> Iterable[Source]:
     if name == STREAM or not os.path.isdir(name):
@@ -106,7 +108,7 @@ def _meant(
 
 
 def _images_in(root: str, output_dir: str | None, left_out: Counter[str]) -> Iterator[Source]:
-    from convcli.images import readable_extensions  # loads every plugin of Pillow's
+    from convcli.images import readable_extensions  # loads all of Pillow's plugins
 
     extensions = readable_extensions()
     for folder, folders, files in os.walk(root, onerror=_refuse):
@@ -122,11 +124,11 @@ def _images_in(root: str, output_dir: str | None, left_out: Counter[str]) -> Ite
             path, extension = os.path.join(folder, name), os.path.splitext(name)[1].lower()
             if extension not in extensions:
                 left_out[extension] += 1
-            # A link to nothing is taken: its error names a picture that somebody may miss.
+            # A broken link is included, so that its error reports the missing picture.
             elif os.path.isfile(path) or not os.path.exists(path):
                 yield Source(path, os.path.join(below, name), True)
             else:
-                left_out[NO_FILE] += 1
+                left_out[NOT_REGULAR] += 1
 
 
 def _placed_below(base: str, sources: Iterable[Source]) -> Iterator[Source]:
@@ -138,7 +140,7 @@ def _placed_below(base: str, sources: Iterable[Source]) -> Iterator[Source]:
             continue
         folder, name = os.path.split(source.path.rstrip(os.sep))
         place = _below(os.path.abspath(folder), os.path.abspath(base))
-        if place is None:  # perhaps a link on the way to either
+        if place is None:  # either path may contain links
             place = _below(os.path.realpath(folder), os.path.realpath(base))
         if place is None:
             raise PlanError(
@@ -148,7 +150,7 @@ def _placed_below(base: str, sources: Iterable[Source]) -> Iterator[Source]:
 
 
 def _below(folder: str, base: str) -> str | None:
-    """Return the path from ``base`` to ``folder``, both absolute; None if it leads out of it."""
+    """Return the path from ``base`` to ``folder``, both absolute; None if it is not below."""
     try:
         path = os.path.relpath(folder, base)
     except ValueError:  # different drives
@@ -165,13 +167,13 @@ def _is_same(folder: str, other: str | None) -> bool:
 
 
 def name_of(source: str) -> str:
-    """Return how messages call an input."""
+    """Return the name of an input for messages."""
     return "standard input" if source == STREAM else source
 
 
 @contextmanager
 def contents(source: str) -> Iterator[str | bytes]:
-    """Give what an image is read from: the path, or all that comes in, whose errors name it."""
+    """Yield what an image is read from: the path, or the bytes of standard input."""
     if source != STREAM:
         yield source
         return

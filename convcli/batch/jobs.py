@@ -1,4 +1,4 @@
-"""Which picture goes where: settled for all of them before any is touched."""
+"""Planning a batch: which picture goes where, for all of them before any is read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from convcli.images.split_names import first_name, is_split, names_of, prefix
 class Job(NamedTuple):
     """One picture to read, and where the result goes.
 
-    ``format`` is None where the result takes the format of the input (on a stream).
+    ``format`` is None where a result on standard output takes the format of its input.
     """
 
     source: str
@@ -36,40 +36,30 @@ def plan_jobs(
     overwrite: bool = False,
     update: bool = False,
 ) -> list[Job]:
-    """Settle where every result goes, before any is computed; looks at names, opens nothing.
+    """Return the job of every source: where its result goes. Reads names and folders, no files.
 
     One result goes to ``output``; any number to the folder ``output_dir``, a plain name under its
     base name; folders need not exist. With ``suffix`` and no folder each goes beside its input.
-    ``overwrite`` and ``update`` tell that results may replace files; only ``overwrite`` lets one
+    With ``overwrite`` or ``update`` results may replace files; only with ``overwrite`` may one
     replace its own input.
 
-    Raises :class:`PlanError` for a request that cannot be right as a whole: an unknown format, a
-    file in the place of a folder, two results of one name, a result in the place of an input.
+    Raises :class:`PlanError` for an unknown format, a file in the place of a folder, two results
+    of one name, and a result in the place of an input.
     """
     if format is not None:
         _known_format(format)
-    if suffix is not None and ("/" in suffix or os.sep in suffix or "\0" in suffix):
-        raise PlanError(f"the suffix {suffix!r} cannot be part of a file's name")
+    if suffix is not None:
+        _check_suffix(suffix)
     given = [
         Source(one, os.path.basename(one.rstrip(os.sep))) if isinstance(one, str) else one
         for one in sources
     ]
-    to_stream = [source.path for source in given] == [STREAM]
     if output is not None:
-        if output_dir is not None:
-            raise PlanError("give output=FILE for one picture or output_dir=DIR for many, not both")
-        if suffix is not None:
-            raise PlanError(
-                "the output is named already: suffix=TEXT is for output_dir=DIR, or for neither"
-            )
+        _check_single(output_dir, suffix)
         jobs = [_single_job(given, output, format)] if given else []
     elif output_dir is not None or suffix is not None:
-        if output_dir is not None:
-            _check_folder(output_dir)
-        jobs = [_job_by_name(source, output_dir, suffix or "", format) for source in given]
-        if suffix:
-            jobs = _without_results(given, jobs)
-    elif to_stream:
+        jobs = _jobs_by_name(given, output_dir, suffix or "", format)
+    elif [source.path for source in given] == [STREAM]:
         jobs = [Job(STREAM, STREAM, format)]
     else:
         raise PlanError(
@@ -80,10 +70,35 @@ def plan_jobs(
     return jobs
 
 
-def check_apart(file: str, jobs: Iterable[Job], read: Iterable[str] = ()) -> None:
-    """Raise a PlanError if ``file``, which is going to be written, is wanted for something else.
+def _check_suffix(suffix: str) -> None:
+    if "/" in suffix or os.sep in suffix or "\0" in suffix:
+        raise PlanError(f"the suffix {suffix!r} cannot be part of a file's name")
 
-    For an input or a result, a folder of results, or a file that is ``read`` beside the inputs.
+
+def _check_single(output_dir: str | None, suffix: str | None) -> None:
+    """Refuse options that contradict an output file."""
+    if output_dir is not None:
+        raise PlanError("give output=FILE for one picture or output_dir=DIR for many, not both")
+    if suffix is not None:
+        raise PlanError(
+            "the output is named already: suffix=TEXT is for output_dir=DIR, or for neither"
+        )
+
+
+def _jobs_by_name(
+    sources: Sequence[Source], folder: str | None, suffix: str, format: str | None
+) -> list[Job]:
+    """Return a job for each source, whose target is named after it."""
+    if folder is not None:
+        _check_folder(folder)
+    jobs = [_job_by_name(source, folder, suffix, format) for source in sources]
+    return _without_results(sources, jobs) if suffix else jobs
+
+
+def check_apart(file: str, jobs: Iterable[Job], read: Iterable[str] = ()) -> None:
+    """Raise a PlanError if the batch uses ``file``, which will be written, for something else.
+
+    That is: as an input, a result, a folder of results, or a file that is ``read`` besides.
     """
     places = _Places()
     place = places.of(file)
@@ -100,13 +115,13 @@ def check_apart(file: str, jobs: Iterable[Job], read: Iterable[str] = ()) -> Non
 
 
 class _Places:
-    """The files that names lead to; each folder is looked up once."""
+    """Paths with symbolic links resolved; each folder is resolved once."""
 
     def __init__(self) -> None:
         self._folders: dict[str, str] = {}
 
     def of(self, path: str) -> str:
-        """Return the same for two names of one file."""
+        """Return a path that is equal for all names of one file."""
         folder, name = os.path.split(path)
         if name in ("", os.curdir, os.pardir) or os.path.islink(path):
             return os.path.realpath(path)
@@ -142,8 +157,8 @@ def _single_job(sources: Sequence[Source], output: str, format: str | None) -> J
 
 def _check_folder(folder: str) -> None:
     """Refuse a folder that could never be created: a file is in its way."""
-    if not folder:  # what a script has where a variable is not set
-        raise PlanError("the output folder has no name: . is the one you are in")
+    if not folder:  # as from a shell variable that is not set
+        raise PlanError("the name of the output folder is empty: . is the current folder")
     above = os.path.abspath(folder)
     while not os.path.lexists(above):
         above = os.path.dirname(above)
@@ -153,7 +168,7 @@ def _check_folder(folder: str) -> None:
 
 def _job_by_name(source: Source, folder: str | None, suffix: str, format: str | None) -> Job:
     if source.path == STREAM:
-        raise PlanError("standard input has no name to write under in a folder: give output=FILE")
+        raise PlanError("standard input has no name for a file in a folder: give output=FILE")
     stem, extension = os.path.splitext(source.path if folder is None else source.place)
     if format is not None:
         extension = "." + format.lower().removeprefix(".")
@@ -167,7 +182,7 @@ def _job_by_name(source: Source, folder: str | None, suffix: str, format: str | 
 
 
 def _without_results(sources: Sequence[Source], jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs but for files come upon in a folder that are the results of others there."""
+    """Return the jobs without those of files, found in a folder, that are results of others."""
     places = _Places()
     results = {places.of(job.target) for job in jobs}
     return [
@@ -190,8 +205,8 @@ def _check_distinct(jobs: Sequence[Job], *, overwrite: bool, update: bool) -> No
         claimed[place] = job.source
         if place in inputs and places.of(job.source) != place:
             raise PlanError(
-                f"the result of {job.source} would replace {inputs[place]}, which is to be read "
-                "too: leave one of them out, or choose another folder"
+                f"the result of {job.source} would replace {inputs[place]}, which is also an "
+                "input: leave one of them out, or choose another folder"
             )
         if place in inputs and not overwrite:
             raise PlanError(
@@ -203,7 +218,7 @@ def _check_distinct(jobs: Sequence[Job], *, overwrite: bool, update: bool) -> No
 
 
 def _collision(other: str, job: Job, places: _Places) -> str:
-    """Return what is wrong about two inputs that have one result, and what helps."""
+    """Return the message for two inputs with one target, with the remedy."""
     if places.of(other) == places.of(job.source):
         remedy = "it is one file, so name it once"
     elif os.path.dirname(other) != os.path.dirname(job.source):
@@ -216,9 +231,9 @@ def _collision(other: str, job: Job, places: _Places) -> str:
 def _check_parts_distinct(
     jobs: Sequence[Job], places: _Places, claimed: Mapping[str, str], *, replaces: bool
 ) -> None:
-    """Refuse a ``{channel}`` or ``{frame}`` that could stand for another job's file.
+    """Refuse a target with ``{channel}`` or ``{frame}`` that matches another job's file.
 
-    ``claimed`` has the source of each place; ``replaces``: an input could be overwritten, too.
+    ``claimed`` maps each target to its source; with ``replaces`` inputs are checked as well.
     """
     open_names: dict[tuple[str, str], list[tuple[re.Pattern[str], str]]] = defaultdict(list)
     for place, source in claimed.items():
@@ -226,7 +241,7 @@ def _check_parts_distinct(
         if is_split(Path(name)):
             open_names[folder, prefix(name)].append((names_of(name), source))
     for job in jobs:
-        # Without permission nothing that can be read is replaced.
+        # Inputs exist, and are replaced only if that is allowed.
         for path in {job.target, job.source} if replaces else {job.target}:
             folder, name = os.path.split(places.of(path))
             shown = first_name(name) if path == job.target else name

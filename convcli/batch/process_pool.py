@@ -1,4 +1,4 @@
-"""Processes that share a batch."""
+"""A pool of processes that share a batch, and survive the death of one of them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from multiprocessing.connection import Connection
 
 from convcli.batch.futures import Done, Task, as_they_end
 from convcli.system.atomic_files import discard_unfinished
-from convcli.system.signals import be_a_worker, before_the_end, end, signals_held
-from convcli.system.threads import stay_alone
+from convcli.system.signals import at_termination, become_worker, signals_held, terminate
+from convcli.system.threads import use_one_thread
 
-MOST_SECONDS_TO_END = 5.0
-"""How long workers are waited for that have been told to end; it takes them milliseconds."""
+TERMINATION_TIMEOUT = 5.0
+"""How long to wait for workers to terminate before they are killed; it takes milliseconds."""
 
 
 def each_done(
@@ -30,12 +30,12 @@ def each_done(
     again: Callable[[Task], Callable[[Task], Done]],
     lost: Callable[[Task], Done],
 ) -> Iterator[Done]:
-    """Give ``do(task)`` of each task as it ends; ``do``, tasks and results have to be picklable.
+    """Yield ``do(task)`` of each task as it ends; ``do``, tasks and results must be picklable.
 
-    A worker that dies loses all tasks that were handed out, some of them done. Each is
-    then tried once more, alone, with ``again(task)`` in the place of ``do``, and only for the one
-    that kills its worker again is ``lost(task)`` the result. Workers do not outlive this process,
-    however it ends, nor this iterator: what is going on when it is closed is abandoned.
+    When a worker dies, all submitted tasks are lost, although some of them may be done. Each is
+    repeated alone, with ``again(task)`` in place of ``do``; the result of a task that kills its
+    worker again is ``lost(task)``. Workers terminate with this process, however that ends, and when
+    this iterator is closed, which abandons tasks in progress.
     """
     waiting = iter(tasks)
     suspects: list[Task] = []
@@ -47,8 +47,8 @@ def each_done(
 
     while is_broken:
         is_broken = False
-        with _crew(workers) as crew:
-            submit = partial(_hand_out, crew, do)
+        with _pool(workers) as pool:
+            submit = partial(_submit, pool, do)
             with closing(as_they_end(submit, fresh(), workers)) as ended:
                 for task, future in ended:
                     try:
@@ -60,79 +60,79 @@ def each_done(
                         yield result
     for task in suspects:
         try:
-            with _crew(1) as alone:
-                result = _hand_out(alone, again(task), task).result()
+            with _pool(1) as alone:
+                result = _submit(alone, again(task), task).result()
         except BrokenProcessPool:
             result = lost(task)
         yield result
 
 
-def _hand_out(crew: ProcessPoolExecutor, do: Callable[[Task], Done], task: Task) -> Future[Done]:
-    # This may start workers, which shall hear nothing before they know what to do about it.
+def _submit(pool: ProcessPoolExecutor, do: Callable[[Task], Done], task: Task) -> Future[Done]:
+    # This may start workers, which must not receive signals before they have set their handlers.
     try:
         with signals_held():
-            return crew.submit(do, task)
+            return pool.submit(do, task)
     except BrokenProcessPool:
         raise
-    except (OSError, RuntimeError) as error:  # the latter where there is no room for a thread
+    except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
         reason = getattr(error, "strerror", None) or error
         fault = f"no processes can be started, workers=1 needs none: {reason}"
         raise OSError(getattr(error, "errno", errno.EAGAIN), fault) from error
 
 
-# A fork starts in milliseconds and is safe here: no thread has been started yet.
+# Forking takes milliseconds, and is safe because no thread has been started yet.
 START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 
-_lines: set[Connection] = set()
-"""The end of a pipe for each crew, in this process alone: workers end when it is closed."""
+_lifelines: set[Connection] = set()
+"""For each pool, a pipe's end that this process alone holds: workers terminate when it closes."""
 
 
 @contextmanager
-def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Give processes to work with; those still at work at the end of the block are ended."""
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Yield a pool of processes; an exception in the block terminates those still working."""
     context = multiprocessing.get_context(START_METHOD)
     listening, line = context.Pipe(duplex=False)
-    crew = ProcessPoolExecutor(workers, context, _prepare, (listening, line))
-    _lines.add(line)
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (listening, line))
+    _lifelines.add(line)
     try:
-        yield crew
-    except BaseException:  # an iterator that is closed too: what is going on is abandoned
+        yield pool
+    except BaseException:  # GeneratorExit too: tasks in progress are abandoned
         line.close()
         raise
     finally:
-        with suppress(RuntimeError):  # its own thread could not be started
-            crew.shutdown(cancel_futures=True)
-        _lines.discard(line)
+        with suppress(RuntimeError):  # the thread of the pool could not be started
+            pool.shutdown(cancel_futures=True)
+        _lifelines.discard(line)
         line.close()
         listening.close()
 
 
-def _end_workers() -> None:
-    for line in list(_lines):
+def _terminate_workers() -> None:
+    for line in list(_lifelines):
         line.close()
     for process in multiprocessing.active_children():
-        process.join(MOST_SECONDS_TO_END)
+        process.join(TERMINATION_TIMEOUT)
         process.kill()
 
 
-before_the_end(_end_workers)
+at_termination(_terminate_workers)
 
 
-def _prepare(listening: Connection, line: Connection) -> None:
-    """Make a new process a worker, which ends as soon as nobody holds its ``line`` any more."""
-    be_a_worker()
-    before_the_end(discard_unfinished)
-    stay_alone()
-    for inherited in {line, *_lines}:
+def _start_worker(listening: Connection, line: Connection) -> None:
+    """Prepare a new process: a thread of it terminates it when the parent's ``line`` closes."""
+    become_worker()
+    at_termination(discard_unfinished)
+    use_one_thread()
+    for inherited in {line, *_lifelines}:
         inherited.close()
-    _lines.clear()
+    _lifelines.clear()
     try:
-        threading.Thread(target=_end_when_alone, args=(listening,), daemon=True).start()
-    except RuntimeError:  # there is no room for another one; without it this might never end
-        end(1)
+        threading.Thread(target=_terminate_with_parent, args=(listening,), daemon=True).start()
+    except RuntimeError:  # no more threads; without this one it might outlive the parent
+        terminate(1)
 
 
-def _end_when_alone(listening: Connection) -> None:
+def _terminate_with_parent(listening: Connection) -> None:
     with suppress(EOFError, OSError):
-        listening.recv_bytes()  # which nobody sends
-    end(1)
+        listening.recv_bytes()  # nothing is sent: this returns when the other end closes
+    terminate(1)

@@ -1,4 +1,4 @@
-"""What became of each image, as JSON: one object a line, written as it ends."""
+"""The report of a batch: a JSON object a line for each image, written as it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convcli.system.streams import standard_output
 
 
 def record(result: Result) -> dict[str, Any]:
-    """Return a result as the report has it."""
+    """Return the entries of a result in the report."""
     return {
         "input": result.job.source,
         "output": result.job.target,
@@ -28,17 +28,17 @@ def record(result: Result) -> dict[str, Any]:
 
 
 class Report:
-    r"""A file, or standard output for "-", that takes results, a line each.
+    r"""A file, or standard output for "-", to which results are written, a line each.
 
-    A file of that name is replaced. Lines are ASCII, whatever names hold: a byte that is no UTF-8
-    is a surrogate escape (``\\udcff`` for 0xff), which ``os.fsencode`` turns back.
+    An existing file is replaced. Lines are ASCII: a byte of a name that is not UTF-8 becomes a
+    surrogate escape (``\\udcff`` for 0xff), which ``os.fsencode`` reverses.
     """
 
     def __init__(self, target: str) -> None:
-        """Open ``target``; a PlanError where that cannot be."""
+        """Open ``target``. Raises PlanError."""
         self._is_own = target != STREAM
         try:
-            # Unbuffered: a line is there before the next, and what a full disk refuses is gone.
+            # Unbuffered: each line is written at once, and none is left to write at exit.
             self._file: Any = FileIO(target, "w") if self._is_own else standard_output()
         except (OSError, ImageError) as error:
             reason = getattr(error, "strerror", None) or error

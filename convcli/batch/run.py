@@ -1,4 +1,4 @@
-"""Doing jobs: each picture read, filtered and written by itself, with a result for each."""
+"""Running jobs: each picture is read, processed and written, and yields a result."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Options:
     """How every picture of a batch is read, processed and written.
 
     ``linear`` filters in linear light. ``overwrite`` replaces a target that exists, ``update`` one
-    that is older than its source: jobs whose target is not are skipped; ``skip_existing`` skips
-    every job whose target exists. ``strict`` makes a job fail whose result would lose something,
-    with no file written. ``max_pixels`` refuses a picture or a result with more (None is Pillow's
-    limit). The others are those of ``read_image`` and ``write_image``.
+    that is older than its source, and skips the other jobs; ``skip_existing`` skips every job
+    whose target exists. ``strict`` turns warnings of what a result loses into errors, and then no
+    file is written. ``max_pixels`` refuses a picture or a result with more than that (None is
+    Pillow's limit). The others are those of ``read_image`` and ``write_image``.
     """
 
     mode: str | None = None
@@ -58,11 +58,11 @@ class Options:
 
     @property
     def replaces(self) -> bool:
-        """Whether a target that exists may be replaced, once its job is not skipped."""
+        """Whether existing targets of jobs that are not skipped may be replaced."""
         return self.overwrite or self.update
 
     def processing(self, format_name: str) -> Processing:
-        """Return how a picture is processed that is written in a format, and then forgotten."""
+        """Return how a picture is processed whose result is written in a format, and not kept."""
         return Processing(
             linear=self.linear,
             as_float=format_name == ARRAY_FORMAT,
@@ -78,8 +78,8 @@ class Result(NamedTuple):
     """The outcome of a job.
 
     ``status`` is "ok", "skipped" or "failed", and ``error`` says why where it failed. The shapes
-    are those before and after filtering, None where the job did not come so far or where pages
-    differ in size. ``seconds`` are from reading to writing. ``target_exists`` is true for a job
+    are those before and after filtering, None where the job failed earlier or pages differ in
+    size. ``seconds`` includes reading and writing. ``target_exists`` is true for a job
     that failed because its target exists already.
     """
 
@@ -103,18 +103,17 @@ def run_jobs(
     executor: Executor | None = None,
     decoding: Opened | None = None,
 ) -> Generator[Result]:
-    """Do the jobs, and give the result of each as it ends.
+    """Run the jobs, and yield the result of each as it ends.
 
-    Each picture goes through ``operators``. With more than one of ``workers``, every worker is a
-    process: decoding and encoding small pictures hold the interpreter's lock too much for threads.
-    A job that fails leaves no file and does not stop the others; a process that dies costs its
-    picture.
+    Each picture goes through ``operators``. With ``workers`` above 1, a pool of that many
+    processes runs the jobs: decoding and encoding hold the interpreter's lock too long for threads.
+    A job that fails leaves no file and does not stop the others; neither does a process that dies.
 
-    ``executor``, anything with the interface of ``concurrent.futures.Executor``, takes the place
-    of these processes: ``workers`` then says how many it has, and what it loses is not tried
-    again. It stays open. Jobs are taken a few at a time, and may come from a generator.
+    ``executor``, anything with the interface of ``concurrent.futures.Executor``, replaces the
+    pool: ``workers`` then says how many workers it has, and tasks that it loses are not repeated.
+    It stays open. Jobs are taken a few at a time, and may come from a generator.
 
-    ``decoding`` is an input that is being decoded already, for the job that reads it, where that
+    ``decoding`` is an input that is already being decoded, used by the job that reads it if that
     runs in this process.
     """
     if workers < 1:
@@ -130,9 +129,9 @@ def run_jobs(
     if len(first) < 2:
         yield from map(partial(do, decoding=decoding), chain(first, waiting))
         return
-    from convcli.batch.process_pool import each_done  # what it imports takes a while
+    from convcli.batch.process_pool import each_done  # slow to import
 
-    # A file that was not there before is a dead worker's own, and does not fail the second try.
+    # A target that did not exist before was written by the worker that died: it may be replaced.
     again = replace(options, overwrite=True, skip_existing=False, update=False)
     redo = partial(run_job, operators=operators, options=again)
     absent: set[str] = set()
@@ -157,16 +156,16 @@ def run_jobs(
 def run_job(
     job: Job, operators: Sequence[Operator], options: Options, decoding: Opened | None = None
 ) -> Result:
-    """Do one job."""
+    """Run one job."""
     begun = perf_counter()
     filters = tuple(operator.filter.name for operator in operators)
     if is_skipped(job, options):
         return Result(job, SKIPPED, filters=filters)
     attempt = _Attempt(job, operators, options, decoding)
     error = attempt.run()
-    # A file that is there now is whole, and another run's, which was faster.
-    is_faster = options.skip_existing and not is_split(Path(job.target)) and is_done(job)
-    if error is not None and is_faster:
+    # A target that exists now is complete, and was written by another process meanwhile.
+    was_overtaken = options.skip_existing and not is_split(Path(job.target)) and is_done(job)
+    if error is not None and was_overtaken:
         return Result(job, SKIPPED, filters=filters)
     return Result(
         job,
@@ -182,39 +181,39 @@ def run_job(
 
 
 def is_done(job: Job) -> bool:
-    """Tell whether the result of a job is there, perhaps from an earlier run."""
+    """Return whether the result of a job exists, perhaps from an earlier run."""
     return job.target != STREAM and existing(Path(job.target)) is not None
 
 
 def is_skipped(job: Job, options: Options) -> bool:
-    """Tell whether a job is skipped because of the result that is there."""
+    """Return whether a job is skipped because its result exists."""
     if options.update:
         return _is_current(job)
     return options.skip_existing and is_done(job)
 
 
 def _is_current(job: Job) -> bool:
-    """Tell whether the result of a job is as new as its source, as make has it."""
+    """Return whether the result of a job is not older than its source, as make compares them."""
     there = None if STREAM in (job.source, job.target) else existing(Path(job.target))
     try:
         return there is not None and os.stat(there).st_mtime_ns >= os.stat(job.source).st_mtime_ns
-    except (OSError, ValueError):  # its source is gone, which will be an error
+    except (OSError, ValueError):  # no source: reading it will fail with a message
         return False
 
 
 def check_nothing_lost(texts: Iterable[str]) -> None:
-    """Raise an ImageError of what a result would lose, if it is anything."""
+    """Raise an ImageError that lists what a result would lose, if there is anything."""
     if losses := "; ".join(dict.fromkeys(texts)):
         raise ImageError(f"its result would lose something: {losses}")
 
 
 def _lost(job: Job, reason: str | None = None) -> Result:
-    reason = reason or "the process that worked on it was killed"
+    reason = reason or "the process that ran it was killed"
     return Result(job, FAILED, f"{name_of(job.source)}: {reason}")
 
 
 class _Attempt:
-    """One job being done: what has become known of it so far."""
+    """A job in progress: its shapes and warnings as far as they are known."""
 
     def __init__(
         self, job: Job, operators: Sequence[Operator], options: Options, decoding: Opened | None
@@ -226,7 +225,7 @@ class _Attempt:
         self.warnings: list[str] = []
 
     def run(self) -> ConvcliError | None:
-        """Do the job; return what went wrong, or None."""
+        """Run the job; return its error, or None."""
         with collect_warnings(self.warnings):
             try:
                 self._write(*self._filtered())
@@ -277,7 +276,7 @@ class _Attempt:
             return
         try:
             write(standard_output())
-        except ImageError as error:  # which has no name in it
+        except ImageError as error:  # it does not name the input
             raise ImageError(f"{name_of(self._job.source)}: {error}") from error
 
 

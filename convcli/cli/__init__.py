@@ -1,7 +1,6 @@
-"""The command line, and the only part that knows Click.
+"""The command line: the only room that imports Click.
 
-Commands import the library when they run, so that help and version need neither NumPy nor
-Pillow.
+Commands import the library in their bodies, so that help and version load neither NumPy nor Pillow.
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ from convcli.system.signals import INTERRUPTED, die_of, end_on_signals
 from convcli.system.streams import make_streams_safe
 
 COMMANDS = ("apply", "explain", "filters", "upsample")
-"""The commands; each is the name, the module and what it holds."""
+"""The commands. Each is defined in the module of its name, as an object of that name."""
 
 
 class Boundary(click.Group):
-    """The one place where the library's errors become messages and exit codes."""
+    """The command group: the one place where errors become messages and exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command, and only that one."""
-        if cmd_name not in COMMANDS and ctx.resilient_parsing:  # a shell asks, and hears nothing
+        """Import the module of one command, and return the command."""
+        if cmd_name not in COMMANDS and ctx.resilient_parsing:  # shell completion
             return None
         if cmd_name not in COMMANDS:
             from difflib import get_close_matches
@@ -49,12 +48,12 @@ class Boundary(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command: exit code 2 for a wrong command line, 130 for an interrupt.
 
-        :func:`main` dies of an interrupt; in somebody else's process it is an exit code.
+        :func:`main` dies of SIGINT instead; a program that calls ``cli`` gets the exit code.
         """
         try:
             return super().invoke(ctx)
         except ConvcliError as error:
-            # Errors of single images end as results; what arrives here was found before any work.
+            # Errors of single images are results; those that arrive here precede all work.
             from convcli.cli.flags import in_flags
             from convcli.cli.terminal import printable
 
@@ -76,20 +75,20 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line of this process, and end it."""
+    """Run the command line, and exit."""
     end_on_signals()
-    # Importing makes objects by the ten thousand and no garbage: look for that when work begins.
+    # Imports create many objects and no garbage: collection is enabled when work begins.
     gc.disable()
     # The kernel's own threads share the processors; BLAS must not start more under each of them.
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    # Pillow gives every picture's memory back, and the next one's is cleared page by page: that
-    # took a third of the time of a batch of small pictures.
+    # By default Pillow returns the memory of every picture to the system, which clears each page of
+    # the next: a third of the time of a batch of small pictures.
     os.environ.setdefault("PILLOW_BLOCKS_MAX", "8")
-    # Of a process that is ended at once, a helper of Python's would tell that locks are left.
+    # Python's resource tracker would warn of the semaphores of a process that was terminated.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     make_streams_safe()
-    # Everything is written and closed: taking the interpreter apart would only take time.
+    # All files are written and closed: finalising the interpreter would only take time.
     code = _exit_code()
     if code == INTERRUPTED:
         die_of(signal.SIGINT)
@@ -107,7 +106,7 @@ def _exit_code() -> int:
             if stream is not None:
                 stream.flush()
     except OSError as error:
-        # Standard output, or what a machine can run out of: no fault of the program's.
+        # Standard output cannot be written, or the system is out of some resource.
         if error.errno != errno.EPIPE:
             from convcli.cli.flags import in_flags
 

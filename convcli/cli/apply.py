@@ -50,7 +50,7 @@ def apply(images: tuple[str, ...], filters: tuple[str, ...], **given: Any) -> No
     """Convolve pictures with one filter or several.
 
     Results keep size, mode and depth of the picture unless stride, pad or the filter say
-    otherwise. Options beat what the filter file says; the kernel is not rotated (see --flip).
+    otherwise. Options override the filter file; the kernel is not rotated (see --flip).
     """
     from convcli.cli.execute import begin, run_batch
 

@@ -1,4 +1,4 @@
-"""What a shell is offered where a word is half typed; a key press apart, so nothing heavy here."""
+"""Shell completion of option values. It runs at a key press, so it imports nothing slow."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 PRESETS = ("nearest", "bilinear", "bicubic", "lanczos")
 FORMATS = ("png", "jpg", "tif", "webp", "gif", "bmp", "ppm", "npy")
-"""The names that are offered; many more are known."""
+"""The formats that are offered; more are supported."""
 
 
 def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Offer the files there are, by the shell's own means."""
+    """Let the shell complete names of files."""
     return [_item(incomplete, "file")]
 
 
 def folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Offer the folders there are, by the shell's own means."""
+    """Let the shell complete names of folders."""
     return [_item(incomplete, "dir")]
 
 
@@ -43,16 +43,16 @@ def bundled(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
 
 
 def filters(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Offer bundled filters and the JSON files of this folder, or else all files."""
+    """Offer bundled filters and the JSON files of the current folder; if none match, all files."""
     items = bundled(ctx, param, incomplete) + _starting(_json_files(), incomplete)
     return items or files(ctx, param, incomplete)
 
 
 def upsamplers(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Offer presets, and what else is a filter."""
+    """Offer presets and filters."""
     presets = _starting(PRESETS, incomplete)
     others = filters(ctx, param, incomplete)
-    # Where a shell completes files, bash shows nothing else.
+    # If file completion is requested, bash ignores all other items.
     return presets or others if others[0].type == "file" else presets + others
 
 
@@ -67,7 +67,7 @@ def _item(value: str, kind: str = "plain") -> CompletionItem[str]:
 
 
 def _json_files() -> list[str]:
-    # A name that needs quotes is left to the shell, which knows how: type its first letters.
+    # Names that need quoting are left to the file completion of the shell.
     plain = re.compile(r"[\w.+-]+\.json", re.ASCII)
     names: list[str] = []
     with suppress(OSError):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.cli.outcome import follow, show_plan
+from convcli.cli.outcome import follow, show_previews
 
 if TYPE_CHECKING:
     from convcli.batch import Job, Options
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """How a batch runs: what it takes, where results go, and what is shown meanwhile.
+    """The inputs, outputs and progress display of a batch.
 
-    How each picture is processed is said by :class:`convcli.batch.Options`.
+    :class:`convcli.batch.Options` holds how each picture is processed.
     """
 
     images: Sequence[str]
@@ -46,8 +46,8 @@ class Batch:
 
 
 def begin(images: Sequence[str], given: Mapping[str, Any]) -> Opened | None:
-    """Start to decode a single picture, while the rest of the program is still being loaded."""
-    # More may come from a list, and the thread that decodes would not come along into a worker.
+    """Start to decode a single picture while the rest of the program is still being imported."""
+    # A list may name more pictures, and worker processes would not have the decoding thread.
     is_only = len(images) == 1 and given["files_from"] is None
     if is_only and not (given["dry_run"] or given["skip_existing"] or given["update"]):
         from convcli.images.decode import decode_ahead
@@ -59,16 +59,16 @@ def begin(images: Sequence[str], given: Mapping[str, Any]) -> Opened | None:
 def run_batch(
     operators: Sequence[Operator], filters: Sequence[str], decoding: Opened | None, **given: Any
 ) -> None:
-    """Take every image through ``operators``; leave with exit code 1 if one failed.
+    """Process every image with ``operators``; exit with code 1 if one failed.
 
-    ``filters`` are the names that the user gave them, ``given`` the options of a command.
+    ``filters`` are the names as the user gave them, ``given`` the options of the command.
     """
     from convcli.batch import Options, run_jobs
     from convcli.system.memory import keep_memory
-    from convcli.system.signals import end_promptly
+    from convcli.system.signals import end_without_delay
     from convcli.system.threads import processors
 
-    # What has been imported stays; from here on there can be garbage.
+    # Imported objects are permanent; garbage can occur from here on.
     gc.freeze()
     gc.enable()
     keep_memory()
@@ -83,11 +83,11 @@ def run_batch(
 
         skipped = "it is newer" if options.update else "it exists"
         previews = preview_jobs(jobs, operators, options)
-        show_plan(previews, left_out, skipped=skipped, quiet=batch.quiet)
+        show_previews(previews, left_out, skipped=skipped, quiet=batch.quiet)
         return
     workers = min(batch.jobs or processors(), len(jobs) or 1)
     if workers == 1:
-        end_promptly()
+        end_without_delay()
     with ExitStack() as stack:
         report = None
         if batch.report is not None:
@@ -103,7 +103,7 @@ def run_batch(
         )
 
 
-_WHERE_TO = """where do results go?
+_NO_DESTINATION = """where do results go?
   one picture:   IMAGE -o FILE
   any number:    IMAGE... -d DIR
   beside each:   IMAGE... --suffix TEXT"""
@@ -116,15 +116,24 @@ def _check(batch: Batch, options: Options) -> None:
     places = (batch.output, batch.output_dir, batch.suffix)
     for is_wrong, fault in (
         (not batch.images and batch.files_from is None, "name an IMAGE, or a list by --files-from"),
-        (places == (None, None, None) and not is_filter, _WHERE_TO),
+        (places == (None, None, None) and not is_filter, _NO_DESTINATION),
         (
             batch.relative_to is not None and batch.output_dir is None,
-            "--relative-to gives results their places in -d DIR: name that, too",
+            "--relative-to gives results their places in -d DIR: add -d DIR",
         ),
-        (batch.null and batch.files_from is None, "--null tells how to read --files-from"),
-        (batch.files_from == "-" and "-" in batch.images, "standard input is either image or list"),
+        (
+            batch.null and batch.files_from is None,
+            "--null is for --files-from: add --files-from FILE",
+        ),
+        (
+            batch.files_from == "-" and "-" in batch.images,
+            "standard input is either an image or the list: use - once",
+        ),
         (sum(about_existing) > 1, "give one of --overwrite, --skip-existing and --update"),
-        (batch.dry_run and batch.report is not None, "--dry-run has nothing to --report"),
+        (
+            batch.dry_run and batch.report is not None,
+            "--dry-run has no results for a --report: give one of them",
+        ),
     ):
         if is_wrong:
             raise click.UsageError(fault)
@@ -163,7 +172,7 @@ def _plan(batch: Batch, options: Options, left_out: Counter[str]) -> list[Job]:
 
 
 def _opened(target: str, batch: Batch, filters: Sequence[str], jobs: Iterable[Job]) -> Report:
-    """Open the report, in the output folder too, which may not be there yet."""
+    """Open the report; create its folder if that is in the output folder."""
     from convcli.batch.inputs import STREAM
     from convcli.batch.jobs import check_apart
     from convcli.batch.report import Report
@@ -175,6 +184,6 @@ def _opened(target: str, batch: Batch, filters: Sequence[str], jobs: Iterable[Jo
         results = batch.output_dir or os.path.dirname(batch.output or "")
         results = results and os.path.abspath(results)
         if results and os.path.commonpath([folder, results]) == results:
-            with suppress(OSError):  # an error when the report is opened
+            with suppress(OSError):  # opening the report fails with a message
                 os.makedirs(folder, exist_ok=True)
     return Report(target)

@@ -1,4 +1,4 @@
-"""``convcli filters``: the filters that come with it."""
+"""``convcli filters``: the bundled filters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def list_filters() -> None:
 @filters.command(epilog="\b\nExample:\n  convcli filters show sharpen > my-filter.json")
 @click.argument("name", shell_complete=completion.filters)
 def show(name: str) -> None:
-    """Print the JSON file of a filter: a start for one of your own."""
+    """Print the JSON file of a filter, as a template for your own."""
     from convcli.filters import find_filter, load_filter
 
     load_filter(name)

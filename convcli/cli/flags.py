@@ -1,4 +1,4 @@
-"""Messages of the library name Python's parameters; on the command line they name options."""
+"""Messages of the library name Python parameters; here they are turned into options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OTHERWISE = {
     "recursive": "-r",
     "workers": "-j",
 }
-"""Where an option is not called ``--`` and the parameter's name, or has a shorter name."""
+"""Parameters whose option is not ``--`` and their name, or has a short form."""
 
 PARAMETERS = frozenset(
     {
@@ -19,9 +19,9 @@ PARAMETERS = frozenset(
         *("output_padding", "overwrite", "pad", "relative_to", "save", "suffix"),
     }
 )
-"""The parameters that messages may name, which are options, too."""
+"""The parameters that messages may name and that are options."""
 
-# A pattern, compiled when there is a message.
+# Compiled only when there is a message.
 _NAMED = (
     rf"""(?<![\w./-])({"|".join(sorted(PARAMETERS))})="""
     r"""(True|False|"(\w+)"|\{"(\w+)": "?(\w+)"?\}|[A-Z]+|[0-9]+)(?![\w./-])"""
@@ -29,11 +29,11 @@ _NAMED = (
 
 
 def in_flags(text: str) -> str:
-    """Return a message with options for parameters: ``--frames first`` for ``frames="first"``.
+    """Return a message with options for its parameters: ``--frames first`` for ``frames="first"``.
 
-    The parameters of a message have a value: ``True``, ``False``, a number, text in quotes, a
-    dict of one item, or a word in capitals that stands for any. Names of files stay as they are,
-    unless one is just that between spaces.
+    A parameter in a message has a value: ``True``, ``False``, a number, text in quotes, a
+    dict of one item, or a placeholder in capitals. File names are left alone, unless one looks
+    exactly like that between spaces.
     """
     return re.sub(_NAMED, _flag, text)
 

@@ -1,4 +1,4 @@
-"""Options that say which group of a command's help they belong to."""
+"""Options in groups, which help shows under headings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every option that commands share, declared once."""
+"""The options that commands share, each declared once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RANGES = ("clip", "abs", "rescale")
 
 
 def several(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """Return the decorators as one, in the order in which help shall list them."""
+    """Return the decorators as one, in the order in which help lists them."""
 
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
@@ -34,7 +34,7 @@ _OVERRIDES = ("stride", "pad", "pad_mode", "dilation", "flip", "range", "preserv
 
 
 def split(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what beats the filter file, and the rest: where and how to write."""
+    """Return the options that override the filter file, and the others."""
     overrides = {key: given[key] for key in _OVERRIDES if key in given}
     return overrides, {key: given[key] for key in given if key not in overrides}
 
@@ -45,7 +45,7 @@ flip = option(
     "Filter",
     "--flip/--no-flip",
     default=None,
-    help="Rotate the kernel by 180°: convolution as mathematics has it.  "
+    help="Rotate the kernel by 180°: convolution as defined in mathematics.  "
     "[default: the filter's, else no-flip]",
 )
 
@@ -65,7 +65,7 @@ def geometry(*, pad: str) -> Callable[[Command], Command]:
             "Borders and sizes",
             "--pad-mode",
             type=click.Choice(_PAD_MODES),
-            help="How the picture goes on beyond its borders.  [default: the filter's, else zeros]",
+            help="How the picture continues past its borders.  [default: the filter's, else zeros]",
         ),
         option(
             "Borders and sizes",
@@ -88,7 +88,7 @@ pixels = several(
         "Colour and depth",
         "--range",
         type=click.Choice(RANGES),
-        help="What becomes of values outside 0-1: cut off, absolute value, or stretched to fit.  "
+        help="Map values outside 0-1: clip them, take absolute values, or rescale all to fit.  "
         "[default: the filter's, else clip]",
     ),
     option(
@@ -96,13 +96,13 @@ pixels = several(
         "--linear/--no-linear",
         default=False,
         show_default=True,
-        help="Take sRGB colours to linear light before filtering, and back after.",
+        help="Convert sRGB colours to linear light before filtering, and back after.",
     ),
     option(
         "Colour and depth",
         "--preserve-alpha/--no-preserve-alpha",
         default=None,
-        help="Filter colour alone, or weighted by transparency together with it.  "
+        help="Filter colour alone, or premultiplied colour together with alpha.  "
         "[default: the filter's, else no-preserve-alpha]",
     ),
 )
@@ -113,21 +113,21 @@ inputs = several(
         "-r",
         "--recursive",
         is_flag=True,
-        help="Take the pictures of folders, and of the folders in them; -d gets the same tree.",
+        help="Process the pictures in folders and their subfolders; -d gets the same tree.",
     ),
     option(
         "Input",
         "--files-from",
         metavar="FILE",
         shell_complete=completion.files,
-        help="Take the files that FILE names, one a line; - is standard input.",
+        help="Process the files that FILE lists, one a line; - is standard input.",
     ),
     option(
         "Input",
         "-0",
         "--null",
         is_flag=True,
-        help="Names in --files-from end with NUL, not with lines.",
+        help="Names in --files-from end with NUL instead of a line feed.",
     ),
     option(
         "Input",
@@ -135,7 +135,7 @@ inputs = several(
         type=click.Choice(["all", "first"]),
         default="all",
         show_default=True,
-        help="Of animations and multi-page files, take every frame or only the first.",
+        help="Process every frame of animations and multi-page files, or only the first.",
     ),
     option(
         "Input",
@@ -175,8 +175,8 @@ writing = several(
         "Output",
         "--suffix",
         metavar="TEXT",
-        help="Goes between name and extension of the results; without -d each is written beside "
-        "its input.",
+        help="Add TEXT between name and extension of each result; without -d results are written "
+        "beside their inputs.",
     ),
     option(
         "Output",
@@ -219,20 +219,20 @@ running = several(
         "Batch",
         "--skip-existing",
         is_flag=True,
-        help="Pass over an image whose result exists: do only what is missing.",
+        help="Skip images whose result exists.",
     ),
     option(
         "Batch",
         "--update",
         is_flag=True,
-        help="Pass over an image whose result is newer, and replace an older one.",
+        help="Skip images whose result is newer, and replace older results.",
     ),
     option(
         "Batch",
         "--strict",
         is_flag=True,
-        help="Fail an image, and write nothing, where its result would lose something: what is "
-        "a warning otherwise.",
+        help="Treat warnings as errors: an image whose result would lose something fails, and "
+        "nothing is written.",
     ),
     option(
         "Batch",
@@ -240,7 +240,7 @@ running = several(
         "--jobs",
         type=click.IntRange(1, 1000),
         metavar="N",
-        help="Images to work on at the same time.  [default: as many as processors]",
+        help="Images to process in parallel.  [default: the number of processors]",
     ),
     option(
         "Batch",
@@ -253,13 +253,13 @@ running = several(
         "--report",
         metavar="FILE",
         shell_complete=completion.files,
-        help="Write what became of each image to FILE, as JSON, one a line; - is standard output.",
+        help="Write the outcome of each image to FILE, a JSON object a line; - is standard output.",
     ),
     option(
         "Batch",
         "--progress/--no-progress",
         default=None,
-        help="Show how far it is, on standard error.  [default: on a terminal]",
+        help="Show progress on standard error.  [default: on a terminal]",
     ),
-    option("Batch", "-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    option("Batch", "-q", "--quiet", is_flag=True, help="Show errors only."),
 )

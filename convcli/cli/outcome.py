@@ -1,4 +1,4 @@
-"""What became of a batch, or would: each image as it ends, then all of them in a few lines."""
+"""Showing the outcome of a batch, or of a dry run: each image as it ends, then a summary."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Outcome = TypeVar("Outcome", Result, Preview)
 
 MOST_EXTENSIONS = 8
-"""Extensions of files left out that are named, the most frequent ones."""
+"""How many extensions of files left out are listed, the most frequent first."""
 
 
 def follow(
@@ -32,11 +32,11 @@ def follow(
     quiet: bool,
     progress: bool | None,
 ) -> None:
-    """Show and report each result as it comes, then all; leave with exit code 1 if one failed."""
+    """Show and report each result as it ends, then a summary; exit with code 1 if one failed."""
     tally = Tally(total)
     with Messages(total, quiet=quiet, progress=progress) as messages:
         fault = None
-        with closing(results):  # left early, it has to end its workers now
+        with closing(results):  # closing it terminates its workers
             for result in map(named_by_flags, results):
                 tally.add(result, messages)
                 fault = None if report is None else _record(report, result)
@@ -53,12 +53,12 @@ def follow(
         raise click.exceptions.Exit(1)
 
 
-def show_plan(
+def show_previews(
     previews: Iterable[Preview], left_out: Mapping[str, int], *, skipped: str, quiet: bool
 ) -> None:
-    """Print what would be done; leave with exit code 1 if an image would fail.
+    """Print the expected outcomes; exit with code 1 if an image would fail.
 
-    ``skipped`` is why an image would be passed over.
+    ``skipped`` is the reason why an image would be skipped.
     """
     tally = Tally()
     with Messages(0, quiet=quiet, progress=False) as messages:
@@ -79,7 +79,7 @@ def named_by_flags(outcome: Outcome) -> Outcome:
 
 
 class Tally:
-    """Counts what became of the images of a batch; ``total`` is their number, if it is known."""
+    """Counts of the outcomes of a batch; ``total`` is the number of its images, if known."""
 
     def __init__(self, total: int | None = None) -> None:
         self._total = total
@@ -93,11 +93,11 @@ class Tally:
         return self._counts["failed"] > 0
 
     def add(self, outcome: Result | Preview, messages: Messages) -> None:
-        """Count an outcome, and show its messages, but for those of results that exist."""
+        """Count an outcome and show its messages, except those of results that exist."""
         self._counts[outcome.status] += 1
         error = outcome.error or ""
         for warning in outcome.warnings:
-            if warning not in error:  # which it is where a strict batch refuses it
+            if warning not in error:  # strict errors repeat the warnings
                 messages.warning(outcome.job.source, warning)
         if outcome.target_exists:
             self._existing += 1
@@ -106,7 +106,7 @@ class Tally:
             messages.error(error)
 
     def show_existing(self, messages: Messages) -> None:
-        """Show how many results exist already, and what to do about them."""
+        """Show how many results exist already, and the options for them."""
         total, count, first = self._counts.total(), self._existing, self._first
         if first is not None and total == 1:
             messages.error(str(first.error))
@@ -114,11 +114,11 @@ class Tally:
             exist, them = ("exists", "it") if count == 1 else ("exist", "them")
             messages.error(
                 f"{count} of {total} results {exist} already, such as {first.job.target}: "
-                f"--skip-existing passes over {them}, --overwrite replaces {them}"
+                f"--skip-existing skips {them}, --overwrite replaces {them}"
             )
 
     def line(self, seconds: float) -> str:
-        """Return how a batch has ended, in one line."""
+        """Return the summary of a batch, in one line."""
         counts = self._counts
         undone = (self._total or 0) - counts.total()
         rest = f", {undone} not done" if undone > 0 else ""
@@ -129,12 +129,12 @@ class Tally:
 
 
 def note_left_out(left_out: Mapping[str, int], messages: Messages) -> None:
-    """Show how many files of folders were no pictures, by extension."""
+    """Show how many files in folders were left out, by extension."""
     if not left_out:
         return
-    from convcli.batch.inputs import NO_FILE
+    from convcli.batch.inputs import NOT_REGULAR
 
-    words = {"": "without extension", NO_FILE: "no regular file (a pipe, socket or device)"}
+    words = {"": "without extension", NOT_REGULAR: "not regular files (pipes, sockets or devices)"}
     kinds = sorted(left_out.items(), key=lambda kind: (-kind[1], kind[0]))
     parts = [f"{count} {words.get(kind, kind)}" for kind, count in kinds[:MOST_EXTENSIONS]]
     if rest := kinds[MOST_EXTENSIONS:]:
@@ -143,7 +143,7 @@ def note_left_out(left_out: Mapping[str, int], messages: Messages) -> None:
 
 
 def _record(report: Report, result: Result) -> str | None:
-    """Write a result to the report; return why that cannot be done, or None."""
+    """Write a result to the report; return the error message, or None."""
     try:
         report.add(result)
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""What goes to the terminal: messages, and a bar that they do not run into."""
+"""Messages and progress on the terminal: messages do not overwrite the bar."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 import click
 
 EVERY = 10
-"""Seconds between two lines of progress where there is no terminal to draw a bar on."""
+"""Seconds between two lines of progress where standard error is not a terminal."""
 
 SHOWN = 3
-"""Warnings of one kind that are shown; the others are counted."""
+"""How many warnings of one kind are shown; the others are counted."""
 
 _SHOW_CURSOR = "" if os.name == "nt" else "\x1b[?25h"
-"""Click's bar hides it, and a process that is killed shows it no more."""
+"""Click's bar hides the cursor, and a process that is killed cannot show it again."""
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {
     ord("\t"): "\t",
@@ -29,9 +29,9 @@ _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} |
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """Return a text with names in it as a terminal can show it, and no name can command it.
+    """Return a text that is safe to print: names in it may contain control characters.
 
-    Control characters, and bytes that are no UTF-8, come out escaped; line ends too, but for
+    Control characters, and bytes that are not UTF-8, are escaped; line feeds too, except in
     messages of several ``lines``.
     """
     shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -41,15 +41,15 @@ def printable(text: str, *, lines: bool = False) -> str:
 class Messages:
     """Messages and progress on standard error, for a batch of ``total`` images.
 
-    ``progress`` shows it or not; None shows it on a terminal, for more than one. ``quiet`` leaves
-    only errors, and progress that was asked for.
+    ``progress`` turns progress on or off; None means on for several images on a terminal.
+    ``quiet`` suppresses everything but errors and progress that is turned on.
     """
 
     def __init__(self, total: int, *, quiet: bool, progress: bool | None) -> None:
         self._total, self._quiet = total, quiet
         self._done = 0
         self._warnings: dict[str, tuple[str, int]] = {}
-        self._begun = self._told = time.monotonic()
+        self._begun = self._last_line = time.monotonic()
         self._open = ExitStack()
         stream = sys.stderr
         on_terminal = stream is not None and stream.isatty()
@@ -84,49 +84,49 @@ class Messages:
                 _echo(f"Warning: {printable(first)} ... and {count - SHOWN} more like it")
 
     def warning(self, source: str, text: str) -> None:
-        """Say what a picture's result does not keep, the first times for each kind of warning."""
-        kind = re.sub(r"\d+", "N", text)  # two with other numbers are of one kind
+        """Show a warning about an image, the first few times for each kind of warning."""
+        kind = re.sub(r"\d+", "N", text)  # texts that differ in numbers only are one kind
         first, count = self._warnings.get(kind, (text, 0))
         self._warnings[kind] = first, count + 1
         if count < SHOWN and not self._quiet:
-            self._say(f"Warning: {printable(f'{source}: {text}')}")
+            self._show(f"Warning: {printable(f'{source}: {text}')}")
 
     def error(self, text: str) -> None:
-        """Say what went wrong."""
-        self._say(f"Error: {printable(text)}")
+        """Show an error."""
+        self._show(f"Error: {printable(text)}")
 
     def advance(self) -> None:
-        """Count an image that is done."""
+        """Count an image that has ended."""
         self._done += 1
         if self._bar is not None:
             self._bar.update(1)
             click.echo(_SHOW_CURSOR, err=True, nl=False)
         elif self._lines:
-            self._tell()
+            self._show_progress()
 
     def note(self, text: str) -> None:
-        """Say something that is neither."""
+        """Show a message that is neither an error nor a warning."""
         if not self._quiet:
-            self._say(printable(text))
+            self._show(printable(text))
 
     @property
     def seconds(self) -> float:
         """How long it has taken so far."""
         return time.monotonic() - self._begun
 
-    def _say(self, text: str) -> None:
-        if self._bar is not None:  # the next step draws it again, below
+    def _show(self, text: str) -> None:
+        if self._bar is not None:  # erased, and drawn again below at the next step
             click.echo("\r\x1b[K", err=True, nl=False)
         _echo(text)
 
     def _rate(self) -> float:
         return self._done / max(self.seconds, 1e-6)
 
-    def _tell(self) -> None:
-        """Print a line now and then, and at the end."""
+    def _show_progress(self) -> None:
+        """Print a line of progress every EVERY seconds, and at the end."""
         now = time.monotonic()
-        if self._done == self._total or now - self._told >= EVERY:
-            self._told = now
+        if self._done == self._total or now - self._last_line >= EVERY:
+            self._last_line = now
             left = round((self._total - self._done) / self._rate())
             _echo(
                 f"{self._done} of {self._total} images, {self._rate():.1f} per second, "
@@ -135,10 +135,10 @@ class Messages:
 
 
 def _echo(text: str) -> None:
-    """Print a line to standard error; that its disk is full is no reason to end a batch."""
+    """Print a line to standard error; ignore errors such as a full disk, but not a closed pipe."""
     try:
         click.echo(text, err=True)
-    except BrokenPipeError:  # nobody listens any more, who then wants no more
+    except BrokenPipeError:  # the reader is gone: the batch ends
         raise
     except OSError:
         pass

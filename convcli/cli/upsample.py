@@ -30,7 +30,7 @@ Examples:
     show_default=True,
     metavar="PRESET|NAME|FILE",
     shell_complete=completion.upsamplers,
-    help="nearest, bilinear, bicubic, lanczos; or a filter, laid down once for every pixel.",
+    help="nearest, bilinear, bicubic, lanczos; or a filter, placed once for every pixel.",
 )
 @option(
     "Borders and sizes",
@@ -54,11 +54,11 @@ Examples:
     "Filter",
     "--normalize/--no-normalize",
     default=None,
-    help="Divide by the result for a picture of ones, which cures dark borders and "
+    help="Divide by the result for a picture of ones, which removes dark borders and "
     "checkerboards.  [default: on for presets, off for filters]",
 )
 @options.geometry(
-    pad="Rows and columns cropped from the result; same: so many that it is STRIDE times as large."
+    pad="Rows and columns cropped from the result; same makes it STRIDE times as large."
 )
 @options.pixels
 @options.inputs
@@ -73,7 +73,7 @@ def upsample(
 ) -> None:
     """Enlarge pictures by a transposed convolution.
 
-    Each pixel scales the kernel; the scaled kernels are laid STRIDE apart, overlaps are summed.
+    Each pixel scales the kernel; the scaled kernels are placed STRIDE apart and summed.
     The presets equal Pillow's resize in floating point; 8-bit results are rounded and clipped once.
     """
     from convcli.cli.execute import begin, run_batch
@@ -85,7 +85,7 @@ def upsample(
     overrides, batch = options.split(given)
     is_preset = name in completion.PRESETS and not Path(name).exists()
     if is_preset:
-        _refuse_what_a_preset_settles(name, overrides | {"output_padding": output_padding})
+        _refuse_options_of_presets(name, overrides | {"output_padding": output_padding})
     operator = upsampling(
         name if is_preset else load_filter(name),
         overrides.pop("stride"),
@@ -96,8 +96,8 @@ def upsample(
     run_batch([operator], [name], decoding, images=images, **batch)
 
 
-def _refuse_what_a_preset_settles(name: str, given: dict[str, Any]) -> None:
+def _refuse_options_of_presets(name: str, given: dict[str, Any]) -> None:
     for parameter in ("pad", "dilation", "output_padding"):
         if given[parameter] is not None:
             flag = f"--{parameter.replace('_', '-')}"
-            raise click.UsageError(f"the preset {name} settles {flag} itself: leave it out")
+            raise click.UsageError(f"the preset {name} sets {flag} itself: leave it out")

@@ -1,4 +1,4 @@
-"""What the values of options look like, and how the library takes them."""
+"""Types of option values: how they are written, and what the library gets."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Pad(Converter):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> str | int | tuple[int, ...]:
-        """Return the pad as the kernel takes it; a usage error for anything else."""
+        """Return the pad as the library expects it; a usage error for anything else."""
         if value in ("same", "valid"):
             return str(value)
         numbers = _numbers(value)
@@ -69,7 +69,7 @@ class SaveOption(Converter):
 
 def _numbers(value: str) -> tuple[int, ...] | None:
     parts = str(value).split(",")
-    # int() would also take " 1", "1_0" and other scripts' digits; nine digits are plenty.
+    # int() would also accept " 1", "1_0" and digits of other scripts; nine digits suffice.
     if all(part.isascii() and part.isdigit() and len(part) <= 9 for part in parts):
         return tuple(int(part) for part in parts)
     return None

@@ -1,4 +1,4 @@
-"""The filters that come with the package, as files; shells ask for their names, and in a hurry."""
+"""The files of the bundled filters. Without NumPy, so that shell completion is fast."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def bundled_filters() -> dict[str, Path]:
-    """Return the path of every filter that comes with the package, by name."""
+    """Return the paths of the bundled filters, by name."""
     package = Path(__file__).parent.parent
-    # In a wheel the folder lies in the package, in a checkout beside it.
+    # In a wheel the folder is in the package, in a checkout beside it.
     for folder in (package / "data" / "filters", package.parent / "filters"):
         if folder.is_dir():
             return dict(sorted((path.stem, path) for path in folder.glob("*.json")))

@@ -1,24 +1,14 @@
-"""Filters as values, and as JSON files.
-
-A :class:`Filter` is checked when it is made, whether by a file or by Python code; every
-:class:`FilterError` names the place and the remedy, and for a file the file.
-"""
+"""The :class:`Filter`: a kernel with its settings, checked when it is constructed."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from itertools import islice
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import FilterError, ShapeError
-from convcli.filters.bundled import bundled_filters
 from convcli.filters.validate import (
     GREATEST,
     GREATEST_BIAS,
@@ -34,22 +24,21 @@ from convcli.kernel.geometry import PAD_MODES, IntOrPair, PadLike, check_pad, pa
 
 RANGES = ("clip", "abs", "rescale")
 REDUCTIONS = ("magnitude", "max", "sum")
-MOST_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class Filter:
-    """A kernel or a bank of kernels, and how it wants to be applied.
+    """A kernel or a bank of kernels, with the settings to apply it.
 
     ``weight`` is given as nested lists or an array and kept as float64, read-only:
-    2-D (Hf, Wf) is one kernel for every channel by itself; 3-D (C, Hf, Wf) one filter across C
+    2-D (Hf, Wf) is one kernel for each channel independently; 3-D (C, Hf, Wf) one filter across C
     channels; 4-D (F, C, Hf, Wf) F filters across C channels. ``divisor`` divides it, where
     "sum" is the sum of each filter's weights (1 where that is 0). ``bias`` is on the 0-1 pixel
-    scale. ``stride`` is None where the command's own default shall hold. ``range``,
-    ``preserve_alpha`` and ``reduce`` say how answers become pixels.
+    scale. ``stride`` None means the default of the operation. ``range``,
+    ``preserve_alpha`` and ``reduce`` say how results become pixels.
 
-    Weights and divisor lie within ±1e38, their quotient within ±1e30, a bias within ±1e9; stride,
-    dilation and pad go up to 2^31-1. Raises :class:`FilterError` for anything else.
+    Limits: weights and divisor ±1e38, their quotient ±1e30, bias ±1e9; stride, dilation and pad
+    2^31-1. Raises :class:`FilterError` for values beyond them, or of a wrong type or shape.
     """
 
     weight: NDArray[np.float64]
@@ -68,7 +57,7 @@ class Filter:
     source: str = ""
 
     def __post_init__(self) -> None:
-        """Check every field, and bring those with several spellings into one."""
+        """Check every field, and normalise those that can be given in several forms."""
         weight = weights_of(self.weight)
         weight.setflags(write=False)
         self._set("weight", weight)
@@ -136,11 +125,11 @@ class Filter:
 
     @property
     def is_cross_channel(self) -> bool:
-        """Whether it looks across channels, rather than at each one by itself."""
+        """Whether it reads all channels at once, rather than each one independently."""
         return self.weight.ndim > 2 and self.reduce is None
 
     def override(self, **options: Any) -> Filter:
-        """Return this filter with the ``options`` that are not None in place of its own."""
+        """Return this filter with its settings replaced by the ``options`` that are not None."""
         given = {key: value for key, value in options.items() if value is not None}
         return replace(self, **given) if given else self
 
@@ -173,106 +162,3 @@ class Filter:
                 f"weight divided by divisor comes to {kernel.max():.3g} at most, which is 0 as a "
                 "32-bit float: use a smaller divisor"
             )
-
-
-def load_filter(name: str | os.PathLike[str]) -> Filter:
-    """Return the filter of a JSON file, or the bundled one of that name; a file wins.
-
-    Raises :class:`FilterError` that names the file, the place in it, and what to do.
-    """
-    path = find_filter(name)
-    return parse_filter(_read(path), path)
-
-
-def find_filter(name: str | os.PathLike[str]) -> Path:
-    """Return the path of the filter called ``name``: a file's, or a bundled filter's."""
-    path = Path(name)
-    is_folder = os.path.isdir(path)
-    if os.path.exists(path) and not is_folder:
-        return path
-    bundled = bundled_filters()
-    if os.fspath(name) in bundled:
-        return bundled[os.fspath(name)]
-    if is_folder:
-        raise FilterError(f"{path} is a folder: name a filter file in it")
-    near = _nearest(path.stem.lower(), bundled, 3)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise FilterError(
-        f"no filter file and no bundled filter is called {os.fspath(name)!r}: {hint}"
-        "'convcli filters list' shows the bundled ones"
-    )
-
-
-def parse_filter(text: bytes, path: Path) -> Filter:
-    """Return the filter that the JSON ``text`` of ``path`` describes."""
-    try:
-        if text.startswith(b"\x93NUMPY"):
-            raise FilterError(
-                "it is a NumPy array, and a filter is a JSON file: in Python, "
-                f'json.dumps({{"weight": numpy.load({str(path)!r}).tolist()}}) gives its text'
-            )
-        try:
-            entries = json.loads(
-                text.decode("utf-8-sig"),
-                object_pairs_hook=_unique,
-                parse_int=_integer,
-            )
-        except UnicodeDecodeError as error:
-            raise FilterError(f"it is not UTF-8 text (byte {error.start})") from None
-        except json.JSONDecodeError as error:
-            raise FilterError(
-                f"it is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}"
-            ) from None
-        except RecursionError:
-            raise FilterError(
-                "its lists are nested too deep: weight has two, three or four levels"
-            ) from None
-        if not isinstance(entries, dict):
-            raise FilterError('it must hold one JSON object, {"weight": [[…]], …}')
-        known = [field.name for field in fields(Filter)]
-        for key in entries:
-            if key not in known:
-                near = _nearest(key, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-                raise FilterError(f"unknown key {short(key)}: {hint}")
-        if "weight" not in entries:
-            raise FilterError('the key "weight" is missing: the kernel, as a list of rows')
-        for key in ("stride", "reduce"):
-            if key in entries and entries[key] is None:
-                raise FilterError(f"{key} is null: leave the key out instead")
-        return Filter(**{"name": path.stem, **entries})
-    except FilterError as error:
-        raise FilterError(f"filter {path}: {error}") from None
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            # Asked for at once, the most would be allocated for the least.
-            parts = iter(lambda: file.read(1 << 16), b"")
-            text = b"".join(islice(parts, (MOST_BYTES >> 16) + 1))
-    except OSError as error:
-        raise FilterError(f"filter {path}: cannot be read: {error.strerror}") from None
-    if len(text) > MOST_BYTES:
-        raise FilterError(f"filter {path}: larger than {MOST_BYTES >> 20} MiB is no filter")
-    return text
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    entries: dict[str, object] = {}
-    for key, value in pairs:
-        if key in entries:
-            raise FilterError(f"duplicate key {short(key)}: remove one")
-        entries[key] = value
-    return entries
-
-
-def _integer(digits: str) -> float:
-    # Python refuses to read integers of thousands of digits; as a float they are infinite.
-    return int(digits) if len(digits) < 400 else float(digits)
-
-
-def _nearest(name: str, known: Iterable[str], most: int) -> list[str]:
-    from difflib import get_close_matches  # takes longer to import than most filters to run
-
-    return get_close_matches(name, list(known), most, 0.5)

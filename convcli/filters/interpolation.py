@@ -1,10 +1,10 @@
 """Interpolation kernels for upsampling, as the taps of a transposed convolution.
 
-With factor f and half-support R the kernel has ``2 R f`` taps for even f and ``2 R f - 1`` for
-odd f, is laid f apart and cropped by ``(taps - f) / 2``, which centres pixels on halves. Divided
-by the transposed convolution of ones it is the resampling that Pillow's ``resize`` does in floating
-point (mode F). With 8 bits Pillow rounds and clips between its horizontal pass and its vertical
-one, which shows as tens of levels at hard edges.
+With factor f and half-support R the kernel has ``2 R f`` taps for even f and ``2 R f - 1`` for odd
+f, is placed every f pixels and cropped by ``(taps - f) / 2``, which puts the centres of pixels at
+half-integers. Divided by the transposed convolution of ones it equals Pillow's ``resize`` in
+floating point (mode F). With 8 bits Pillow rounds and clips between its horizontal pass and its
+vertical one, which shows as tens of levels at hard edges.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _CURVES: dict[str, tuple[Curve, float]] = {
 PRESETS = tuple(_CURVES)
 
 KERNEL_AREA = {preset: (2 * support) ** 2 for preset, (_, support) in _CURVES.items()}
-"""How many pixels of the picture a preset's kernel covers: its weights for a scale of 1."""
+"""How many pixels of the picture a preset's kernel covers; times both scales, its weights."""
 
 
 def interpolation_taps(preset: str, factor: int) -> tuple[NDArray[np.float64], int]:

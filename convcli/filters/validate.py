@@ -1,4 +1,4 @@
-"""Values that a file or a program gives: what is no number, no kernel, no known word, and where."""
+"""Checks of the values of a filter: numbers, kernels, keywords; errors name the place."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from convcli.errors import FilterError
 MOST_WEIGHTS = 1_000_000
 
 GREATEST = 1e38
-"""The greatest weight and divisor: about what a 32-bit float holds."""
+"""The largest weight and divisor: near the largest 32-bit float."""
 
 LEAST_DIVISOR = 1e-38
 
 GREATEST_BIAS = 1e9
-"""Far beyond 2^24, where a float32 keeps nothing of the pixel that the bias is added to."""
+"""Far above 2^24, where float32 rounding removes the pixel that the bias is added to."""
 
 GREATEST_QUOTIENT = 1e30
-"""The greatest weight after division: MOST_WEIGHTS of them add up to a finite float32."""
+"""The largest weight after division: the sum of MOST_WEIGHTS of them is a finite float32."""
 
 
 def weights_of(value: object) -> NDArray[np.float64]:
-    """Return nested lists as an array; an error says where they are ragged or hold no number."""
+    """Return nested lists as an array; errors name the place that is ragged or not a number."""
     nested = value.tolist() if isinstance(value, np.ndarray) else value
     shape: list[int] = []
     level = nested
@@ -46,7 +46,7 @@ def weights_of(value: object) -> NDArray[np.float64]:
 
 
 def _fault(value: object, levels: int) -> str:
-    """Return what is wrong with a weight of so many levels of lists, and what it has to be."""
+    """Return the message for a weight with a wrong number of ``levels`` of lists."""
     if levels == 1:
         return "is one list of numbers, where a list of rows belongs: [[1, 2, 1]] is one row"
     if levels > 4:
@@ -73,7 +73,7 @@ def _collect(value: object, shape: tuple[int, ...], place: str, numbers: list[fl
 
 
 def number_of(value: object, place: str, otherwise: str = "", *, most: float) -> float:
-    """Return ``value`` as a float from -most to most; a FilterError that names its ``place``."""
+    """Return ``value`` as a float from -most to most; else raise a FilterError naming ``place``."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
         raise FilterError(f"{place} is {short(value)}, where a number{otherwise} belongs")
     try:

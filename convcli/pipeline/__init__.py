@@ -1,1 +1,1 @@
-"""One picture through its filters, strip by strip. No files."""
+"""Processing one picture: shapes, operators, strips of rows, linear light. No files."""

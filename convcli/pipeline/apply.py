@@ -1,23 +1,19 @@
-"""One picture through its operators: shapes settled, strips computed, values brought to range."""
+"""The public functions that process one picture: apply filters, upsample, predict shapes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.errors import ImageError
 from convcli.filters import Filter
 from convcli.images import Frame, Picture
-from convcli.images.picture import quantized
 from convcli.images.raster import Raster, UnreadRaster, new_raster
-from convcli.kernel.arrays import FloatArray
 from convcli.kernel.geometry import IntOrPair, Pair
-from convcli.pipeline.evaluate import Layers
 from convcli.pipeline.operators import (
     Convolution,
     Operator,
@@ -33,25 +29,23 @@ from convcli.pipeline.shapes import (
     result_mode,
     shapes_of_frame,
 )
-from convcli.pipeline.srgb import srgb_samples
 from convcli.pipeline.strips import (
     STRIP_SIZES,
     StripSizes,
     convolve_samples,
-    extremes,
     write_layers,
 )
+from convcli.pipeline.value_range import range_mapping, samples_of, unchanged
 from convcli.system.warn import warn
 
 
 @dataclass(frozen=True, slots=True)
 class Processing:
-    """How a picture is processed, beside its operators.
+    """How a picture is processed, apart from its operators.
 
-    ``linear`` takes colour from sRGB to linear light first and back last. ``as_float`` leaves the
-    result as it is, float32 and without range. ``reuse`` lets the result take the memory of the
-    picture, which is then spent. ``max_pixels`` is the limit for results; ``strips`` is how they
-    are cut up.
+    ``linear`` converts colour from sRGB to linear light before, and back after. ``as_float``
+    returns unclipped float32 samples. ``reuse`` lets the result overwrite the
+    picture. ``max_pixels`` limits the size of results; ``strips`` says how they are divided.
     """
 
     linear: bool = False
@@ -80,18 +74,18 @@ def apply_filters(
     Parameters
     ----------
     picture
-        Of any mode; its samples count on the 0-1 scale, except floats, which have none.
+        Of any mode. Integer samples are scaled to 0-1; floats are taken as they are.
     filters
         Applied from first to last, without rounding in between.
     linear
-        Take colour from sRGB to linear light first and back last: bias and range then hold for
-        linear light.
+        Convert colour from sRGB to linear light before, and back after: bias and range then apply
+        to linear light.
     as_float
-        Leave the result as it is (linear light with ``linear``), float32 and without range.
+        Return unclipped float32 samples, in linear light with ``linear``.
     reuse
-        Let the result take the memory of ``picture``, which is then spent.
+        Let the result overwrite the samples of ``picture``, which must not be used afterwards.
     max_pixels
-        Refuse a result with more.
+        Raise an error for a result with more pixels.
 
     Raises
     ------
@@ -125,8 +119,8 @@ def upsample(
 ) -> Picture:
     """Return ``picture`` enlarged by a transposed convolution.
 
-    Presets equal Pillow's ``resize`` in floating point; results in 8 bits are rounded and clipped
-    once, where Pillow does so between its two passes as well.
+    The presets equal Pillow's ``resize`` in floating point. 8-bit results are rounded and clipped
+    once, at the end; Pillow does so between its two passes as well.
 
     Parameters
     ----------
@@ -140,13 +134,13 @@ def upsample(
     output_padding
         Rows added at the bottom and columns at the right, fewer than the scale.
     normalize
-        Divide by the transposed convolution of ones, which cures dark borders and checkerboards.
-        By default for presets alone.
+        Divide by the transposed convolution of ones, which removes dark borders and
+        checkerboards. By default for presets only.
 
     Raises
     ------
     ShapeError, FilterError, ImageError
-        As :func:`apply_filters`, and where the divisor vanishes.
+        As :func:`apply_filters`, and where the divisor is 0.
 
     Examples
     --------
@@ -168,7 +162,7 @@ def upsampling(
     normalize: bool | None = None,
     **overrides: Any,
 ) -> TransposedConvolution:
-    """Return the operator of a preset or a filter; ``overrides`` take the place of its settings."""
+    """Return the operator of a preset or a filter; ``overrides`` replace its settings."""
     if isinstance(filter, str):
         chosen = preset_filter(filter, scale)
         normalize = True if normalize is None else normalize
@@ -181,21 +175,21 @@ def process(
     picture: Picture, operators: Sequence[Operator], processing: Processing = PROCESSING
 ) -> Picture:
     """Return ``picture`` after ``operators``; raises and warns as :func:`apply_filters`."""
-    waiting = iter(_settled(picture, operators, processing))
-    return picture.map(lambda frame: _processed(frame, *next(waiting), processing))
+    pending = iter(_check_frames(picture, operators, processing))
+    return picture.map(lambda frame: _process_frame(frame, *next(pending), processing))
 
 
 def predict(
     picture: Picture, operators: Sequence[Operator], processing: Processing = PROCESSING
 ) -> Picture:
-    """Return what :func:`process` would, without samples, which it does not read.
+    """Return the picture that :func:`process` would return, without samples; reads none.
 
-    Raises and warns likewise, as far as sizes, channels and types decide.
+    Raises and warns as :func:`process`, as far as sizes, channels and types decide.
     """
-    waiting = iter(_settled(picture, operators, processing))
+    pending = iter(_check_frames(picture, operators, processing))
 
     def predicted(frame: Frame) -> Frame:
-        shapes = next(waiting).shapes
+        shapes = next(pending).shapes
         if not shapes.stages:
             return frame
         for stage in shapes.stages:
@@ -207,19 +201,19 @@ def predict(
     return picture.map(predicted)
 
 
-class _Settled(NamedTuple):
-    """What a frame goes through, and whether its samples are taken to linear light."""
+class _Checked(NamedTuple):
+    """The shapes of a frame, and whether its samples are converted to linear light."""
 
     shapes: FrameShapes
     linear: bool
 
 
-def _settled(
+def _check_frames(
     picture: Picture, operators: Sequence[Operator], processing: Processing
-) -> list[_Settled]:
-    """Settle the shapes of every frame, without samples; refuse and warn."""
-    known: dict[tuple[Any, ...], _Settled] = {}
-    settled: list[_Settled] = []
+) -> list[_Checked]:
+    """Return the shapes of every frame, without reading samples. Raises and warns."""
+    known: dict[tuple[Any, ...], _Checked] = {}
+    checked: list[_Checked] = []
     for frame in picture.frames:
         raster = frame.raster
         kind = (frame.size, raster.channels, frame.mode, raster.dtype)
@@ -227,15 +221,15 @@ def _settled(
             shapes = shapes_of_frame(
                 operators, frame.size, raster.channels, frame.mode, processing.max_pixels
             )
-            linear = bool(shapes.stages) and processing.linear and _has_curve(frame)
-            known[kind] = _Settled(shapes, linear)
-        settled.append(known[kind])
-    check_sum([one.shapes for one in settled], processing.max_pixels)
-    return settled
+            linear = bool(shapes.stages) and processing.linear and _is_srgb(frame)
+            known[kind] = _Checked(shapes, linear)
+        checked.append(known[kind])
+    check_sum([one.shapes for one in checked], processing.max_pixels)
+    return checked
 
 
-def _has_curve(frame: Frame) -> bool:
-    """Tell whether the samples are sRGB's; an error where they are another kind of colour."""
+def _is_srgb(frame: Frame) -> bool:
+    """Return whether the samples are sRGB values. Raises ImageError for CMYK."""
     if frame.mode == "CMYK":
         raise ImageError(
             'linear light is defined for sRGB, not for CMYK: mode="RGB" converts the picture'
@@ -252,7 +246,9 @@ def _result_type(frame: Frame, processing: Processing) -> np.dtype[Any]:
     return np.dtype(np.float32) if processing.as_float else frame.raster.dtype
 
 
-def _processed(frame: Frame, shapes: FrameShapes, linear: bool, processing: Processing) -> Frame:
+def _process_frame(
+    frame: Frame, shapes: FrameShapes, linear: bool, processing: Processing
+) -> Frame:
     stages = shapes.stages
     if not stages:
         return frame
@@ -262,43 +258,33 @@ def _processed(frame: Frame, shapes: FrameShapes, linear: bool, processing: Proc
     in_place = (
         processing.reuse
         and _fits(frame.raster, last.size, channels, dtype)
-        and all(_keeps_rows_near(stage, frame.size) for stage in stages)
+        and all(_is_local(stage, frame.size) for stage in stages)
     )
     target = frame.raster if in_place else new_raster(last.size, channels, dtype, mode)
     operator = last.operator
     if (
         isinstance(operator, Convolution)
         and not linear
-        and _is_by_sample(frame, stages)
+        and _can_convolve_samples(frame, stages)
         and dtype == frame.raster.dtype
     ):
         convolve_samples(frame, last, operator, target, in_place=in_place, sizes=processing.strips)
         return Frame(target, mode)
-    in_range = _as_it_is if processing.as_float else _range(frame, stages, linear, processing)
+    in_range = (
+        unchanged
+        if processing.as_float
+        else range_mapping(frame, stages, linear, processing.strips)
+    )
     to_srgb = linear and not processing.as_float
-    finish = partial(_samples, in_range=in_range, dtype=dtype, to_srgb=to_srgb)
+    finish = partial(samples_of, in_range=in_range, dtype=dtype, to_srgb=to_srgb)
     write_layers(
         frame, stages, target, finish, linear=linear, in_place=in_place, sizes=processing.strips
     )
     return Frame(target, mode)
 
 
-def _samples(
-    layers: Layers,
-    in_range: Callable[[FloatArray], FloatArray],
-    dtype: np.dtype[Any],
-    to_srgb: bool,
-) -> NDArray[Any]:
-    """Return finished layers as samples (C, rows, W)."""
-    colour, alpha = in_range(layers.colour), layers.alpha
-    if to_srgb:
-        samples = srgb_samples(colour, dtype)
-        return samples if alpha is None else np.concatenate([samples, quantized(alpha, dtype)])
-    return quantized(colour if alpha is None else np.concatenate([colour, alpha]), dtype)
-
-
-def _is_by_sample(frame: Frame, stages: Sequence[Stage]) -> bool:
-    """Tell whether integer samples can be convolved as they lie, without layers in between."""
+def _can_convolve_samples(frame: Frame, stages: Sequence[Stage]) -> bool:
+    """Return whether integer samples can be convolved directly, without conversion to floats."""
     stage = stages[-1]
     filter = stage.operator.filter
     return (
@@ -317,40 +303,10 @@ def _fits(raster: Raster, size: Pair, channels: int, dtype: np.dtype[np.generic]
     return has_room and raster.is_writable
 
 
-def _keeps_rows_near(stage: Stage, size: Pair) -> bool:
-    """Tell whether each row of ``size`` is computed from the one it replaces and its halo."""
+def _is_local(stage: Stage, size: Pair) -> bool:
+    """Return whether each row of a result is computed from the row it replaces and its halo."""
     return (
         stage.size == size
         and stage.geometry.stride[0] == 1
         and stage.operator.filter.pad_mode != "circular"
     )
-
-
-def _as_it_is(colour: FloatArray) -> FloatArray:
-    return colour
-
-
-def _range(
-    frame: Frame, stages: Sequence[Stage], linear: bool, processing: Processing
-) -> Callable[[FloatArray], FloatArray]:
-    """Return what the last filter's range does to colour."""
-    match stages[-1].operator.filter.range:
-        case "abs":
-            return np.abs
-        case "rescale":
-            low, high = extremes(frame, stages, linear, processing.strips)
-            # The difference of a flat picture is rounding, and not stretched.
-            is_flat = high - low <= _rounding(frame, stages, max(abs(low), abs(high)))
-            scale = None if is_flat else np.float32(1 / (high - low))
-            return lambda colour: colour if scale is None else (colour - np.float32(low)) * scale
-    return _as_it_is
-
-
-def _rounding(frame: Frame, stages: Sequence[Stage], most: float) -> float:
-    """Return how far apart equal results may come out; ``most`` is the largest magnitude."""
-    if frame.raster.dtype.kind == "f":
-        return 1e-6 * most
-    for stage in stages:
-        # Of samples from 0 to 1; a sum that cancels out has the rounding of its parts.
-        most = max(most, float(np.abs(stage.operator.filter.kernel).sum((1, 2, 3)).max()))
-    return 1e-6 * most

@@ -1,6 +1,6 @@
-"""Some rows of a frame through all of its stages, as floats.
+"""Rows of a result on demand, computed through all stages as floats.
 
-A stage asks the one before it for the rows that it reads, and so on down to the samples.
+Each stage requests the rows that it reads from the stage before it; the first reads samples.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ ReadRows = Callable[[int, int], NDArray[Any]]
 
 
 class Layers(NamedTuple):
-    """The channels of some rows, (C, rows, W), with alpha apart, (1, rows, W)."""
+    """Some rows as colour (C, rows, W) and alpha (1, rows, W)."""
 
     colour: FloatArray
     alpha: FloatArray | None
 
 
 class Selection:
-    """The rows of an image that some indices name, as intervals; -1 names a row of zeros."""
+    """The distinct rows that indices refer to, as intervals; -1 stands for a row of zeros."""
 
     def __init__(self, *indices: NDArray[np.intp]) -> None:
         named = np.unique(np.concatenate(indices))
         self._rows = named[named >= 0]
-        if not self._rows.size:  # zeros alone: they need a width all the same
+        if not self._rows.size:  # zeros alone: one row is read for its width
             self._rows = np.zeros(1, np.intp)
         ends = np.flatnonzero(np.diff(self._rows) > 1) + 1
         bounds = pairwise([0, *ends.tolist(), len(self._rows)])
         self.intervals = [(int(self._rows[a]), int(self._rows[b - 1]) + 1) for a, b in bounds]
 
     def place(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return where the rows of ``index`` lie in all intervals joined; -1 stays -1."""
+        """Return the positions of rows in the concatenated intervals; -1 stays -1."""
         return np.where(index < 0, -1, np.searchsorted(self._rows, index))
 
 
@@ -52,23 +52,23 @@ def take_rows(rows: NDArray[Any], index: NDArray[np.intp], axis: int) -> NDArray
     """Return the rows of ``index`` along ``axis``; -1 stands for a row of zeros."""
     if len(index) == rows.shape[axis] and (index == np.arange(len(index))).all():
         return rows
-    taken = rows.take(index, axis)  # of -1, the last: overwritten
+    taken = rows.take(index, axis)  # -1 takes the last row, overwritten below
     if index.min(initial=0) < 0:
         np.moveaxis(taken, axis, 0)[index < 0] = 0
     return taken
 
 
 def padded_index(stage: Stage, prepared: Prepared, start: int, stop: int) -> NDArray[np.intp]:
-    """Return which input row each row is that some output rows read; -1 for zeros."""
+    """Return the input row for each padded row that some output rows read; -1 for zeros."""
     first, past = prepared.rows_read(start, stop)
     height = stage.operator.input_size(stage.geometry)[0]
     return source_index(first, past, height, stage.operator.filter.pad_mode)
 
 
 class Evaluator:
-    """The stages of a frame, made ready for its size; any number of threads use it.
+    """The stages of a frame, prepared for its size; threads may share it.
 
-    ``linear`` takes samples to linear light.
+    ``linear`` converts samples to linear light.
     """
 
     def __init__(self, frame: Frame, stages: Sequence[Stage], linear: bool) -> None:
@@ -80,14 +80,14 @@ class Evaluator:
         return self._rows(read, len(self._stages), start, stop)
 
     def source_rows(self, start: int, stop: int) -> tuple[int, int]:
-        """Return the first row of the samples that some rows of the result read, and the end."""
+        """Return the half-open range of source rows that some rows of the result read."""
         for stage, prepared in reversed(self._stages):
             intervals = _selection(stage, padded_index(stage, prepared, start, stop), start, stop)
             start, stop = intervals.intervals[0][0], intervals.intervals[-1][1]
         return start, stop
 
     def _rows(self, read: ReadRows, count: int, start: int, stop: int) -> Layers:
-        """Return some rows of what the first ``count`` stages leave."""
+        """Return some rows of the result of the first ``count`` stages."""
         if not count:
             return self._layers(read(start, stop))
         stage, prepared = self._stages[count - 1]
@@ -111,7 +111,7 @@ class Evaluator:
 
 
 def _selection(stage: Stage, index: NDArray[np.intp], start: int, stop: int) -> Selection:
-    """Return the rows that go into some rows of the result, for colour or for alpha."""
+    """Return the rows that some rows of the result read, for colour or for alpha."""
     if stage.alpha_policy is not AlphaPolicy.SAMPLED:
         return Selection(index)
     return Selection(index, stage.operator.centres(stage.geometry, 0)[start:stop])
@@ -138,7 +138,7 @@ def _sampled_alpha(
 
 
 class _Application:
-    """One stage on the padded rows that the rows start to stop of its result read."""
+    """One stage applied to the padded rows that the rows start to stop of its result read."""
 
     def __init__(self, stage: Stage, prepared: Prepared, start: int, stop: int) -> None:
         self._stage, self._prepared = stage, prepared
@@ -180,7 +180,7 @@ class _Application:
         return self._prepared.rows(stack, self._start, self._stop, biased=biased)
 
     def _to_premultiplied(self, padded: Layers) -> Layers:
-        """Filter colour times alpha, and alpha, so that no colour leaks out of clear pixels."""
+        """Filter colour times alpha, and alpha, so that transparent pixels add no colour."""
         assert padded.alpha is not None
         alpha = self._by_channel(padded.alpha, biased=False)
         is_bank = self._filter.reduce is not None

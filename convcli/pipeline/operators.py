@@ -1,4 +1,4 @@
-"""Operators: a filter as a convolution or a transposed one, made ready for frames of one size."""
+"""Operators: a filter as a convolution or transposed convolution, prepared for a frame size."""
 
 from __future__ import annotations
 
@@ -30,17 +30,18 @@ from convcli.kernel.geometry import (
 from convcli.kernel.padding import source_index
 from convcli.kernel.transpose import PreparedTranspose
 from convcli.kernel.window import Window
+from convcli.pipeline.divisor import Divisor
 
 DEFAULT_SCALE = 2
-"""The stride of a transposed convolution where neither the filter nor the user names one."""
+"""The stride of a transposed convolution where neither the filter nor the user gives one."""
 
 
 MOST_CHECKED = 4096
-"""Weights of a kernel whose divisor is computed before it is needed, in some milliseconds."""
+"""Largest kernel, in weights, whose divisor is checked in advance: it takes some milliseconds."""
 
 
 class Prepared(Protocol):
-    """An operator made ready for frames of one size: matrices made once, for all threads."""
+    """An operator prepared for frames of one size: computed once, shared by all threads."""
 
     def rows_read(self, start: int, stop: int) -> tuple[int, int]:
         """Return the first input row that some output rows read, and the one after the last.
@@ -64,7 +65,7 @@ class Operator(ABC):
 
     @property
     def name(self) -> str:
-        """What messages call the filter."""
+        """The name of the filter in messages."""
         return self.filter.name or "given"
 
     @property
@@ -79,11 +80,11 @@ class Operator(ABC):
 
     @abstractmethod
     def geometry(self, size: Pair) -> Geometry:
-        """Return where the taps fall on an image of ``size``."""
+        """Return sizes, padding, stride and dilation for an image of ``size``."""
 
     @abstractmethod
     def input_size(self, geometry: Geometry) -> Pair:
-        """Return the size of the image that is read."""
+        """Return the size of the input."""
 
     @abstractmethod
     def output_size(self, geometry: Geometry) -> Pair:
@@ -91,22 +92,22 @@ class Operator(ABC):
 
     @abstractmethod
     def prepare(self, geometry: Geometry) -> Prepared:
-        """Return this operator made ready for frames of one size."""
+        """Return this operator prepared for frames of one size."""
 
     def check(self, geometry: Geometry) -> None:  # noqa: B027
-        """Raise the FilterError that computing would raise whatever the samples are."""
+        """Raise the FilterError that computing would raise for any samples."""
 
     @abstractmethod
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         """Return, for each output row or column, the input one under the kernel's centre.
 
-        -1 stands for zeros beyond the border.
+        -1 stands for the zeros of the padding.
         """
 
 
 @dataclass(frozen=True)
 class Convolution(Operator):
-    """A filter applied forwards."""
+    """A filter applied as a convolution."""
 
     @property
     def input_channels(self) -> int:
@@ -135,10 +136,10 @@ class Convolution(Operator):
         return PreparedConvolution(self.filter, geometry)
 
     def prepare_samples(self, geometry: Geometry, channels: int, scale: int) -> PreparedConvolution:
-        """Return the convolution of integer samples as they lie in a picture, made ready.
+        """Return the convolution prepared for interleaved integer samples.
 
-        Each of the ``channels`` that lie side by side is convolved by itself; ``scale`` is the
-        sample that stands for 1.
+        Each of the ``channels`` is convolved independently; ``scale`` is the sample value that
+        represents 1.
         """
         return PreparedConvolution(self.filter, geometry, channels, scale)
 
@@ -151,7 +152,7 @@ class Convolution(Operator):
 
 
 class PreparedConvolution:
-    """A convolution made ready for frames of one size."""
+    """A convolution prepared for frames of one size."""
 
     def __init__(
         self, filter: Filter, geometry: Geometry, interleaved: int = 1, scale: int = 1
@@ -195,7 +196,7 @@ class PreparedConvolution:
         return outputs
 
     def samples(self, padded: NDArray[Any], rows: int) -> NDArray[Any]:
-        """Return rows of integer samples (rows, W, C) from the padded ones that they read."""
+        """Return rows of integer samples (rows, W, C) from the padded rows that they read."""
         samples = self._problem.samples
         outputs = np.empty((1, rows, samples), padded.dtype)
         self._biased.rows(padded.reshape(1, len(padded), -1), outputs, 0, 0, rows)
@@ -204,7 +205,7 @@ class PreparedConvolution:
 
 @dataclass(frozen=True)
 class TransposedConvolution(Operator):
-    """A filter applied transposed.
+    """A filter applied as a transposed convolution.
 
     ``normalize`` divides by the transposed convolution of ones.
     """
@@ -252,10 +253,15 @@ class TransposedConvolution(Operator):
     def prepare(self, geometry: Geometry) -> PreparedUpsampling:
         return PreparedUpsampling(self, geometry)
 
+    def divisor(self, geometry: Geometry) -> Divisor:
+        """Return what normalisation divides by. Raises :class:`FilterError` where that is 0."""
+        kernel = self.filter.kernel.astype(np.float32)
+        return Divisor(kernel, geometry, self.filter.pad_mode, self.name)
+
     def check(self, geometry: Geometry) -> None:
-        """Refuse a normalisation that would divide by zero, unless the kernel is a large one."""
+        """Raise a FilterError where normalising would divide by 0; skips large kernels."""
         if self.normalize and self.filter.kernel[0, 0].size <= MOST_CHECKED:
-            Divisor(self, geometry)
+            self.divisor(geometry)
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         centre = (effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1) / 2
@@ -265,7 +271,7 @@ class TransposedConvolution(Operator):
 
 
 class PreparedUpsampling:
-    """A transposed convolution made ready for frames of one size, with its divisor."""
+    """A transposed convolution prepared for frames of one size, with its divisor."""
 
     def __init__(self, operator: TransposedConvolution, geometry: Geometry) -> None:
         filter = operator.filter
@@ -276,7 +282,7 @@ class PreparedUpsampling:
             on_padded_rows=True,
         )
         self._offset = np.float32(filter.offsets[0])
-        self._divisor = Divisor(operator, geometry) if operator.normalize else None
+        self._divisor = operator.divisor(geometry) if operator.normalize else None
 
     def rows_read(self, start: int, stop: int) -> tuple[int, int]:
         return self._transpose.rows_read(start, stop)
@@ -288,59 +294,6 @@ class PreparedUpsampling:
         if biased:
             outputs += self._offset
         return outputs
-
-
-class Divisor:
-    """The transposed convolution of ones, from that of a small image of ones.
-
-    Away from the borders it has the period of the stride; so one image of just the borders and a
-    period between them has every value of it.
-    """
-
-    def __init__(self, operator: TransposedConvolution, geometry: Geometry) -> None:
-        filter = operator.filter
-        axes = [_Periodic(geometry, axis) for axis in (0, 1)]
-        small = geometry._replace(
-            image=(axes[0].small_output, axes[1].small_output),
-            output=(axes[0].small_input, axes[1].small_input),
-        )
-        ones = np.ones((1, operator.input_channels, *small.output), np.float32)
-        kernel = filter.kernel.astype(np.float32)
-        values = PreparedTranspose(kernel, small, pad_mode=filter.pad_mode).whole(ones)[0]
-        if np.abs(values).min() <= 1e-6 * np.abs(values).max():
-            raise FilterError(
-                f"filter {operator.name}: the transposed convolution of ones vanishes somewhere, "
-                "so nothing can be divided by it: give normalize=False"
-            )
-        self._rows_of = axes[0].index
-        self._values = np.ascontiguousarray(values[:, :, axes[1].index])
-
-    def rows(self, start: int, stop: int) -> FloatArray:
-        """Return the rows start to stop, (C, rows, W)."""
-        return self._values[:, self._rows_of[start:stop]]
-
-
-class _Periodic:
-    """Along one axis: a smaller input, and where in its output each output element has its twin."""
-
-    def __init__(self, geometry: Geometry, axis: int) -> None:
-        size, stride = geometry.output[axis], geometry.stride[axis]
-        output, pads = geometry.image[axis], geometry.pads
-        effective = effective_size(geometry.kernel[axis], geometry.dilation[axis])
-        # Input elements at either end whose kernels, or their padding's, reach beyond the border.
-        border = -(-(effective + pads[axis] + pads[axis + 2]) // stride) + 1
-        self.small_input = min(size, 2 * border + 1)
-        left_out = (size - self.small_input) * stride
-        self.small_output = output - left_out
-        position = np.arange(output)
-        # The first output element of the period: all before it belongs to the border.
-        period = border * stride
-        inside = period + (position - period) % stride
-        self.index = np.where(
-            position < period + stride,
-            position,
-            np.where(position - left_out < period, inside, position - left_out),
-        )
 
 
 def preset_filter(preset: str, scale: IntOrPair | None = None) -> Filter:

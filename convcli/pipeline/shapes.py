@@ -1,6 +1,6 @@
-"""What every operator reads and leaves: sizes, channels, transparency; in integers only.
+"""Sizes, channels and transparency before and after every operator, in integers.
 
-All of it is known before a sample is touched, and from a header alone.
+All of it follows from the header of a picture, before samples are read.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from convcli.pipeline.operators import Operator
 from convcli.system.warn import warn
 
 MAX_PIXELS = 89_478_485
-"""As many pixels as fit 256 MiB at three bytes each: Pillow's limit, here for results."""
+"""As many pixels as fit 256 MiB at three bytes each: Pillow's limit, used for results here."""
 
 MOST_CHANNELS = 4
-"""Results with more count as so many more pixels: they are what takes the memory."""
+"""Results with more channels are limited to fewer pixels, so that memory is limited."""
 
 
 class AlphaPolicy(Enum):
@@ -32,11 +32,11 @@ class AlphaPolicy(Enum):
     SAMPLED = "colour is filtered alone; alpha is sampled at the kernel's centre"
     STORED = "alpha is one of the channels that the filter reads and writes"
     OUTPUT = "colour is filtered alone, and the last output channel is alpha"
-    DROPPED = "colour is filtered alone, and alpha has no place in the result"
+    DROPPED = "colour is filtered alone, and alpha is dropped"
 
 
 class Stage(NamedTuple):
-    """An operator in its place: what it reads, and ``size`` and ``colours`` of what it leaves."""
+    """An operator for a frame: its geometry, and the size and colour channels of its result."""
 
     operator: Operator
     alpha_policy: AlphaPolicy
@@ -46,7 +46,7 @@ class Stage(NamedTuple):
 
 
 class FrameShapes(NamedTuple):
-    """The stages that a frame goes through, and ``size`` and ``colours`` of the result."""
+    """The stages of a frame, and size and channels of the final result."""
 
     stages: list[Stage]
     size: Pair
@@ -65,7 +65,7 @@ def shapes_of_frames(
 ) -> FrameShapes:
     """Return the shapes of each of ``frames`` equal frames, from what a header says.
 
-    ``size`` is (H, W), and ``mode`` a frame's. Raises and warns as computing would.
+    ``size`` is (H, W), and ``mode`` a frame's. Raises and warns as computing does.
     """
     shapes = shapes_of_frame(operators, size, channels, mode, max_pixels)
     check_sum([shapes] * frames, max_pixels)
@@ -73,7 +73,7 @@ def shapes_of_frames(
 
 
 def result_mode(before: str, shapes: FrameShapes) -> str:
-    """Return the mode of a result, or "" where it is no picture's or came from an array."""
+    """Return the mode of a result, or "" if none fits or the input was an array."""
     if shapes.has_alpha:
         return {1: "LA", 3: "RGBA"}.get(shapes.colours, "")
     if before == "" or shapes.colours == 4:
@@ -84,7 +84,7 @@ def result_mode(before: str, shapes: FrameShapes) -> str:
 def shapes_of_frame(
     operators: Sequence[Operator], size: Pair, channels: int, mode: str, max_pixels: int
 ) -> FrameShapes:
-    """Return the shapes of a frame; refuse a result that would be absurdly large."""
+    """Return the shapes of a frame. Raises :class:`ImageError` where one is too large."""
     stages: list[Stage] = []
     has_alpha = mode in ALPHA_MODES
     colours = channels - has_alpha
@@ -99,7 +99,7 @@ def shapes_of_frame(
             has_alpha = False
         elif policy is AlphaPolicy.STORED:
             has_alpha = operator.output_channels == operator.input_channels
-        if mode == "RGBA" and colours == 4:  # what was RGBA stays so
+        if mode == "RGBA" and colours == 4:  # an RGBA picture stays RGBA
             policy, colours, has_alpha = AlphaPolicy.OUTPUT, 3, True
         stages.append(Stage(operator, policy, geometry, after, colours))
         size = after
@@ -109,7 +109,7 @@ def shapes_of_frame(
 def _alpha_policy(
     operator: Operator, colours: int, has_alpha: bool, same_size: bool
 ) -> tuple[AlphaPolicy, int]:
-    """Return what an operator does with alpha, and how many colour channels it leaves."""
+    """Return what an operator does with alpha, and how many colour channels its result has."""
     if not operator.filter.is_cross_channel:
         if not has_alpha:
             return AlphaPolicy.OPAQUE, colours
@@ -151,7 +151,7 @@ def _refuse_depthwise(operator: Operator, colours: int, has_alpha: bool) -> None
 
 
 def _check_size(geometry: Geometry, size: Pair, channels: int, max_pixels: int) -> None:
-    """Refuse results, and borders on the way to them, that are absurdly large."""
+    """Refuse results, and padded images, that are too large."""
     if max(size) > LARGEST:
         raise ImageError(
             f"the result would have {size[1]}×{size[0]} pixels, and no side has more than "
@@ -172,7 +172,7 @@ def _check_size(geometry: Geometry, size: Pair, channels: int, max_pixels: int) 
 
 
 def check_sum(frames: Sequence[FrameShapes], max_pixels: int) -> None:
-    """Refuse animations, stacks and many pages that come out absurdly large as a whole."""
+    """Refuse animations, stacks and multi-page files whose frames are too large together."""
     total = sum(frame.size[0] * frame.size[1] for frame in frames)
     if len(frames) > 1 and total > MOST_FRAMES * max_pixels:
         raise _too_large(f"{len(frames)} frames would have {total:,}", max_pixels)

@@ -1,7 +1,7 @@
-"""sRGB samples to linear light and back.
+"""Conversion between sRGB samples and linear light.
 
-The curve is that of IEC 61966-2-1: a power of 2.4 with a straight piece near black. The 8-bit
-and 16-bit values come back from a round trip as they were, every one of them.
+The curve is that of IEC 61966-2-1: a power of 2.4 with a linear segment near black. Every
+8-bit and 16-bit value survives a round trip unchanged.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from convcli.kernel.arrays import FloatArray
 
 _STRAIGHT_BELOW = 0.04045
-"""The sRGB value where the straight piece ends; in linear light that is 0.0031308."""
+"""The sRGB value where the linear segment ends; in linear light that is 0.0031308."""
 
 
 def linear_planes(samples: NDArray[Any], colours: int) -> FloatArray:
     """Return uint8 or uint16 samples (H, W, C) as (C, H, W) float32 on the 0-1 scale.
 
-    The first ``colours`` channels become linear light; what follows them, transparency, is
+    The first ``colours`` channels become linear light; the last one, alpha, is
     linear already.
     """
     channels = samples.transpose(2, 0, 1)
@@ -40,12 +40,12 @@ def srgb_samples(linear: FloatArray, dtype: np.dtype[Any]) -> NDArray[Any]:
     ``linear`` is overwritten.
     """
     top = np.iinfo(dtype).max
-    # Of a number and of what is none, fmax takes the number: no light.
+    # fmax(NaN, 0) is 0.
     np.fmax(linear, 0, out=linear)
     np.minimum(linear, 1, out=linear)
     is_straight = linear <= np.float32(_STRAIGHT_BELOW / 12.92)
     samples = np.power(linear, np.float32(1 / 2.4))
-    # The cast cuts: 0.5 makes it round to nearest.
+    # The cast truncates: adding 0.5 rounds to nearest.
     samples *= np.float32(1.055 * top)
     samples += np.float32(0.5 - 0.055 * top)
     linear *= np.float32(12.92 * top)

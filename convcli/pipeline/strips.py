@@ -1,7 +1,7 @@
-"""One frame through its stages, a strip of rows at a time.
+"""Processing a frame in strips of rows.
 
-No frame is ever held as floats as a whole: rows are read where they lie, a strip goes through all
-stages at once with the halo of rows that they read around it, and becomes samples again.
+A frame is never held as floats as a whole: each strip is read with the halo of rows that the stages
+need around it, passes through all stages, and is converted back to samples.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from convcli.system.threads import processors, share
 
 
 class StripSizes(NamedTuple):
-    """How a result is cut into strips. However many threads there are, strips are the same:
+    """How a result is divided into strips; independent of the number of threads.
 
-    a sum may be rounded otherwise where it stands elsewhere in a strip. ``rows`` is a strip's
-    height where stages do not reach so far that it pays to take more, and ``layered_rows`` where
-    it becomes floats in several layers, which take more memory. A narrow picture has more rows,
-    for ``least_samples`` (each strip costs some calls), but ``least_strips``; a wide one fewer,
-    for ``most_samples``. Below ``worth_a_thread`` samples of a result, a second thread costs more
-    than it saves. ``threads`` is None for all processors; ``halo_multiple`` is how many times the
-    halo a strip is high at least.
+    (The position of a sum within a strip may affect its rounding.) ``rows`` is the usual height of
+    a strip of integer samples, ``layered_rows`` that of one computed as floats, which take more
+    memory. Strips of narrow pictures are higher, to have ``least_samples``, as each strip costs
+    some calls, but there are ``least_strips``; those of wide pictures are lower, to have
+    ``most_samples`` at most. A strip is at least ``halo_multiple`` times as high as its halo. Below
+    ``worth_a_thread`` samples of a result, a second thread costs more than it saves. ``threads``
+    is None for all processors.
     """
 
     rows: int = 192
@@ -51,7 +51,7 @@ class StripSizes(NamedTuple):
     threads: int | None = None
 
     def rows_of(self, stages: Sequence[Stage], height: int, rows: int) -> int:
-        """Return how many rows a strip has where ``rows`` are a good height."""
+        """Return the height of strips whose usual height is ``rows``."""
         row = self._samples_a_row(stages)
         most = height // self.least_strips if self._is_worth_it(stages, height) else height
         rows = max(min(rows, self.most_samples // row), min(self.least_samples // row, most))
@@ -59,7 +59,7 @@ class StripSizes(NamedTuple):
         return max(rows, self.halo_multiple * halo, 1)
 
     def threads_for(self, stages: Sequence[Stage], height: int) -> int:
-        """Return how many threads are worth it."""
+        """Return how many threads to use."""
         if not self._is_worth_it(stages, height):
             return 1
         return processors() if self.threads is None else self.threads
@@ -76,26 +76,26 @@ STRIP_SIZES = StripSizes()
 
 
 class StripReader(Protocol):
-    """What computes strips of a result; it says which rows of the source they read."""
+    """Something that computes strips of a result, and knows which source rows they read."""
 
     def source_rows(self, start: int, stop: int) -> tuple[int, int]:
-        """Return the first row of the source that some rows of the result read, and the end."""
+        """Return the half-open range of source rows that some rows of the result read."""
 
 
 Strip = tuple[int, int, ReadRows]
-"""The rows start to stop of a result, and what reads the source for them."""
+"""The rows start to stop of a result, and the function that reads the source for them."""
 
 
 def strips_of(
     source: Raster, reader: StripReader, height: int, rows: int, in_place: bool
 ) -> Iterator[Strip]:
-    """Give the strips of a result, of so many ``rows``, each with where to read what it needs.
+    """Yield the strips of a result, ``rows`` high, each with the function that reads its source.
 
-    ``in_place``: the result replaces the source, so a strip comes with all rows that it reads,
-    copied before any later strip can be written over them. That is right only because
+    ``in_place``: the result overwrites the source, so each strip comes with a copy of the rows that
+    it reads, made before any later strip can be written over them. That is right only because
     :func:`~convcli.system.threads.share` takes one strip at a time from this iterator, in order:
-    a strip is written after it was given, and so after the rows of all strips before it were
-    copied; the rows that it shares with the next one are held here.
+    a strip is written after it was yielded, and so after the rows of all strips before it were
+    copied; the rows that it shares with the next one are kept here.
     """
     held, first, past = np.empty(0), 0, 0
     for start in range(0, height, rows):
@@ -123,7 +123,7 @@ def convolve_samples(
     in_place: bool,
     sizes: StripSizes = STRIP_SIZES,
 ) -> None:
-    """Convolve integer samples as they lie, each channel by itself: the shortest way."""
+    """Convolve integer samples directly, each channel independently: the fast path."""
     reader = _SampleStrips(frame, stage, operator)
 
     def compute(strip: Strip) -> None:
@@ -137,7 +137,7 @@ def convolve_samples(
 
 
 class _SampleStrips:
-    """A convolution of integer samples as they lie in a frame."""
+    """A convolution of the interleaved integer samples of a frame."""
 
     def __init__(self, frame: Frame, stage: Stage, operator: Convolution) -> None:
         raster = frame.raster
@@ -169,7 +169,10 @@ def write_layers(
     in_place: bool,
     sizes: StripSizes = STRIP_SIZES,
 ) -> None:
-    """Take every strip through all stages and write the samples (C, rows, W) of ``finish``."""
+    """Compute every strip through all stages, and write it as the samples of ``finish``.
+
+    ``finish`` turns layers into samples (C, rows, W).
+    """
     evaluator = Evaluator(frame, stages, linear)
 
     def compute(strip: Strip) -> None:

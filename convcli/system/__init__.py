@@ -1,1 +1,1 @@
-"""The process that everything runs in: signals, files, streams, threads, memory. No pictures."""
+"""The process and the operating system: signals, files, streams, threads, memory. No pictures."""

@@ -1,4 +1,4 @@
-"""Writing a file so that it is whole or not there: a temporary beside it, flushed, then renamed."""
+"""Writing files atomically: to a temporary file in the same folder, flushed, then renamed."""
 
 from __future__ import annotations
 
@@ -12,36 +12,35 @@ from pathlib import Path
 from typing import BinaryIO
 
 from convcli.errors import ExistsError, ImageError
-from convcli.system.permissions import first_mode, hand_on, status
-from convcli.system.signals import before_the_end
+from convcli.system.permissions import copy_permissions, first_mode, status
+from convcli.system.signals import at_termination
 
 _TEMPORARY = re.compile(r"\.convcli-[0-9a-f]{16}(\.[^/]{0,15})?", re.DOTALL)
-
 
 _unfinished: set[Path] = set()
 
 
 def is_temporary(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file was a result in the making: what stays of a run that was killed."""
+    """Return whether a name is that of a temporary file, such as a killed process leaves behind."""
     return _TEMPORARY.fullmatch(os.path.basename(path)) is not None
 
 
 def discard_unfinished() -> None:
-    """Remove the temporaries of this process, which is about to end without notice."""
+    """Remove the temporary files of this process, which is about to terminate."""
     for temporary in list(_unfinished):
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-before_the_end(discard_unfinished)
+at_termination(discard_unfinished)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_unfinished.clear)  # they are the parent's
+    os.register_at_fork(after_in_child=_unfinished.clear)  # they belong to the parent
 
 
 def check_target(target: Path, overwrite: bool) -> None:
-    """Raise an ImageError if ``target`` could not be written; the disk may still say so later."""
+    """Raise an ImageError if ``target`` cannot be written, as far as names and folders show."""
     if "\0" in str(target):
-        raise ImageError(f"{str(target)!r} is no name that a file can have: it holds a zero byte")
+        raise ImageError(f"{str(target)!r} is not a valid file name: it contains a zero byte")
     if os.path.isdir(target):
         raise ImageError(f"{target} is a folder: name a file in it")
     if not os.path.isdir(target.parent):
@@ -52,21 +51,20 @@ def check_target(target: Path, overwrite: bool) -> None:
 
 @contextmanager
 def replacing(target: Path, overwrite: bool) -> Iterator[BinaryIO]:
-    """Give a file to write to, that takes the place of ``target`` once the block is through.
+    """Yield a file to write to, which replaces ``target`` when the block ends.
 
-    Killed at any moment, ``target`` holds its old bytes or all of the new ones. After an error
-    or an interrupt no temporary stays. A file that is replaced hands on its permissions (see
-    :mod:`convcli.system.permissions`); a new one has those that the umask leaves. Of several hard
-    links to a file only ``target`` has the new bytes; a symbolic link is followed to the file it
-    names. What is no regular file (a device, a pipe) is written to as it is, once all is there.
-    Raises :class:`ImageError`.
+    If the process is killed, ``target`` holds either all old or all new bytes. After an error or
+    an interrupt no temporary file is left. The new file keeps the permissions of the one that it
+    replaces (see :mod:`convcli.system.permissions`), or else has those of the umask. Other hard
+    links to the old file keep the old bytes; a symbolic link is followed. Devices and pipes are
+    not replaced: all bytes are written to them when the block ends. Raises :class:`ImageError`.
     """
     check_target(target, overwrite)
-    with _told(target):
+    with _errors_naming(target):
         if os.path.exists(target) and not os.path.isfile(target):
             buffer = BytesIO()  # encoders seek; devices may not
             yield buffer
-            _send(buffer, target)
+            _write_device(buffer, target)
             return
         with _temporary(target) as (temporary, place):
             with _written(temporary, place) as file:
@@ -77,31 +75,36 @@ def replacing(target: Path, overwrite: bool) -> Iterator[BinaryIO]:
 def replace_all(
     targets: Sequence[Path], overwrite: bool, write: Callable[[int, BinaryIO], None]
 ) -> None:
-    """Fill each of several files by ``write(number, file)``; all take their places at the end.
+    """Write several files, each by ``write(number, file)``, and replace all targets at the end.
 
-    An error before that leaves every target as it was. Raises :class:`ImageError`.
+    After an error before that every target is unchanged. Raises :class:`ImageError`.
     """
     for target in targets:
         check_target(target, overwrite)
         if os.path.exists(target) and not os.path.isfile(target):
-            raise ImageError(f"{target} is no file that could be replaced: choose another name")
+            raise ImageError(
+                f"{target} is not a regular file, so it cannot be replaced: choose another name"
+            )
     with ExitStack() as stack:
         ready = []
         for number, target in enumerate(targets):
-            with _told(target):
+            with _errors_naming(target):
                 ready.append((target, *stack.enter_context(_temporary(target))))
                 with _written(*ready[-1][1:]) as file:
                     write(number, file)
         for target, temporary, place in ready:
-            with _told(target):
+            with _errors_naming(target):
                 _put(temporary, place, overwrite)
 
 
 @contextmanager
 def _temporary(target: Path) -> Iterator[tuple[Path, Path]]:
-    """Give the name of a temporary, gone after the block, and the file behind links to replace."""
+    """Yield the path of a temporary file, removed after the block, and that of the file to replace.
+
+    The latter is ``target`` with symbolic links resolved.
+    """
     place = Path(os.path.realpath(target))
-    # The extension tells an encoder its format.
+    # Encoders choose the format by the extension.
     temporary = place.with_name(f".convcli-{os.urandom(8).hex()}{place.suffix[:16]}")
     _unfinished.add(temporary)
     try:
@@ -113,53 +116,53 @@ def _temporary(target: Path) -> Iterator[tuple[Path, Path]]:
 
 @contextmanager
 def _written(temporary: Path, place: Path) -> Iterator[BinaryIO]:
-    """Give a new file, on disk after the block, with the permissions of the one at ``place``."""
+    """Yield a new file, flushed to disk after the block, with the permissions of ``place``."""
     replaced = status(place)
 
     def create(path: str, flags: int) -> int:
         return os.open(path, flags, first_mode(replaced))
 
-    with _Numberless(FileIO(str(temporary), "x+b", opener=create)) as file:
+    with _WithoutDescriptor(FileIO(str(temporary), "x+b", opener=create)) as file:
         number = file.raw.fileno()
         try:
             yield file
         except ImageError:
-            _ask_the_disk(number)
+            _check_disk(number)
             raise
         file.flush()
-        # What was allowed of it may have changed while its successor was written.
-        hand_on(status(place) or replaced, number)
+        # The permissions may have changed while the new file was written.
+        copy_permissions(status(place) or replaced, number)
         os.fsync(number)
 
 
 @contextmanager
-def _told(target: Path) -> Iterator[None]:
+def _errors_naming(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise ImageError(f"{target} cannot be written: {error.strerror or error}") from error
 
 
-def _send(buffer: BytesIO, device: Path) -> None:
+def _write_device(buffer: BytesIO, device: Path) -> None:
     with device.open("wb") as file:
         if file.isatty():
             raise ImageError(f"{device} is a terminal, and an image does not go to one")
         file.write(buffer.getbuffer())
 
 
-class _Numberless(BufferedRandom):
-    """A file whose number is hidden, so that everything comes through write().
+class _WithoutDescriptor(BufferedRandom):
+    """A file without fileno(), so that encoders write by write().
 
-    Pillow's encoders write to a number by themselves, and take no notice where a full disk cuts
-    that short, or do so for ever.
+    Pillow's encoders write to a descriptor directly, and on a full disk ignore the short write, or
+    repeat it for ever.
     """
 
     def fileno(self) -> int:
-        raise UnsupportedOperation("the number of this file is not for encoders")
+        raise UnsupportedOperation("this file has no descriptor for encoders")
 
 
-def _ask_the_disk(number: int) -> None:
-    """Raise an OSError if no more can be written: encoders know that they failed, and not why."""
+def _check_disk(number: int) -> None:
+    """Raise the OSError of a full disk, if it is full: encoders do not report why they failed."""
     os.write(number, bytes(1 << 20))
     os.fsync(number)
 
@@ -169,7 +172,7 @@ def _put(temporary: Path, place: Path, overwrite: bool) -> None:
         temporary.replace(place)
         return
     try:
-        # Unlike a rename, a link fails where a file of that name has come up meanwhile.
+        # Unlike a rename, a link fails if a file of that name has been created meanwhile.
         os.link(temporary, place)
     except FileExistsError:
         raise _exists(place) from None

@@ -1,4 +1,4 @@
-"""Names that are imported when they are first used, so that a command loads what it needs."""
+"""Exported names that are imported on first use, so that a command loads only what it needs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from importlib import import_module
 
 
 def exports(package: str, modules: Mapping[str, tuple[str, ...]]) -> Callable[[str], object]:
-    """Return the ``__getattr__`` of ``package``: each of ``modules`` has the names beside it.
+    """Return the ``__getattr__`` of ``package`` for names exported from ``modules`` (PEP 562).
 
-    See PEP 562.
+    ``modules`` maps each module to the names that it defines.
     """
     home = {name: module for module, names in modules.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""What becomes of the memory of arrays that are gone."""
+"""Reusing the memory of freed arrays."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def keep_memory() -> None:
-    """Let this process keep the memory of arrays that are gone, for the next ones.
+    """Make glibc keep freed memory for later arrays.
 
-    glibc gives large blocks back at once, and the system clears every page of the next; but once a
-    block has been given back, it keeps all up to twice its size (mallopt(3), M_MMAP_THRESHOLD).
-    So one of nearly the largest size that counts is given back, whose pages are never touched.
-    Other C libraries do as they please.
+    It returns large blocks to the system at once, which clears every page of the next one. But
+    freeing a block of up to 32 MiB raises its threshold to that size (mallopt(3), "dynamic mmap
+    threshold"). So a block of 31 MiB is allocated and freed; its pages are never touched. With
+    other C libraries this has no effect.
     """
     np.empty(31 * 2**20, np.uint8)

@@ -1,6 +1,6 @@
-"""Permissions of a file that takes the place of another: as wide as those it replaces, never wider.
+"""Permissions of a file that replaces another: never wider than those of the replaced file.
 
-Permission bits are kept; owner and group where the system allows it. Access control lists and
+Permission bits are kept, and owner and group where the system allows it. Access control lists and
 extended attributes are not kept.
 """
 
@@ -25,18 +25,18 @@ def status(place: Path) -> os.stat_result | None:
 
 
 def first_mode(replaced: os.stat_result | None) -> int:
-    """Return the mode to create a file with, before it is known who will own it."""
+    """Return the mode to create a file with: for the owner alone until owner and group are set."""
     if replaced is None or not _HAS_OWNERS:
         return _NEW
     return replaced.st_mode & stat.S_IRWXU
 
 
-def hand_on(replaced: os.stat_result | None, number: int) -> None:
-    """Give the open file ``number`` the owner, the group and the permission bits of ``replaced``.
+def copy_permissions(replaced: os.stat_result | None, number: int) -> None:
+    """Give the open file of descriptor ``number`` owner, group and permission bits of ``replaced``.
 
-    Where the group cannot be kept, group and others get what both had: the members of the new
-    group may have been others before. A set-user-ID or set-group-ID bit goes with its owner or
-    group.
+    Where the group cannot be kept, group and others get the bits that both had, since members of
+    the new group may have counted as others before. The set-user-ID bit is kept only with the
+    owner, the set-group-ID bit only with the group.
     """
     if replaced is None or not _HAS_OWNERS:
         return
@@ -53,6 +53,6 @@ def hand_on(replaced: os.stat_result | None, number: int) -> None:
     if made.st_gid != replaced.st_gid:
         shared = mode >> 3 & mode & stat.S_IRWXO
         mode = mode & ~(stat.S_ISGID | stat.S_IRWXG | stat.S_IRWXO) | shared << 3 | shared
-    # After the owner: a change of that clears bits.
+    # After the owner: changing the owner clears bits.
     with suppress(OSError):  # file systems without permissions
         os.fchmod(number, mode)

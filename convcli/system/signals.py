@@ -1,4 +1,8 @@
-"""Ending a process at once, whatever it is doing, without leaving anything half done behind."""
+"""Terminating a process on a signal, at any moment, after removing its temporary files.
+
+Not by an exception: encoders take one for a fault of the picture, and the next signal interrupts
+the clean-up that it runs.
+"""
 
 from __future__ import annotations
 
@@ -18,36 +22,32 @@ _MESSAGES: dict[int, str] = {
     if hasattr(signal, name)
 }
 SIGNALS = tuple(_MESSAGES)
-"""Signals that terminate the process: after tidying up it dies of the one that it received."""
+"""Signals that terminate the process. It cleans up, then dies of the signal that it received."""
 
 INTERRUPTED = 130
-"""Exit code of an interrupt where a process does not die of it: 128 and the number of SIGINT."""
+"""Exit code after an interrupt where the process does not die of SIGINT: 128 plus its number."""
 
-_duties: list[Callable[[], object]] = []
+_cleanups: list[Callable[[], object]] = []
 _is_listening = False
 
 
-def before_the_end(duty: Callable[[], object]) -> None:
-    """Have ``duty()`` called when this process ends at once; the last to be added comes first."""
-    _duties.append(duty)
+def at_termination(cleanup: Callable[[], object]) -> None:
+    """Register ``cleanup()`` for :func:`terminate` and signals; the last registered runs first."""
+    _cleanups.append(cleanup)
 
 
-def end(code: int) -> NoReturn:
-    """Do the duties and end this process, without a way back for what it is in the middle of.
-
-    An exception would have to find that way: past encoders that take it for a fault of the
-    picture, through clean-up that the next signal cuts short.
-    """
-    _tidy_up()
+def terminate(code: int) -> NoReturn:
+    """Run the registered clean-ups and exit at once, without unwinding the stack."""
+    _clean_up()
     os._exit(code)
 
 
 def die_of(number: int) -> NoReturn:
-    """End this process by the signal ``number``, which it has received and dealt with.
+    """End this process by the signal ``number``, which it has received and handled.
 
-    A shell goes on with a loop after a command that exits, whatever its exit code, and ends the
-    loop if an interrupt killed the command. Where that cannot be (Windows; the first process of a
-    container, which its own signals do not kill) the exit code is 128 and the number.
+    A shell ends a loop if an interrupt killed the command in it, and continues after a command
+    that exited, whatever the exit code. Where a signal cannot kill the process (on Windows, or as
+    the first process of a container) the exit code is 128 plus its number.
     """
     if os.name == "posix":
         with suppress(Exception):
@@ -61,7 +61,7 @@ def _restore_default(number: int) -> None:
     try:
         signal.signal(number, signal.SIG_DFL)
     except ValueError:
-        # Python lets the main thread alone do that, which may be in an encoder for minutes.
+        # signal.signal works in the main thread only, which may be in an encoder for minutes.
         import ctypes
 
         function = ctypes.CDLL(None).signal
@@ -69,49 +69,50 @@ def _restore_default(number: int) -> None:
         function(number, None)  # SIG_DFL is 0
 
 
-def _tidy_up(message: str = "") -> None:
-    for duty in reversed(_duties):
+def _clean_up(message: str = "") -> None:
+    for cleanup in reversed(_cleanups):
         with suppress(Exception):
-            duty()
+            cleanup()
     if message:
         with suppress(OSError):
-            # A terminal shows a bar in its last line, or what was typed, ^C.
+            # The last line of a terminal may hold a progress bar, or ^C as it was typed.
             start = "\n" if os.isatty(2) else ""
             os.write(2, f"{start}{message}\n".encode())
 
 
 def end_on_signals() -> None:
-    """From now on, terminate on signals: tidy up, say so, and die of the signal.
+    """From now on, terminate on :data:`SIGNALS`: clean up, print a message, die of the signal.
 
-    What was ignored from the start (by nohup, or in a shell's background) still is.
+    A signal that was ignored at the start (by nohup, or for a background job) stays ignored.
     """
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end_by)
 
 
-def end_promptly() -> None:
-    """From now on, do not even wait for an encoder to return, as Python's own handlers do.
+def end_without_delay() -> None:
+    """From now on, terminate while a C function runs, such as an encoder.
 
-    That takes a thread, and so is nothing for a process that is going to fork.
+    Python's own handlers wait for it to return. This starts a thread, so a process that is going
+    to fork must not call it.
     """
     global _is_listening
     if os.name != "posix" or _is_listening or signal.getsignal(signal.SIGTERM) is not _end_by:
         return
     import threading
 
-    told, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
-    # A system that has no room for another thread says so with a RuntimeError.
+    receiver, sender = os.pipe()
+    os.set_blocking(sender, False)
+    signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+    # RuntimeError: the system allows no more threads.
     with suppress(RuntimeError):
-        threading.Thread(target=_listen, args=(told,), daemon=True).start()
+        threading.Thread(target=_listen, args=(receiver,), daemon=True).start()
         _is_listening = True
 
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Hold signals back during the block, and in processes that it starts, until be_a_worker()."""
+    """Block signals in the block, and in processes that it starts until become_worker()."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -122,9 +123,12 @@ def signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def be_a_worker() -> None:
-    """Make this new process one whose parent decides: a terminal tells the two of them alike."""
-    _duties.clear()  # they are the parent's
+def become_worker() -> None:
+    """Let the parent decide when this new process ends.
+
+    A terminal sends an interrupt to both, so this process ignores all signals but SIGTERM.
+    """
+    _cleanups.clear()  # inherited: they belong to the parent
     signal.set_wakeup_fd(-1)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -134,22 +138,22 @@ def be_a_worker() -> None:
 
 
 def _terminate_worker(number: int, frame: Any) -> None:
-    _tidy_up()
+    _clean_up()
     die_of(number)
 
 
 def _end_by(number: int, frame: Any) -> None:
-    while _is_listening:  # the other thread is at it already
+    while _is_listening:  # the listening thread is cleaning up
         signal.pause()
-    for other in SIGNALS:  # being told once is enough
+    for other in SIGNALS:  # one is enough
         signal.signal(other, signal.SIG_IGN)
-    _tidy_up(_MESSAGES[number])
+    _clean_up(_MESSAGES[number])
     die_of(number)
 
 
-def _listen(told: int) -> None:
+def _listen(receiver: int) -> None:
     number = 0
     while number not in _MESSAGES:
-        number = os.read(told, 1)[0]
-    _tidy_up(_MESSAGES[number])
+        number = os.read(receiver, 1)[0]
+    _clean_up(_MESSAGES[number])
     die_of(number)

@@ -1,4 +1,4 @@
-"""Standard input, output and error, as a shell may have left them: full, closed, in Latin-1."""
+"""Standard input, output and error, which may be closed, full, or not in UTF-8."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from convcli.errors import ImageError
 
 
 def make_streams_safe() -> None:
-    """Keep the numbers of closed streams from files, and let every stream take every text."""
-    # A closed one leaves its number to the file that is opened next, into which a library would
-    # then write what it has to say on standard error.
+    """Reserve the descriptors of closed streams, and make standard output accept any text."""
+    # The next file opened would get the descriptor of a closed stream, and a library that writes
+    # to standard error would write into that file.
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)
@@ -37,14 +37,14 @@ def standard_output() -> BinaryIO:
     """Return standard output for bytes; raises an ImageError where it is closed."""
     if sys.stdout is None:
         raise ImageError("standard output is closed: open it, or name a file instead")
-    # Unbuffered, where there is such a layer: what a full disk refuses must not stay behind in a
-    # buffer that Python flushes, and fails to, at exit.
+    # The unbuffered layer, if there is one: bytes that a full disk refused would stay in a buffer,
+    # which Python would fail to flush at exit.
     stream: BinaryIO = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
     return stream
 
 
 def _as_bytes_or_escaped(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Turn bytes of a name that are no text back into themselves, and escape what has no code."""
+    """Encode surrogate escapes as the bytes they stand for; escape other unencodable characters."""
     assert isinstance(error, UnicodeEncodeError)
     wanted = error.object[error.start : error.end]
     if all("\udc80" <= character <= "\udcff" for character in wanted):

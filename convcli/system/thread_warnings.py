@@ -1,8 +1,8 @@
-"""Warnings that keep to the thread they come from.
+"""Collecting warnings separately in each thread.
 
-``warnings.catch_warnings`` changes what all threads of a process share: two that overlap mix their
-warnings up, and may leave the wrong filters behind. Here overlapping blocks share one change,
-undone by the last that ends.
+``warnings.catch_warnings`` changes the state of the whole process: overlapping blocks in two
+threads receive each other's warnings, and may restore the wrong filters. Here overlapping blocks
+share one change of that state, which the last block to end undoes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _change: warnings.catch_warnings[None] | None = None
 
 @contextmanager
 def collect_warnings(texts: list[str]) -> Iterator[None]:
-    """Append the texts of the UserWarnings that the block gives to ``texts``."""
+    """Append the texts of the UserWarnings issued in the block to ``texts``."""
     _begin(texts)
     try:
         yield
@@ -31,7 +31,7 @@ def collect_warnings(texts: list[str]) -> Iterator[None]:
 
 @contextmanager
 def as_errors(category: type[Warning]) -> Iterator[None]:
-    """Raise warnings of ``category`` in a short block; no other such block runs meanwhile."""
+    """Raise warnings of ``category`` as errors in a short block; blocks wait for each other."""
     with _lock, warnings.catch_warnings():
         warnings.simplefilter("error", category)
         yield
@@ -60,7 +60,7 @@ def _end(texts: list[str]) -> None:
 
 
 def _take(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    # A thread without a list decodes or computes for one that has: told apart if it is the only.
+    # A thread without a list decodes or computes for one that has: known if there is only one list.
     only = _collecting[0] if len(_collecting) == 1 else None
     texts: list[str] | None = getattr(_own, "texts", only)
     if texts is not None and issubclass(category, UserWarning):

@@ -1,4 +1,4 @@
-"""A few threads over a list of tasks; NumPy lets them run at the same time."""
+"""Threads that share tasks; they run in parallel because NumPy releases the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -10,58 +10,67 @@ from typing import TypeVar
 
 Task = TypeVar("Task")
 
-
 _state = threading.local()
 
 
 def processors() -> int:
-    """Return how many processors this thread may share its tasks among."""
-    if getattr(_state, "is_worker", False):
+    """Return how many threads this thread may use: one inside a task or after use_one_thread()."""
+    if getattr(_state, "is_single", False):
         return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def stay_alone() -> None:
-    """Do all tasks of this thread by itself from now on: other processes have the processors."""
-    _state.is_worker = True
+def use_one_thread() -> None:
+    """Let share() use this thread alone from now on: other processes use the processors."""
+    _state.is_single = True
 
 
 def share(
-    make_worker: Callable[[], Callable[[Task], None]], tasks: Iterable[Task], workers: int
+    make_function: Callable[[], Callable[[Task], None]], tasks: Iterable[Task], threads: int
 ) -> None:
-    """Do every task, each by one of ``workers`` threads, this one among them.
+    """Do every task in one of ``threads`` threads, the calling thread being one of them.
 
-    Each thread makes a worker of its own, with its own buffers. The first exception stops the
-    others after their task, and is raised here.
+    Each thread calls ``make_function()`` once, for a function with buffers of its own, and then
+    that function for each task it takes.
+
+    Tasks are taken from the iterator one at a time, in order, under a lock: code of a generator
+    never runs in two threads at once, and what it does before it yields a task happens before any
+    later task exists. This is a contract. Strips computed in place (``pipeline/strips.py``) copy
+    the rows that they read as they are yielded, before a later strip can be written over them; the
+    generator of PNG bands (``images/codecs/png.py``) writes earlier bands, in order, before it
+    yields the next.
+
+    Fewer threads do where the system allows no more. After an exception no thread takes another
+    task, and the first exception is raised here.
     """
-    if getattr(_state, "is_worker", False):  # a task that has tasks of its own
-        workers = 1
+    if getattr(_state, "is_single", False):  # this is within a task, or after use_one_thread()
+        threads = 1
     waiting = iter(tasks)
     lock = threading.Lock()
     failures: list[BaseException] = []
 
     def work() -> None:
-        was_worker = getattr(_state, "is_worker", False)
-        _state.is_worker = was_worker or workers > 1
+        was_single = getattr(_state, "is_single", False)
+        _state.is_single = was_single or threads > 1
         try:
-            worker = make_worker()
+            function = make_function()
             while not failures:
                 with lock:
                     task = next(waiting, None)
                 if task is None:
                     return
-                worker(task)
+                function(task)
         except BaseException as failure:  # carried over to the calling thread
             failures.append(failure)
         finally:
-            _state.is_worker = was_worker
+            _state.is_single = was_single
 
     others: list[threading.Thread] = []
-    # A system that has no room for another thread says so with a RuntimeError: fewer will do.
+    # RuntimeError: the system allows no more threads.
     with suppress(RuntimeError):
-        for _ in range(workers - 1):
+        for _ in range(threads - 1):
             thread = threading.Thread(target=work, daemon=True)
             thread.start()
             others.append(thread)
@@ -72,4 +81,5 @@ def share(
         try:
             raise failures[0]
         finally:
-            failures.clear()  # or it would hold on to itself, by way of this frame, and to arrays
+            # Its traceback refers to this frame: a cycle that would keep arrays alive.
+            failures.clear()

@@ -1,4 +1,4 @@
-"""Warnings that point at the code outside this package that caused them."""
+"""Warnings attributed to the code outside this package that called it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PACKAGE = str(Path(__file__).parent.parent)
 
 
 def warn(text: str) -> None:
-    """Give an :class:`ImageWarning` at the line outside the package that called into it."""
+    """Issue an :class:`ImageWarning` for the line outside the package that called into it."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back

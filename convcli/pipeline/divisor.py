@@ -1,0 +1,65 @@
+"""The divisor that normalises a transposed convolution: its result for an image of ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convcli.errors import FilterError
+from convcli.kernel.arrays import FloatArray
+from convcli.kernel.geometry import Geometry, effective_size
+from convcli.kernel.transpose import PreparedTranspose
+
+
+class Divisor:
+    """The transposed convolution of ones, computed from a small image of ones.
+
+    Away from the borders it is periodic, with the stride as its period. An image of the borders
+    and one period between them therefore yields every value of it.
+    """
+
+    def __init__(self, kernel: FloatArray, geometry: Geometry, pad_mode: str, name: str) -> None:
+        """Compute it for ``kernel`` (F, C, Hf, Wf) of the filter called ``name``.
+
+        Raises :class:`FilterError` where a value is 0 but for rounding.
+        """
+        axes = [_Periodic(geometry, axis) for axis in (0, 1)]
+        small = geometry._replace(
+            image=(axes[0].small_output, axes[1].small_output),
+            output=(axes[0].small_input, axes[1].small_input),
+        )
+        ones = np.ones((1, len(kernel), *small.output), np.float32)
+        values = PreparedTranspose(kernel, small, pad_mode=pad_mode).whole(ones)[0]
+        if np.abs(values).min() <= 1e-6 * np.abs(values).max():
+            raise FilterError(
+                f"filter {name}: the transposed convolution of ones vanishes somewhere, "
+                "so nothing can be divided by it: give normalize=False"
+            )
+        self._rows_of = axes[0].index
+        self._values = np.ascontiguousarray(values[:, :, axes[1].index])
+
+    def rows(self, start: int, stop: int) -> FloatArray:
+        """Return the rows start to stop, (C, rows, W)."""
+        return self._values[:, self._rows_of[start:stop]]
+
+
+class _Periodic:
+    """Along one axis: a smaller input, and for each output element the equal one in its output."""
+
+    def __init__(self, geometry: Geometry, axis: int) -> None:
+        size, stride = geometry.output[axis], geometry.stride[axis]
+        output, pads = geometry.image[axis], geometry.pads
+        effective = effective_size(geometry.kernel[axis], geometry.dilation[axis])
+        # Input elements at either end whose kernel, or whose padding's, reaches beyond the border.
+        border = -(-(effective + pads[axis] + pads[axis + 2]) // stride) + 1
+        self.small_input = min(size, 2 * border + 1)
+        left_out = (size - self.small_input) * stride
+        self.small_output = output - left_out
+        position = np.arange(output)
+        # The first output element of the period; those before it belong to the border.
+        period = border * stride
+        inside = period + (position - period) % stride
+        self.index = np.where(
+            position < period + stride,
+            position,
+            np.where(position - left_out < period, inside, position - left_out),
+        )
