@@ -42,8 +42,14 @@ def test_the_map_names_what_is_there_and_nothing_else() -> None:
 
 
 def test_the_reading_of_maps() -> None:
-    text = "convcli/\n  errors  kinds\n  kernel/   arrays\n    engine/\n      fft, direct\n    matrix\n"
-    assert list(named(text)) == [
+    lines = [
+        "convcli/",
+        "  errors  kinds",
+        "  kernel/   arrays",
+        "    engine/",
+        "      fft, direct",
+    ]
+    assert list(named("\n".join([*lines, "    matrix"]))) == [
         "convcli/",
         "convcli/errors.py",
         "convcli/kernel/",

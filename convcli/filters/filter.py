@@ -50,6 +50,11 @@ class Filter:
 
     Weights and divisor lie within ±1e38, their quotient within ±1e30, a bias within ±1e9; stride,
     dilation and pad go up to 2^31-1. Raises :class:`FilterError` for anything else.
+
+    >>> from convcli import Filter
+    >>> mean = Filter([[1, 1, 1], [1, 1, 1]], name="mean", divisor="sum", pad_mode="replicate")
+    >>> mean.weight.shape, mean.stride
+    ((2, 3), None)
     """
 
     weight: NDArray[np.float64]
@@ -179,6 +184,11 @@ def load_filter(name: str | os.PathLike[str]) -> Filter:
     """Return the filter of a JSON file, or the bundled one of that name; a file wins.
 
     Raises :class:`FilterError` that names the file, the place in it, and what to do.
+
+    >>> from convcli import load_filter
+    >>> sharpen = load_filter("sharpen")
+    >>> sharpen.weight.shape
+    (3, 3)
     """
     path = find_filter(name)
     return parse_filter(_read(path), path)
