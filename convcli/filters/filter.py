@@ -39,6 +39,11 @@ class Filter:
 
     Limits: weights and divisor ±1e38, their quotient ±1e30, bias ±1e9; stride, dilation and pad
     2^31-1. Raises :class:`FilterError` for values beyond them, or of a wrong type or shape.
+
+    >>> from convcli import Filter
+    >>> mean = Filter([[1, 1, 1], [1, 1, 1]], name="mean", divisor="sum", pad_mode="replicate")
+    >>> mean.weight.shape, mean.stride
+    ((2, 3), None)
     """
 
     weight: NDArray[np.float64]

@@ -26,6 +26,10 @@ def load_filter(name: str | os.PathLike[str]) -> Filter:
     """Return the filter of a JSON file, or else the bundled filter of that name.
 
     Raises :class:`FilterError`.
+
+    >>> from convcli import load_filter
+    >>> load_filter("sharpen").weight.shape
+    (3, 3)
     """
     path = find_filter(name)
     return parse_filter(_read(path), path)

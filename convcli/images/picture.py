@@ -61,6 +61,12 @@ class Picture:
 
     ``format`` is Pillow's name of the file format, or "NPY". ``metadata`` holds the rest: profile,
     EXIF, timing (see :mod:`convcli.images.metadata`). ``is_stack`` tells an array of rank 4.
+
+    >>> import numpy as np
+    >>> from convcli import Picture
+    >>> picture = Picture.from_array(np.zeros((3, 20, 30), np.float32))  # (C, H, W), 0 to 1
+    >>> picture.tensor.shape, len(picture.frames)
+    ((3, 20, 30), 1)
     """
 
     frames: tuple[Frame, ...]

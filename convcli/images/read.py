@@ -53,7 +53,7 @@ def read_image(
     max_pixels: int | None = None,
     decoding: Opened | None = None,
 ) -> Picture:
-    """Read an image file, or a ``.npy`` array.
+    r"""Read an image file, or a ``.npy`` array.
 
     ``source`` is a path, a binary file or the bytes themselves; ``mode`` (L, RGB, RGBA, CMYK)
     converts; ``frames`` is "all" or "first". The picture comes upright (an EXIF orientation is
@@ -69,6 +69,13 @@ def read_image(
 
     Raises :class:`ImageError` where the file cannot be read; warns with :class:`ImageWarning`
     of what is not kept.
+
+    >>> from convcli import read_image
+    >>> picture = read_image(b"P5 3 1 255 \x00\x33\xff")  # the bytes of a PGM file
+    >>> picture.format, picture.tensor.shape
+    ('PPM', (1, 1, 3))
+    >>> picture.tensor
+    array([[[0. , 0.2, 1. ]]], dtype=float32)
     """
     with opened_source(source) as (file, place, is_array):
         if is_array:

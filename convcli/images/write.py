@@ -39,7 +39,7 @@ def write_image(
     overwrite: bool = False,
     check: Callable[[], object] | None = None,
 ) -> None:
-    """Write a picture, or an array of (C, H, W) values on the 0-1 scale, to a file.
+    r"""Write a picture, or an array of (C, H, W) values on the 0-1 scale, to a file.
 
     The format is that of the extension of ``target``, or ``format``; a binary file as ``target``
     needs it. ``quality`` (1-100) is for the formats that lose: JPEG (90 by default), WebP, AVIF.
@@ -53,6 +53,14 @@ def write_image(
     own, and with ``{frame}`` every frame or page does; both are numbered from 0.
 
     Raises :class:`ImageError`; warns with :class:`ImageWarning` of what the format cannot hold.
+
+    >>> import io
+    >>> import numpy as np
+    >>> from convcli import write_image
+    >>> file = io.BytesIO()
+    >>> write_image(np.linspace(0, 1, 6).reshape(1, 2, 3), file, format="pgm")  # (C, H, W)
+    >>> file.getvalue()
+    b'P5\n3 2\n255\n\x003f\x99\xcc\xff'
     """
     if not isinstance(picture, Picture):
         picture = Picture.from_array(picture)

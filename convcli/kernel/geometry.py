@@ -92,6 +92,12 @@ def conv_output_size(
 
     ``size`` is (H, W) of the input and ``kernel_size`` (Hf, Wf); an int stands for a square.
     A size that comes out below 1 is a :class:`ShapeError`.
+
+    >>> from convcli import conv_output_size
+    >>> conv_output_size((480, 640), 3, stride=2, pad=1)
+    (240, 320)
+    >>> conv_output_size((480, 640), 3, dilation=2)
+    (476, 636)
     """
     return conv_geometry(
         pair(size, "size", 1), pair(kernel_size, "kernel_size", 1), stride, pad, dilation
@@ -111,6 +117,12 @@ def conv_transpose_output_size(
 
     ``extra`` is ``output_padding``; it must be smaller than the stride or the dilation.
     A size that comes out below 1 is a :class:`ShapeError`.
+
+    >>> from convcli import conv_transpose_output_size
+    >>> conv_transpose_output_size((240, 320), 3, stride=2, pad=1)
+    (479, 639)
+    >>> conv_transpose_output_size((240, 320), 3, stride=2, pad=1, output_padding=1)
+    (480, 640)
     """
     return conv_transpose_geometry(
         pair(size, "size", 1),
