@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ShapeError,
     )
     from convcli.filters import Filter, load_filter
+    from convcli.fitting import Fit, fit_filter
     from convcli.images import Picture, read_image, write_image
     from convcli.kernel import (
         conv2d,
@@ -36,6 +37,7 @@ __all__ = [
     "ConvcliError",
     "Filter",
     "FilterError",
+    "Fit",
     "ImageError",
     "ImageWarning",
     "Picture",
@@ -48,6 +50,7 @@ __all__ = [
     "conv_output_size",
     "conv_transpose2d",
     "conv_transpose_output_size",
+    "fit_filter",
     "load_filter",
     "read_image",
     "upsample",
@@ -66,6 +69,7 @@ __getattr__ = exports(
             "ShapeError",
         ),
         "filters": ("Filter", "load_filter"),
+        "fitting": ("Fit", "fit_filter"),
         "images": ("Picture", "read_image", "write_image"),
         "kernel": (
             "conv2d",

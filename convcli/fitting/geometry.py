@@ -125,9 +125,7 @@ def systems(
             for target in range(planes[1])
         ]
     if channels == "separate":
-        return [
-            [Source((c,), c, y, x, places) for y, x, places in grids] for c in range(planes[1])
-        ]
+        return [[Source((c,), c, y, x, places) for y, x, places in grids] for c in range(planes[1])]
     if relation.stride == (1, 1):
         return [[Source(None, 0, y, x, places) for y, x, places in grids]]
     return [[Source((c,), c, y, x, places) for c in range(planes[1]) for y, x, places in grids]]

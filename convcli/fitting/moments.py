@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,14 +76,16 @@ class Moments:
         """Return the sums of some of the features."""
         kept = np.concatenate([places, [self.sums.shape[1] - 2, self.sums.shape[1] - 1]])
         sums = self.sums[:, kept[:, np.newaxis], kept]
-        return Moments(sums, self.offered, self.clipped, self.hidden)
+        return replace(self, sums=sums)
 
-    def add(self, other: Moments) -> None:
-        """Add the sums of other samples."""
-        self.sums += other.sums
-        self.offered += other.offered
-        self.clipped += other.clipped
-        self.hidden += other.hidden
+    def __add__(self, other: Moments) -> Moments:
+        """Return the sums over the samples of both."""
+        return Moments(
+            self.sums + other.sums,
+            self.offered + other.offered,
+            self.clipped + other.clipped,
+            self.hidden + other.hidden,
+        )
 
 
 class Tiling(NamedTuple):
@@ -100,47 +102,46 @@ def blocks_for(unknowns: int) -> int:
 
 
 def moments_of(
-    pairs: Sequence[FramePair],
-    sources: Sequence[Sequence[Source]],
+    pair: FramePair,
+    sources: Sequence[Source],
     unknowns: int,
     *,
     most_samples: float = np.inf,
     by_lags: bool = True,
 ) -> Moments:
-    """Return the sums over each pair's ``sources``, of so many ``unknowns``.
+    """Return the sums over the ``sources`` of one system of so many ``unknowns``.
 
     With ``most_samples`` only about so many are taken, in tiles all over the picture.
     ``by_lags=False`` forms every window.
     """
     blocks = blocks_for(unknowns)
     moments = Moments(np.zeros((blocks, unknowns + 2, unknowns + 2)))
-    offered = sum(_width(pair, one) * one.y.count for pair, all_ in zip(pairs, sources, strict=True) for one in all_)
-    every = max(1, int(offered // most_samples)) if offered else 1
+    offered = sum(_width(pair, source) * source.y.count for source in sources)
+    every = max(1, int(offered // most_samples))
+    is_worth_it = offered * unknowns > WORTH_A_THREAD * every
     lock = threading.Lock()
-    for pair, all_sources in zip(pairs, sources, strict=True):
-        for source in all_sources:
-            tiling = _tiling(pair, source, every)
+    for source in sources:
+        tiling = _tiling(pair, source, every)
+        places = np.concatenate([source.unknowns, [unknowns, unknowns + 1]])
 
-            def make_worker(
-                pair: FramePair = pair, source: Source = source, tiling: Tiling = tiling
-            ) -> Callable[[int], None]:
-                def work(group: int) -> None:
-                    # One group is one thread's, in one order: their number changes no sum.
-                    sums = _Sums(pair, source)
-                    counts = sums.collect(group, blocks // 2, tiling, by_lags)
-                    places = np.concatenate([source.unknowns, [unknowns, unknowns + 1]])
-                    for parity in (0, 1):
-                        block = moments.sums[2 * group + parity]
-                        block[places[:, np.newaxis], places] += sums.finished(parity)
-                    with lock:
-                        moments.offered += counts[0]
-                        moments.clipped += counts[1]
-                        moments.hidden += counts[2]
+        def make_worker(
+            source: Source = source, tiling: Tiling = tiling, places: NDArray[np.intp] = places
+        ) -> Callable[[int], None]:
+            def work(group: int) -> None:
+                # One group is one thread's, in one order: their number changes no sum.
+                sums = _Sums(pair, source)
+                counts = sums.collect(group, blocks // 2, tiling, by_lags)
+                for parity in (0, 1):
+                    block = moments.sums[2 * group + parity]
+                    block[places[:, np.newaxis], places] += sums.finished(parity)
+                with lock:
+                    moments.offered += counts[0]
+                    moments.clipped += counts[1]
+                    moments.hidden += counts[2]
 
-                return work
+            return work
 
-            is_worth_it = offered * len(source.unknowns) > WORTH_A_THREAD * every
-            share(make_worker, range(blocks // 2), processors() if is_worth_it else 1)
+        share(make_worker, range(blocks // 2), processors() if is_worth_it else 1)
     return moments
 
 
@@ -243,9 +244,7 @@ class _Sums:
             target = target[..., self.source.target]
         return _Strip(planes, target, self._hidden(start, stop, (top, bottom)))
 
-    def _hidden(
-        self, start: int, stop: int, rows: tuple[int, int]
-    ) -> NDArray[np.bool_] | None:
+    def _hidden(self, start: int, stop: int, rows: tuple[int, int]) -> NDArray[np.bool_] | None:
         """Tell which samples have a pixel that is not opaque in their window, or are not opaque."""
         y, x = self.source.y, self.source.x
         shown = self.pair.before.opaque(*rows)
@@ -283,9 +282,7 @@ class _Sums:
         else:
             self._add_windows(planes, target, ~bad, parity, 1)
 
-    def _add_by_lags(
-        self, planes: list[NDArray[Any]], target: NDArray[Any], parity: int
-    ) -> None:
+    def _add_by_lags(self, planes: list[NDArray[Any]], target: NDArray[Any], parity: int) -> None:
         height, width = self.size
         count, samples = target.shape
         rows = count + height - 1
@@ -356,9 +353,7 @@ class _Sums:
         matrix = sums[:entries, :entries].reshape(
             self.count, height, width, self.count, height, width
         )
-        products = lag[:, :-1, :, :-1].reshape(
-            height, self.count, width, height, self.count, width
-        )
+        products = lag[:, :-1, :, :-1].reshape(height, self.count, width, height, self.count, width)
         for u in range(height):
             for later in range(u, height):
                 block = products[u, :, :, later - u]
@@ -372,16 +367,3 @@ class _Sums:
         sums[-2, -1] = sums[-1, -2] = row[0, -1]
         sums[-1, -1] = lag[0, -1, 0, -1]
         return sums
-
-
-def plate_is_flat(plate: Plate) -> bool:
-    """Tell whether every channel has one value everywhere."""
-    lows, highs = None, None
-    for start in range(0, plate.frame.size[0], 256):
-        rows = plate.rows(start, min(start + 256, plate.frame.size[0]))[..., : plate.colours]
-        low, high = rows.min((0, 1)), rows.max((0, 1))
-        lows = low if lows is None else np.minimum(lows, low)
-        highs = high if highs is None else np.maximum(highs, high)
-        if (lows != highs).any():
-            return False
-    return True

@@ -66,12 +66,12 @@ class Plate:
             values -= dtype(self.centre)
         return values
 
-    def planes(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Return the colours of some rows as (C, rows, W) on the 0-1 scale."""
-        samples = self.rows(start, stop)[..., : self.colours]
+    def planes_of(self, samples: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the colours of samples (rows, W, channels) as (C, rows, W), 0-1 scale."""
+        samples = samples[..., : self.colours]
         if self.linear:
             return linear_planes(samples, self.colours).astype(np.float64)
-        return samples.transpose(2, 0, 1).astype(np.float64) / self.unit
+        return samples.transpose(2, 0, 1).astype(np.float64, order="C") / self.unit
 
     def clipped(self, samples: NDArray[Any]) -> NDArray[np.bool_]:
         """Tell which samples are at an end of their scale, and so may stand for any value."""

@@ -1,0 +1,92 @@
+"""By how many whole pixels AFTER is shifted, from the spectra of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.fitting.geometry import Pair
+from convcli.fitting.samples import FramePair
+
+TILE = 256
+MOST_TILES = 32
+
+Array = NDArray[np.float64]
+
+
+def impulse_response(pairs: Sequence[FramePair]) -> Array | None:
+    """Return about what a single bright pixel of BEFORE becomes, with offset 0 in the middle.
+
+    It is the cross-power spectrum of tiles, divided by the power of BEFORE instead of by both
+    amplitudes as in phase correlation, so that a blur stays as compact as it is. None where the
+    pictures are smaller than 16 pixels or flat.
+    """
+    pair = pairs[0]
+    tile = min(TILE, *pair.relation.before, *pair.relation.after)
+    if tile < 16:
+        return None
+    window = np.multiply.outer(np.hanning(tile), np.hanning(tile))
+    power = np.zeros((tile, tile // 2 + 1))
+    crossed = np.zeros((tile, tile // 2 + 1), complex)
+    for one in pairs[:4]:
+        for top, left in _corners(one, tile):
+            before, after = _tile(one, top, left, tile)
+            seen, answer = np.fft.rfft2(before * window), np.fft.rfft2(after * window)
+            power += np.abs(seen) ** 2
+            crossed += np.conj(seen) * answer
+    if not power.max() > 0:
+        return None
+    response = np.fft.irfft2(crossed / (power + 1e-3 * np.mean(power)), (tile, tile))
+    return np.fft.fftshift(response)
+
+
+def best_shift(pairs: Sequence[FramePair]) -> Pair:
+    """Return (y, x) by which AFTER is shifted down and right; (0, 0) where that is not clear.
+
+    The shift is the centre of what a single pixel becomes, weighted by energy.
+    """
+    if pairs[0].relation.stride != (1, 1):
+        return 0, 0
+    response = impulse_response(pairs)
+    if response is None:
+        return 0, 0
+    middle = len(response) // 2
+    energy = response**2
+    energy[energy < 0.04 * energy.max()] = 0
+    peak = np.unravel_index(int(np.argmax(energy)), energy.shape)
+    # Whatever lies far from the peak is noise.
+    rows, columns = np.indices(energy.shape)
+    energy[(np.abs(rows - peak[0]) > 12) | (np.abs(columns - peak[1]) > 12)] = 0
+    total = energy.sum()
+    if not total > 0:
+        return 0, 0
+    y = float((rows * energy).sum() / total) - middle
+    x = float((columns * energy).sum() / total) - middle
+    return _whole(y), _whole(x)
+
+
+def _whole(offset: float) -> int:
+    """Return the nearest whole number, 0 for less than 1: kernels need not be symmetric."""
+    return 0 if abs(offset) < 0.9 else round(offset)
+
+
+def _corners(pair: FramePair, tile: int) -> list[Pair]:
+    """Return the corners of tiles spread over the picture."""
+    height, width = (min(pair.relation.before[k], pair.relation.after[k]) for k in (0, 1))
+    across = min(6, max(1, 2 * width // tile - 1))
+    down = min(MOST_TILES // across, max(1, 2 * height // tile - 1))
+    tops = np.linspace(0, height - tile, down).astype(int)
+    lefts = np.linspace(0, width - tile, across).astype(int)
+    return [(int(top), int(left)) for top in tops for left in lefts]
+
+
+def _tile(pair: FramePair, top: int, left: int, tile: int) -> tuple[Array, Array]:
+    """Return a tile of both as one channel each, without its mean."""
+    tiles = []
+    for plate in (pair.before, pair.after):
+        samples = plate.rows(top, top + tile)[:, left : left + tile, : plate.colours]
+        values = samples.mean(-1, dtype=float) / plate.unit
+        tiles.append(values - values.mean())
+    return tiles[0], tiles[1]

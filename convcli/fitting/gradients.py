@@ -1,0 +1,275 @@
+"""Least squares by conjugate gradients, for kernels whose products would not fit in memory.
+
+The product of the normal equations' matrix and a kernel is a convolution, a mask, and the gradient
+for the weight: ``conv2d`` and ``conv2d_backward``. The matrix is nearly a circulant, for the windows
+of a picture overlap, so dividing by the picture's power spectrum nearly inverts it: that is the
+preconditioner (R. Chan and M. Ng 1996, section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.fitting.outcome import Outcome
+from convcli.fitting.prediction import BAND, Predictor
+from convcli.fitting.problem import Problem
+from convcli.fitting.samples import FramePair
+from convcli.fitting.trials import Choice
+from convcli.kernel import conv2d, conv2d_backward
+
+Floats = NDArray[np.floating]  # type: ignore[type-arg]
+Array = NDArray[np.float64]
+
+EXACT_SAMPLES = 2_000_000
+"""Up to so many samples are computed in float64."""
+
+MOST_STEPS = 200
+
+
+class Unknowns(NamedTuple):
+    """Kernels (outputs, inputs, Hf, Wf) and a bias for each output."""
+
+    weight: Array
+    bias: Array
+
+    def plus(self, other: Unknowns, factor: float) -> Unknowns:
+        return Unknowns(self.weight + factor * other.weight, self.bias + factor * other.bias)
+
+    def dot(self, other: Unknowns) -> float:
+        return float((self.weight * other.weight).sum() + (self.bias * other.bias).sum())
+
+
+class Band(NamedTuple):
+    """Rows of windows: samples of BEFORE, of AFTER, and 1 for those that are evidence."""
+
+    seen: Floats
+    answer: Floats
+    kept: Floats
+
+
+class Equations:
+    """The normal equations of pairs, as products with a kernel. Pairs are gone through anew."""
+
+    def __init__(self, problem: Problem, choice: Choice) -> None:
+        self.problem, self.choice = problem, choice
+        self.layout = problem.layout(choice.size)
+        self.has_bias = bool(problem.bias)
+        self.offered = self.clipped = self.used = 0
+        first = problem.trial[0]
+        samples = first.relation.after[0] * first.relation.after[1] * first.after.colours
+        self.dtype = np.float64 if samples * len(problem.trial) <= EXACT_SAMPLES else np.float32
+        self.groups = self.layout.systems if self.layout.channels == "separate" else 1
+        self.middle = self._mean() if self.has_bias else 0.0
+
+    def start(self) -> Unknowns:
+        """Return no kernel."""
+        shape = (self.layout.systems, self.layout.inputs, *self.layout.size)
+        return Unknowns(np.zeros(shape), np.zeros(self.layout.systems))
+
+    def bands(self, parity: int | None = None) -> Iterator[Band]:
+        """Give bands of all pairs, or every other one."""
+        for pair in self.problem.pairs(self.choice.linear):
+            predictor = Predictor(pair, self.layout.filter(*_flat(self.start())), self.choice.shift)
+            top, bottom, _, _ = predictor.inside
+            for number, start in enumerate(range(top, bottom, self._rows(pair))):
+                if parity is None or number % 2 == parity:
+                    stop = min(start + self._rows(pair), bottom)
+                    yield self._band(pair, predictor, start, stop)
+
+    def _rows(self, pair: FramePair) -> int:
+        return max(8, min(BAND, pair.relation.after[0] // 8))
+
+    def _band(self, pair: FramePair, predictor: Predictor, start: int, stop: int) -> Band:
+        _, _, left, right = predictor.inside
+        seen = predictor.windows((start, stop), (left, right)) - self.middle
+        samples = pair.after.rows(start, stop)[:, left:right, : pair.after.colours]
+        answer = pair.after.planes_of(samples)
+        kept = ~pair.after.clipped(samples).transpose(2, 0, 1)
+        if self.layout.channels == "shared":  # every channel is an image of its own
+            seen, answer, kept = (planes[:, np.newaxis] for planes in (seen, answer, kept))
+        else:
+            seen, answer, kept = (planes[np.newaxis] for planes in (seen, answer, kept))
+        return Band(*(np.ascontiguousarray(a, self.dtype) for a in (seen, answer, kept)))
+
+    def apply(self, unknowns: Unknowns, parity: int | None = None) -> Unknowns:
+        """Return the matrix times the unknowns."""
+        total = self.start()
+        for band in self.bands(parity):
+            answers = self._answers(band, unknowns) * band.kept
+            total = total.plus(self._gradient(band, answers, unknowns), 1)
+        return total
+
+    def gradient(self, unknowns: Unknowns, parity: int | None = None) -> tuple[Unknowns, float]:
+        """Return the gradient of half the squared residuals, negative, and their sum."""
+        total, squares = self.start(), 0.0
+        for band in self.bands(parity):
+            rest = (band.answer - self._answers(band, unknowns)) * band.kept
+            squares += float((rest.astype(float) ** 2).sum())
+            total = total.plus(self._gradient(band, rest, unknowns), 1)
+        return total, squares
+
+    def _answers(self, band: Band, unknowns: Unknowns) -> Floats:
+        return conv2d(
+            band.seen,
+            unknowns.weight,
+            unknowns.bias,
+            stride=self.problem.relation.stride,
+            groups=self.groups,
+        )
+
+    def _gradient(self, band: Band, rest: Floats, unknowns: Unknowns) -> Unknowns:
+        _, weight, bias = conv2d_backward(
+            rest,
+            band.seen,
+            unknowns.weight,
+            stride=self.problem.relation.stride,
+            groups=self.groups,
+        )
+        offsets = bias.astype(float) if self.has_bias else np.zeros(len(bias))
+        return Unknowns(weight.astype(float), offsets)
+
+    def _mean(self) -> float:
+        pair = next(iter(self.problem.pairs(self.choice.linear)))
+        return float(pair.before.planes_of(pair.before.rows(0, pair.relation.before[0])).mean())
+
+
+class Preconditioner:
+    """Division by the power spectrum of BEFORE, for as many samples as are evidence."""
+
+    def __init__(self, equations: Equations, counts: Array, ridge: float) -> None:
+        layout = equations.layout
+        self.size, self.counts = layout.size, np.maximum(counts, 1)
+        self.side = 1 << (2 * max(layout.size) - 1).bit_length()
+        power = self._power(equations)
+        inputs = layout.inputs
+        mean = float(np.trace(power.mean((0, 1))).real) / inputs
+        power = power + (1e-7 + ridge) * mean * np.eye(inputs)
+        self.inverse = np.linalg.inv(power)
+        self.mean = mean
+
+    def solve(self, gradient: Unknowns) -> Unknowns:
+        """Return about what the matrix makes the gradient of."""
+        spectrum = np.fft.rfft2(gradient.weight, (self.side, self.side))
+        divided = np.einsum("yxij,fjyx->fiyx", self.inverse, spectrum)
+        weight = np.fft.irfft2(divided, (self.side, self.side))
+        height, width = self.size
+        counts = self.counts[:, np.newaxis, np.newaxis, np.newaxis]
+        return Unknowns(weight[:, :, :height, :width] / counts, gradient.bias / self.counts)
+
+    def variance(self) -> Array:
+        """Return the variance of a weight of each input, over that of a sample's error."""
+        diagonal = np.einsum("yxii->yxi", self.inverse).real
+        return np.asarray(diagonal.mean((0, 1)))
+
+    def _power(self, equations: Equations) -> NDArray[np.complex128]:
+        """Return the mean power and cross power of inputs, (side, side/2 + 1, inputs, inputs)."""
+        inputs, side = equations.layout.inputs, self.side
+        power = np.zeros((side, side // 2 + 1, inputs, inputs), complex)
+        window = np.multiply.outer(np.hanning(side + 2)[1:-1], np.hanning(side + 2)[1:-1])
+        tiles = 0
+        for band in equations.bands():
+            seen = band.seen if inputs > 1 else band.seen.reshape(-1, 1, *band.seen.shape[2:])
+            height, width = seen.shape[2:]
+            for top in range(0, max(1, height - side + 1), side // 2):
+                for left in range(0, max(1, width - side + 1), side):
+                    tile = np.zeros((len(seen), inputs, side, side))
+                    part = seen[:, :, top : top + side, left : left + side]
+                    tile[:, :, : part.shape[2], : part.shape[3]] = part
+                    spectrum = np.fft.rfft2(tile * window)
+                    power += np.einsum("njyx,niyx->yxij", spectrum.conj(), spectrum).conj()
+                    tiles += len(seen)
+        return power / max(1, tiles) / (window**2).sum()
+
+
+def by_gradients(problem: Problem, choice: Choice) -> Outcome:
+    """Return the solution of the normal equations by conjugate gradients."""
+    equations = Equations(problem, choice)
+    layout = equations.layout
+    counts, total, power, offered = _counted(equations)
+    used = int(counts.sum())
+    problem.check_samples(offered, offered - used, used, layout)
+    ridge = problem.ridge or 0.0
+    preconditioner = Preconditioner(equations, counts, ridge)
+    half, _ = descended(equations, preconditioner, ridge, equations.start(), 0)
+    _, missed = equations.gradient(half, 1)
+    held = sum(float(band.kept.sum()) for band in equations.bands(1))
+    found, squares = descended(equations, preconditioner, ridge, half, None)
+    offsets = found.bias - equations.middle * found.weight.sum((1, 2, 3))
+    error = squares / used
+    variance = np.repeat(preconditioner.variance(), layout.size[0] * layout.size[1])
+    return Outcome(
+        layout=layout,
+        weights=found.weight.reshape(layout.systems, -1),
+        offsets=offsets if equations.has_bias else np.zeros(layout.systems),
+        uncertainty=np.sqrt(error * variance / counts[:, np.newaxis]),
+        error=error,
+        held_out=missed / held if held else np.inf,
+        spread=power / used - (total / used) ** 2,
+        before=None,
+        offered=offered,
+        used=used,
+        clipped=offered - used,
+        hidden=0,
+        ridge=ridge,
+        solver="gradients",
+    )
+
+
+def descended(
+    equations: Equations,
+    preconditioner: Preconditioner,
+    ridge: float,
+    start: Unknowns,
+    parity: int | None,
+) -> tuple[Unknowns, float]:
+    """Go down from ``start`` until the gradient is zero but for rounding.
+
+    Returns the unknowns and the sum of squared residuals of the bands with that ``parity``.
+    """
+    weight = ridge * preconditioner.mean * float(preconditioner.counts.mean())
+
+    def ridged(unknowns: Unknowns) -> Unknowns:
+        return Unknowns(unknowns.weight * weight, np.zeros_like(unknowns.bias))
+
+    found = start
+    gradient, squares = equations.gradient(found, parity)
+    gradient = gradient.plus(ridged(found), -1)
+    better = preconditioner.solve(gradient)
+    direction, slope = better, gradient.dot(better)
+    wanted = (1e-24 if equations.dtype == np.float64 else 1e-12) * slope
+    if start.weight.any():  # compared with what there is to explain
+        wanted = max(wanted, 1e-14 * squares if equations.dtype == np.float32 else 0)
+    for _ in range(MOST_STEPS):
+        if not slope > wanted:
+            break
+        product = equations.apply(direction, parity).plus(ridged(direction), 1)
+        curvature = direction.dot(product)
+        if not curvature > 0:
+            break
+        step = slope / curvature
+        found = found.plus(direction, step)
+        gradient = gradient.plus(product, -step)
+        better = preconditioner.solve(gradient)
+        before, slope = slope, gradient.dot(better)
+        direction = better.plus(direction, slope / before)
+    _, squares = equations.gradient(found, parity)
+    return found, squares
+
+
+def _counted(equations: Equations) -> tuple[Array, float, float, int]:
+    """Return samples of each system, the sum and the sum of squares of AFTER, and all samples."""
+    counts, total, power, offered = np.zeros(equations.layout.systems), 0.0, 0.0, 0
+    for band in equations.bands():
+        counts += band.kept.sum((0, 2, 3), dtype=float)
+        total += float((band.answer * band.kept).sum(dtype=float))
+        power += float((band.answer**2 * band.kept).sum(dtype=float))
+        offered += band.kept.size
+    return counts, total, power, offered
+
+
+def _flat(unknowns: Unknowns) -> tuple[Array, Array]:
+    return unknowns.weight.reshape(len(unknowns.weight), -1), unknowns.bias

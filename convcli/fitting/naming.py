@@ -1,0 +1,159 @@
+"""Which known filter a kernel is: a bundled one, another tool's, or one of a family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.bundled import bundled_filters
+from convcli.filters import Filter, load_filter
+from convcli.fitting.kernels import Layout
+from convcli.fitting.snapping import Evidence
+from convcli.steps import PRESETS, preset_filter
+
+Array = NDArray[np.float64]
+
+NEAR = 0.02
+"""The largest deviation from a known kernel, as a share of its largest weight, that gets its name."""
+
+PILLOW = {
+    "BLUR": ([[1, 1, 1, 1, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1] * 5], 16),
+    "CONTOUR": ([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 1),
+    "DETAIL": ([[0, -1, 0], [-1, 10, -1], [0, -1, 0]], 6),
+    "EDGE_ENHANCE": ([[-1, -1, -1], [-1, 10, -1], [-1, -1, -1]], 2),
+    "EDGE_ENHANCE_MORE": ([[-1, -1, -1], [-1, 9, -1], [-1, -1, -1]], 1),
+    "EMBOSS": ([[-1, 0, 0], [0, 1, 0], [0, 0, 0]], 1),
+    "FIND_EDGES": ([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 1),
+    "SHARPEN": ([[-2, -2, -2], [-2, 32, -2], [-2, -2, -2]], 16),
+    "SMOOTH": ([[1, 1, 1], [1, 5, 1], [1, 1, 1]], 13),
+    "SMOOTH_MORE": ([[1] * 5, [1, 5, 5, 5, 1], [1, 5, 44, 5, 1], [1, 5, 5, 5, 1], [1] * 5], 100),
+}
+"""The kernels of Pillow's ImageFilter, and their scales."""
+
+
+class Name(NamedTuple):
+    """What a kernel is called; ``deviation`` is its largest one, over the known kernel's peak.
+
+    ``is_exact`` tells that the known weights explain the samples as well as the fitted ones.
+    """
+
+    text: str
+    deviation: float
+    is_exact: bool
+    weights: Array
+    offsets: Array
+
+
+def name_of(layout: Layout, evidence: Evidence, *, is_explained: bool) -> Name | None:
+    """Return the known filter that a solution is, or the nearest one if it is near, or None.
+
+    Where rounding explains the residual (``is_explained``), a kernel that explains AFTER as
+    well wins; else the first whose weights are within :data:`NEAR`.
+    """
+    best: Name | None = None
+    for text, weights, offsets in _candidates(layout, evidence):
+        peak = float(np.abs(weights).max())
+        deviation = float(np.abs(weights - evidence.weights).max()) / peak
+        if deviation > 5 * NEAR or np.abs(offsets - evidence.offsets).max() > 5 * NEAR:
+            continue
+        is_exact = is_explained and evidence.agrees(weights, offsets)
+        found = Name(text, deviation, is_exact, weights, offsets)
+        if is_exact:
+            return found
+        if deviation <= NEAR and (best is None or deviation < 0.7 * best.deviation):
+            best = found
+    return best
+
+
+def _candidates(layout: Layout, evidence: Evidence) -> Iterator[tuple[str, Array, Array]]:
+    for text, chosen in _known(layout):
+        found = layout.systems_of(chosen)
+        if found is not None:
+            yield text, *found
+            if text == "CONTOUR" or not found[1].any():
+                # A tool that cuts instead of rounding lowers all values by about half a level.
+                if evidence.offsets.any():
+                    yield text, found[0], evidence.offsets
+    if layout.channels != "mixed" and not layout.relation.is_transposed:
+        mean = evidence.weights.mean(0).reshape(layout.size)
+        for text, kernel in families(mean):
+            weights = np.repeat(kernel.reshape(1, -1), layout.systems, 0)
+            yield text, weights, np.zeros(layout.systems)
+            if evidence.offsets.any():
+                yield text, weights, evidence.offsets
+
+
+def _known(layout: Layout) -> Iterator[tuple[str, Filter]]:
+    """Give bundled filters, then those of Pillow; where AFTER is larger, presets first."""
+    relation = layout.relation
+    if relation.is_transposed:
+        for preset in PRESETS:
+            yield preset, _normalized(preset_filter(preset, relation.stride), relation.stride)
+    for name in bundled_filters():
+        yield name, load_filter(name)
+    if not relation.is_transposed:
+        for name, (weight, scale) in PILLOW.items():
+            yield f"Pillow's {name}", Filter(weight, divisor=scale, bias=float(name == "CONTOUR"))
+
+
+def _normalized(chosen: Filter, stride: tuple[int, int]) -> Filter:
+    """Return a preset whose weights sum to 1 in each phase, as ``--normalize`` makes them."""
+    weight = chosen.kernel[0, 0].copy()
+    for y in range(stride[0]):
+        for x in range(stride[1]):
+            weight[y :: stride[0], x :: stride[1]] /= weight[y :: stride[0], x :: stride[1]].sum()
+    return chosen.override(weight=weight)
+
+
+def families(kernel: Array) -> Iterator[tuple[str, Array]]:
+    """Give the nearest members of families with parameters, in the notation of kinds."""
+    height, width = kernel.shape
+    if min(height, width) < 3:
+        return
+    middle = np.zeros_like(kernel)
+    middle[height // 2, width // 2] = 1
+    sigma = _best_sigma(kernel, gaussian)
+    yield f"gaussian:sigma={sigma:g}", gaussian(kernel.shape, sigma)
+
+    def sharpened(shape: tuple[int, ...], sigma: float) -> Array:
+        """Return 1 + amount times what a Gaussian takes away, the amount by least squares."""
+        detail = middle - gaussian(shape, sigma)
+        amount = float((kernel - middle).ravel() @ detail.ravel()) / float((detail**2).sum())
+        return middle + amount * detail
+
+    # In a window of 3×3 any symmetric kernel is nearly one of these.
+    if kernel.sum() > 0.5 and kernel[height // 2, width // 2] > 1:
+        sigma = _best_sigma(kernel, sharpened)
+        detail = middle - gaussian(kernel.shape, sigma)
+        amount = float((kernel - middle).ravel() @ detail.ravel()) / float((detail**2).sum())
+        amount = _simple(amount)
+        yield f"unsharp:sigma={sigma:g},amount={amount:g}", middle + amount * detail
+
+
+def gaussian(shape: tuple[int, ...], sigma: float) -> Array:
+    """Return a sampled Gaussian that sums to 1, cut off by its shape."""
+    y, x = (np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / sigma) ** 2) for n in shape)
+    kernel = np.multiply.outer(y, x)
+    return np.asarray(kernel / kernel.sum())
+
+
+def _best_sigma(kernel: Array, member: Callable[[tuple[int, ...], float], Array]) -> float:
+    """Return the sigma whose member of a family is nearest, a round number if it is about that."""
+    trials = np.geomspace(0.25, max(kernel.shape), 60)
+    for _ in range(4):
+        errors = [float(((member(kernel.shape, s) - kernel) ** 2).sum()) for s in trials]
+        best = int(np.argmin(errors))
+        trials = np.linspace(trials[max(0, best - 1)], trials[min(len(trials) - 1, best + 1)], 21)
+    return _simple(float(trials[10]))
+
+
+def _simple(number: float) -> float:
+    """Return a number with few digits within half a percent, or the number with four."""
+    for digits in (1, 2, 3):
+        short = float(f"{number:.{digits}g}")
+        if abs(short - number) <= 0.005 * abs(number):
+            return short
+    return float(f"{number:.4g}")
