@@ -69,7 +69,7 @@ def best_shift(pairs: Sequence[FramePair]) -> Pair:
 
 def _whole(offset: float) -> int:
     """Return the nearest whole number, 0 for less than 1: kernels need not be symmetric."""
-    return 0 if abs(offset) < 0.9 else round(offset)
+    return 0 if abs(offset) < 0.75 else round(offset)
 
 
 def _corners(pair: FramePair, tile: int) -> list[Pair]:

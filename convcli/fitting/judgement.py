@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 
 from convcli.filters import Filter
 from convcli.fitting.borders import best_mode, border_errors
+from convcli.fitting.kernels import Layout
 from convcli.fitting.naming import Name, name_of
+from convcli.fitting.narrowing import narrowed
 from convcli.fitting.outcome import Outcome
 from convcli.fitting.prediction import MeanSquare, mean_square
 from convcli.fitting.problem import Problem
 from convcli.fitting.result import ROUNDING, Fit
 from convcli.fitting.samples import FramePair
-from convcli.fitting.snapping import snapped
+from convcli.fitting.snapping import Estimate, Reproduction, divisor_of, whole_numbers
 from convcli.fitting.spectrum import Unexplained, unexplained
 from convcli.fitting.trials import Choice
 
@@ -31,6 +34,7 @@ LOSSY = ("JPEG", "JPEG2000", "WEBP", "AVIF", "MPO")
 class Kernel(NamedTuple):
     """The weights that are kept: whole numbers over a divisor, a known kernel's, or as fitted."""
 
+    layout: Layout
     weights: Array
     offsets: Array
     divisor: int
@@ -44,33 +48,37 @@ def judged(problem: Problem, choice: Choice, outcome: Outcome) -> Fit:
     levels = problem.levels
     notes: list[str] = []
     plain = _stored(outcome, outcome.filter(), pairs, choice, None)
-    kernel = _kernel(problem, outcome, is_explained=is_rounding(plain, outcome, levels))
-    layout = outcome.layout
+    explained = is_rounding(plain, outcome, levels)
+    kernel = _kernel(problem, pairs, choice, outcome, explained)
+    layout = kernel.layout
     chosen = layout.filter(kernel.weights, kernel.offsets, divisor=kernel.divisor)
-    errors = _stored(outcome, chosen, pairs, choice, kernel) if kernel.is_snapped else plain
+    errors = _stored(outcome, chosen, pairs, choice, kernel)
     chosen, borders = _with_border(problem, pairs, chosen, choice, math.sqrt(errors.error), notes)
     chosen = chosen.override(
         name=_file_name(kernel.name),
         description=_description(kernel.name, choice.linear),
         preserve_alpha=_keeps_alpha(problem),
     )
-    explained = is_rounding(errors, outcome, levels)
     lost = None if explained else unexplained(pairs, chosen, choice.shift)
     if outcome.rank is not None and outcome.rank < layout.unknowns:
         notes.append(
             f"BEFORE determines {outcome.rank} of {layout.unknowns} weights; of the filters that "
             "explain AFTER this is the one with the smallest weights"
         )
+    if levels:  # thousandths of a level are what sums of squares do not tell from none
+        errors = errors._replace(error=errors.error if errors.error * levels**2 > 1e-6 else 0.0)
     peak = _peak(problem)
     stored_before = outcome.before
     if choice.linear and stored_before is not None:
         stored_before = mean_square(problem.trial, Filter([[1.0]]), choice.shift, SAMPLES).error
-    ratio = outcome.held_out / outcome.error if outcome.error > 0 else 1.0
+    held_out = outcome.held_out / outcome.error * plain.error if outcome.error > 0 else 0.0
+    if levels and held_out * levels**2 < 1e-6:
+        held_out = 0.0
     return Fit(
         filter=chosen,
-        uncertainty=layout.weight(outcome.uncertainty),
+        uncertainty=outcome.layout.weight(outcome.uncertainty),
         psnr=psnr(errors.error, peak),
-        held_out_psnr=psnr(plain.error * ratio, peak),
+        held_out_psnr=psnr(held_out, peak),
         psnr_before=None if stored_before is None else psnr(stored_before, peak),
         r_squared=1 - errors.error / errors.spread if errors.spread > 0 else math.nan,
         rms=math.sqrt(errors.error),
@@ -130,27 +138,70 @@ def _stored(
         return mean_square(pairs, chosen, choice.shift, SAMPLES)
     if kernel is None:
         return MeanSquare(outcome.error, outcome.spread)
-    weights = kernel.weights / kernel.divisor
-    error = outcome.error_of(weights, kernel.offsets)
-    # Of a sum of squares of samples float64 knows about so much.
-    return MeanSquare(0.0 if error < 1e-15 * outcome.spread else error, outcome.spread)
+    weights = outcome.layout.systems_of(chosen)
+    if weights is None or not outcome.systems:
+        return MeanSquare(outcome.error, outcome.spread)
+    return MeanSquare(outcome.error_of(weights[0], kernel.offsets), outcome.spread)
 
 
-def _kernel(problem: Problem, outcome: Outcome, *, is_explained: bool) -> Kernel:
+def _kernel(
+    problem: Problem,
+    pairs: list[FramePair],
+    choice: Choice,
+    outcome: Outcome,
+    is_explained: bool,
+) -> Kernel:
     """Return the weights that are kept, and their name."""
-    plain = Kernel(outcome.weights, outcome.offsets, 1, False, None)
-    evidence = outcome.evidence
-    if evidence is None or not problem.options.snap:
+    plain = Kernel(outcome.layout, outcome.weights, outcome.offsets, 1, False, None)
+    if not problem.options.snap:
         return plain
-    name = name_of(outcome.layout, evidence, is_explained=is_explained)
-    if not is_explained:
-        return plain._replace(name=name)
-    whole = snapped(evidence, problem.levels or 1)
-    if whole is not None:
-        return Kernel(*whole[::2], whole[1], True, name)
-    if name is not None and name.is_exact:
-        return Kernel(name.weights, name.offsets, 1, True, name)
-    return plain._replace(name=name)
+    estimate = Estimate(
+        layout=outcome.layout,
+        weights=outcome.weights,
+        offsets=outcome.offsets,
+        errors=6 * outcome.uncertainty + 1e-9,
+        has_bias=bool(outcome.offsets.any()),
+        levels=problem.levels,
+        reproduces=Reproduction(pairs, outcome.layout, choice.shift, problem.levels),
+    )
+    simple = _simple(estimate, is_explained)
+    is_known = simple is not None and simple.is_snapped
+    can_narrow = is_explained and problem.levels and not choice.linear and outcome.systems
+    if can_narrow and not is_known:
+        weights, offsets = narrowed(
+            pairs,
+            outcome.layout,
+            choice.shift,
+            outcome.weights,
+            outcome.offsets,
+            bias=estimate.has_bias,
+        )
+        estimate = replace(estimate, weights=weights, offsets=offsets, errors=estimate.errors / 3)
+        plain = plain._replace(weights=weights, offsets=offsets)
+        simple = _simple(estimate, is_explained)
+    if simple is None or not simple.is_snapped:
+        return plain._replace(name=simple.name if simple else None)
+    return simple
+
+
+def _simple(estimate: Estimate, is_explained: bool) -> Kernel | None:
+    """Return the known kernel or the whole numbers that reproduce AFTER, or a near name, or None."""
+    name = name_of(estimate, is_explained=is_explained)
+    found: tuple[Array, Array, int] | None = None
+    if name is not None and name.weights is not None and name.offsets is not None:
+        divisor = divisor_of(name.weights) or 1
+        weights = name.weights * divisor
+        found = (np.rint(weights) if divisor > 1 else weights), name.offsets, divisor
+    elif is_explained:
+        found = whole_numbers(estimate)
+    if found is not None:
+        layout, weights = estimate.layout.trimmed(found[0])
+        return Kernel(layout, weights, found[1], found[2], True, name)
+    return (
+        None
+        if name is None
+        else Kernel(estimate.layout, estimate.weights, estimate.offsets, 1, False, name)
+    )
 
 
 def _with_border(

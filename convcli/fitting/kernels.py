@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -74,19 +74,43 @@ class Layout:
         if chosen.reduce is not None or chosen.mixes_channels != (self.channels == "mixed"):
             return None
         kernel = chosen.kernel
-        top, left = (self.relation.anchor(self.size)[k] - self._anchor(chosen)[k] for k in (0, 1))
-        height, width = kernel.shape[2:]
-        if min(top, left) < 0 or top + height > self.size[0] or left + width > self.size[1]:
-            return None
         if self.channels == "mixed" and self.relation.is_transposed:
             kernel = kernel.swapaxes(0, 1)
         if self.channels == "mixed" and kernel.shape[:2] != (self.systems, self.inputs):
             return None
         weights = np.zeros((self.systems, self.inputs, *self.size))
-        weights[:, :, top : top + height, left : left + width] = kernel
+        top, left = (self.relation.anchor(self.size)[k] - self._anchor(chosen)[k] for k in (0, 1))
+        height, width = kernel.shape[2:]
+        rows, columns = _overlap(top, height, self.size[0]), _overlap(left, width, self.size[1])
+        inner = kernel[:, :, rows[1], columns[1]]
+        if np.count_nonzero(inner) < np.count_nonzero(kernel):
+            return None
+        weights[:, :, rows[0], columns[0]] = inner
         offsets = np.broadcast_to(chosen.offsets, self.systems)
         return weights.reshape(self.systems, -1), np.array(offsets, float)
+
+    def trimmed(self, systems: Array) -> tuple[Layout, Array]:
+        """Return the smallest layout that holds the same weights, and those; borders are 0."""
+        layout, kernels = self, systems.reshape(self.systems, self.inputs, *self.size)
+        for k in (0, 1):
+            size = layout.size
+            for number in range(1, size[k]):
+                smaller = (number, size[1]) if k == 0 else (size[0], number)
+                first = self.relation.anchor(size)[k] - self.relation.anchor(smaller)[k]
+                if first < 0 or first + number > size[k]:
+                    continue
+                inner = kernels.take(range(first, first + number), axis=2 + k)
+                if np.count_nonzero(inner) == np.count_nonzero(kernels):
+                    layout, kernels = replace(layout, size=smaller), inner
+                    break
+        return layout, kernels.reshape(self.systems, -1)
 
     def _anchor(self, chosen: Filter) -> Pair:
         shape = chosen.kernel.shape
         return self.relation.anchor((shape[2], shape[3]))
+
+
+def _overlap(first: int, length: int, size: int) -> tuple[slice, slice]:
+    """Return where a row of ``length`` at ``first`` lies in one of ``size``, and which part of it."""
+    low, high = max(0, first), max(0, min(size, first + length))
+    return slice(low, max(low, high)), slice(low - first, max(low, high) - first)

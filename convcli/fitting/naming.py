@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from convcli.bundled import bundled_filters
 from convcli.filters import Filter, load_filter
 from convcli.fitting.kernels import Layout
-from convcli.fitting.snapping import Evidence
-from convcli.steps import PRESETS, preset_filter
+from convcli.fitting.snapping import Estimate
+from convcli.interpolation import PRESETS
+from convcli.steps import preset_filter
 
 Array = NDArray[np.float64]
 
@@ -37,53 +38,46 @@ PILLOW = {
 class Name(NamedTuple):
     """What a kernel is called; ``deviation`` is its largest one, over the known kernel's peak.
 
-    ``is_exact`` tells that the known weights explain the samples as well as the fitted ones.
+    ``weights`` and ``offsets`` are the known ones where these reproduce AFTER, else None.
     """
 
     text: str
     deviation: float
-    is_exact: bool
-    weights: Array
-    offsets: Array
+    weights: Array | None = None
+    offsets: Array | None = None
 
 
-def name_of(layout: Layout, evidence: Evidence, *, is_explained: bool) -> Name | None:
-    """Return the known filter that a solution is, or the nearest one if it is near, or None.
+def name_of(estimate: Estimate, *, is_explained: bool) -> Name | None:
+    """Return the known filter that an estimate is, or the nearest one if it is near, or None.
 
-    Where rounding explains the residual (``is_explained``), a kernel that explains AFTER as
-    well wins; else the first whose weights are within :data:`NEAR`.
+    Where rounding explains the residual (``is_explained``), a filter that reproduces AFTER wins;
+    else the one with the least deviation, up to :data:`NEAR`.
     """
     best: Name | None = None
-    for text, weights, offsets in _candidates(layout, evidence):
+    for text, weights, own in _candidates(estimate):
         peak = float(np.abs(weights).max())
-        deviation = float(np.abs(weights - evidence.weights).max()) / peak
-        if deviation > 5 * NEAR or np.abs(offsets - evidence.offsets).max() > 5 * NEAR:
-            continue
-        is_exact = is_explained and evidence.agrees(weights, offsets)
-        found = Name(text, deviation, is_exact, weights, offsets)
-        if is_exact:
-            return found
-        if deviation <= NEAR and (best is None or deviation < 0.7 * best.deviation):
-            best = found
+        deviation = float(np.abs(weights - estimate.weights).max()) / peak
+        if is_explained and estimate.is_near(weights):
+            offsets = estimate.accepted(weights, own)
+            if offsets is not None:
+                return Name(text, deviation, weights, offsets)
+        is_better = best is None or deviation < 0.7 * best.deviation
+        if deviation <= NEAR and is_better and np.abs(own - estimate.offsets).max() <= NEAR:
+            best = Name(text, deviation)
     return best
 
 
-def _candidates(layout: Layout, evidence: Evidence) -> Iterator[tuple[str, Array, Array]]:
+def _candidates(estimate: Estimate) -> Iterator[tuple[str, Array, Array]]:
+    layout = estimate.layout
     for text, chosen in _known(layout):
         found = layout.systems_of(chosen)
-        if found is not None:
+        if found is not None and found[0].any():
             yield text, *found
-            if text == "CONTOUR" or not found[1].any():
-                # A tool that cuts instead of rounding lowers all values by about half a level.
-                if evidence.offsets.any():
-                    yield text, found[0], evidence.offsets
     if layout.channels != "mixed" and not layout.relation.is_transposed:
-        mean = evidence.weights.mean(0).reshape(layout.size)
+        mean = estimate.weights.mean(0).reshape(layout.size)
         for text, kernel in families(mean):
             weights = np.repeat(kernel.reshape(1, -1), layout.systems, 0)
             yield text, weights, np.zeros(layout.systems)
-            if evidence.offsets.any():
-                yield text, weights, evidence.offsets
 
 
 def _known(layout: Layout) -> Iterator[tuple[str, Filter]]:

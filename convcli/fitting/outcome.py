@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from convcli.filters import Filter
 from convcli.fitting.kernels import Layout
 from convcli.fitting.moments import Moments
 from convcli.fitting.problem import Problem
-from convcli.fitting.snapping import Evidence
 from convcli.fitting.solve import Solution, System, solved
 from convcli.fitting.trials import Choice
 
@@ -25,8 +24,8 @@ class Outcome:
     """Weights (systems, unknowns) and offsets; mean squares of the samples in the light of the fit.
 
     ``error`` is the residual's, ``held_out`` that of tiles with weights from other tiles, ``spread``
-    that of AFTER about its mean, ``before`` that of AFTER minus BEFORE. ``evidence`` is there
-    where the products of samples are known.
+    that of AFTER about its mean, ``before`` that of AFTER minus BEFORE. ``systems`` are
+    there where the products of samples are known.
     """
 
     layout: Layout
@@ -45,7 +44,7 @@ class Outcome:
     solver: str
     rank: int | None = None
     condition: float | None = None
-    evidence: Evidence | None = None
+    systems: list[System] = field(default_factory=list)
 
     def filter(self) -> Filter:
         """Return the filter that these weights are."""
@@ -53,10 +52,9 @@ class Outcome:
 
     def error_of(self, weights: Array, offsets: Array) -> float:
         """Return the mean square residual of other weights."""
-        assert self.evidence is not None
         squares = sum(
             system.squares(weight, float(offset))
-            for system, weight, offset in zip(self.evidence.systems, weights, offsets, strict=True)
+            for system, weight, offset in zip(self.systems, weights, offsets, strict=True)
         )
         return squares / max(1, self.used)
 
@@ -73,8 +71,6 @@ def by_normal_equations(problem: Problem, choice: Choice) -> Outcome:
         _check_sound(one, solution, problem.ridge)
     used = sum(one.used for one in moments)
     systems = [System(one.total, bias) for one in moments]
-    levels = problem.levels
-    power = sum(float(one.total[-1, -1]) for one in moments) / used
     outcome = Outcome(
         layout=layout,
         weights=np.stack([one.weights for one in solutions]),
@@ -94,14 +90,10 @@ def by_normal_equations(problem: Problem, choice: Choice) -> Outcome:
         solver="normal",
         rank=min(one.rank for one in solutions),
         condition=max(one.condition for one in solutions),
-        evidence=Evidence(
-            systems,
-            solutions,
-            (0.003 / levels) ** 2 if levels and not choice.linear else 1e-14 * power,
-        ),
+        systems=systems,
     )
     same = layout.systems_of(_identity(layout))
-    if same is not None:
+    if same is not None and layout.relation.stride == (1, 1):
         outcome.before = outcome.error_of(*same)
     return outcome
 

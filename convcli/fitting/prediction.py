@@ -88,9 +88,12 @@ class Predictor:
 
     def _predicted(self, rows: Pair, columns: Pair) -> Array:
         """Return what the filter makes of some rows and columns, shifted as AFTER is."""
+        return self.answers(self.windows(rows, columns), rows, columns)
+
+    def answers(self, seen: Array, rows: Pair, columns: Pair) -> Array:
+        """Return what the filter makes of the samples ``seen`` that rows and columns read."""
         relation = self.pair.relation
-        (y, top, height), (x, left, width) = self._index(0, *rows), self._index(1, *columns)
-        seen = self._seen(y, x)
+        (_, top, height), (_, left, width) = self._index(0, *rows), self._index(1, *columns)
         batch = seen if self.is_mixed else seen[:, np.newaxis]
         if relation.is_transposed:
             answers = conv_transpose2d(batch, self.weight, stride=relation.stride)

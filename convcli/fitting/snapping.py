@@ -1,109 +1,165 @@
-"""Whole numbers over a divisor that explain AFTER as well as the least squares do."""
+"""The simplest weights that reproduce AFTER: whole numbers over a divisor, or a known kernel's.
+
+Where rounding explains the residual, a filter is as good as the least squares if its answers round to
+the samples of AFTER: if hardly any residual is beyond half a level.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.fitting.solve import Solution, System
+from convcli.filters import Filter
+from convcli.fitting.geometry import Pair
+from convcli.fitting.kernels import Layout
+from convcli.fitting.prediction import Predictor, as_stored
+from convcli.fitting.samples import FramePair
+
+Array = NDArray[np.float64]
 
 MOST_DIVISOR = 1 << 16
 STEP = 4096
 """Divisors tried at a time."""
 
-Array = NDArray[np.float64]
+MOST_TRIED = 12
+"""Divisors whose weights are put to the test."""
+
+SAMPLES = 100_000
+"""Samples that a filter has to reproduce."""
+
+ROWS = 8
+BEYOND = 1e-3
+"""The share of samples that may be beyond half a level: other tools compute with fewer digits."""
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """The equations of every system and their solutions.
+class Estimate:
+    """Weights (systems, unknowns) and offsets, and how far the true ones may be from each.
 
-    ``floor`` is a variance of samples below which differences are the computer's rounding.
+    ``levels`` is the number of levels of AFTER between 0 and 1, or None where it has none.
     """
 
-    systems: Sequence[System]
-    solutions: Sequence[Solution]
-    floor: float
+    layout: Layout
+    weights: Array
+    offsets: Array
+    errors: Array
+    has_bias: bool
+    levels: int | None
+    reproduces: Callable[[Filter], bool]
 
-    @property
-    def weights(self) -> Array:
-        """The weights of least squares, (systems, unknowns)."""
-        return np.stack([one.weights for one in self.solutions])
+    def is_near(self, weights: Array) -> bool:
+        """Tell whether other weights are within the errors of these."""
+        return bool((np.abs(weights - self.weights) <= self.errors).all())
 
-    @property
-    def offsets(self) -> Array:
-        """The bias of every system."""
-        return np.array([one.bias for one in self.solutions])
-
-    @property
-    def errors(self) -> Array:
-        """The standard error of every weight, if errors of samples are independent."""
-        return np.stack(
-            [
-                np.sqrt(max(one.variance, self.floor) * np.maximum(np.diag(one.scatter), 0))
-                for one in self.solutions
-            ]
-        )
-
-    def agrees(self, weights: Array, offsets: Array, tolerance: float = 6.0) -> bool:
-        """Tell whether other weights explain the samples as well, but for chance.
-
-        The squares that they add, over the variance, are distributed as chi-square with as many
-        degrees of freedom as there are unknowns: mean n, standard deviation sqrt(2n).
-        """
-        for system, solution, weight, offset in zip(
-            self.systems, self.solutions, weights, offsets, strict=True
-        ):
-            variance = max(solution.variance, self.floor)
-            change = np.concatenate([weight - solution.weights, [offset - solution.bias]])
-            unknowns = len(weight) + system.has_bias
-            added = float(change @ system.sums[:-1, :-1] @ change)
-            if added > variance * (unknowns + tolerance * np.sqrt(2 * unknowns)):
-                return False
-        return True
-
-
-def snapped(evidence: Evidence, unit: float) -> tuple[Array, int, Array] | None:
-    """Return whole weights, the smallest divisor they go with, and offsets; None where none fit.
-
-    ``unit`` is the number of levels between 0 and 1: a bias is taken as a whole number of half
-    levels where that agrees.
-    """
-    weights, errors = evidence.weights, evidence.errors
-    known = weights.size
-    finest = float(errors.max())
-    if not np.isfinite(finest):
+    def accepted(self, weights: Array, own: Array | None = None) -> Array | None:
+        """Return the simplest offsets with which near weights reproduce AFTER, or None."""
+        for offsets in self._offsets(own):
+            if self.reproduces(self.layout.filter(weights, offsets)):
+                return offsets
         return None
+
+    def _offsets(self, own: Array | None) -> Iterator[Array]:
+        """Give offsets to try: a known filter's own, none, round ones, whole levels, as fitted."""
+        if own is not None:
+            yield own
+        if own is None or own.any():
+            yield np.zeros_like(self.offsets)
+        if self.has_bias:
+            yield np.rint(self.offsets * 64) / 64
+            if self.levels:
+                yield np.rint(self.offsets * 2 * self.levels) / (2 * self.levels)
+            yield self.offsets
+
+
+def whole_numbers(estimate: Estimate) -> tuple[Array, Array, int] | None:
+    """Return whole weights, offsets and the smallest divisor that reproduces AFTER, or None.
+
+    Divisors end where weights would be near whole numbers by chance.
+    """
+    weights, errors = estimate.weights, estimate.errors
+    tried = 0
     for first in range(1, MOST_DIVISOR, STEP):
         divisors = np.arange(first, first + STEP)
-        # By chance all weights are near whole numbers with probability (8 * error * divisor)^n.
-        chance = known * np.log(np.minimum(1, 8 * finest * divisors) + 1e-300)
+        shares = np.minimum(1, errors[np.newaxis] * divisors[:, np.newaxis, np.newaxis])
+        chance = np.log(np.maximum(shares, 1e-300)).sum((1, 2))
         divisors = divisors[chance < np.log(1e-6 / divisors)]
         if not len(divisors):
             return None
-        scaled = weights[np.newaxis] * divisors[:, np.newaxis, np.newaxis]
-        off = np.abs(scaled - np.rint(scaled)) / divisors[:, np.newaxis, np.newaxis]
-        is_near = (off <= 6 * errors + 1e-12).all((1, 2))
-        for divisor in divisors[is_near].tolist():
-            whole = np.rint(weights * divisor)
-            if not whole.any() and weights.any():
+        scaled = weights * divisors[:, np.newaxis, np.newaxis]
+        whole = np.rint(scaled)
+        off = np.abs(scaled - whole) / divisors[:, np.newaxis, np.newaxis]
+        for number in np.flatnonzero((off <= errors).all((1, 2))).tolist():
+            divisor = int(divisors[number])
+            if weights.any() and not whole[number].any():
                 continue
-            offsets = _simple_offsets(evidence, whole / divisor, unit)
+            tried += 1
+            if tried > MOST_TRIED:
+                return None
+            offsets = estimate.accepted(whole[number] / divisor)
             if offsets is not None:
-                return whole, int(divisor), offsets
+                return whole[number], offsets, divisor
     return None
 
 
-def _simple_offsets(evidence: Evidence, weights: Array, unit: float) -> Array | None:
-    """Return offsets that go with the weights: 0 or whole half levels if they agree, or None."""
-    fitted = np.array(
-        [system.bias(weight) for system, weight in zip(evidence.systems, weights, strict=True)]
-    )
-    simple = np.rint(fitted * 2 * unit) / (2 * unit)
-    for offsets in (np.zeros_like(fitted), np.rint(fitted * 256) / 256, simple, fitted):
-        if evidence.agrees(weights, offsets):
-            return offsets
+def divisor_of(weights: Array) -> int | None:
+    """Return the smallest divisor with which known weights are whole numbers, or None."""
+    for divisor in range(1, STEP):
+        scaled = weights * divisor
+        if np.abs(scaled - np.rint(scaled)).max() < 1e-9 * divisor:
+            return divisor
     return None
+
+
+class Reproduction:
+    """Some samples of AFTER from all over, and whether filters of one size reproduce them."""
+
+    def __init__(
+        self, pairs: Sequence[FramePair], layout: Layout, shift: Pair, levels: int | None
+    ) -> None:
+        self._shift, self._levels = shift, levels
+        self._parts: list[_Part] = []
+        nothing = layout.filter(
+            np.zeros((layout.systems, layout.unknowns)), np.zeros(layout.systems)
+        )
+        for pair in pairs:
+            predictor = Predictor(pair, nothing, shift)
+            top, bottom, left, right = predictor.inside
+            samples = (bottom - top) * (right - left) * pair.after.colours
+            every = max(1, samples * len(pairs) // SAMPLES)
+            for start in range(top, bottom, ROWS * every):
+                rows, columns = (start, min(start + ROWS, bottom)), (left, right)
+                band = predictor.band(*rows, *columns)
+                seen = predictor.windows(rows, columns)
+                self._parts.append(_Part(pair, seen, rows, columns, band.actual, band.is_evidence))
+        self._count = sum(int(part.is_evidence.sum()) for part in self._parts)
+
+    def __call__(self, chosen: Filter) -> bool:
+        """Tell whether a filter reproduces the samples."""
+        beyond = 0
+        for part in self._parts:
+            predictor = Predictor(part.pair, chosen, self._shift)
+            linear = part.pair.after.linear
+            predicted = as_stored(predictor.answers(part.seen, part.rows, part.columns), linear)
+            actual = as_stored(part.actual, linear)
+            rest = np.abs(predicted - actual)[part.is_evidence]
+            # A level is halved with some room, for 32-bit floats have 7 digits.
+            bound = 0.503 / self._levels if self._levels else 1e-6 * float(np.abs(actual).max())
+            beyond += int((rest > bound).sum())
+            if beyond > BEYOND * self._count:
+                return False
+        return self._count > 0
+
+
+class _Part(NamedTuple):
+    """Rows and columns of AFTER with what they read of BEFORE."""
+
+    pair: FramePair
+    seen: Array
+    rows: Pair
+    columns: Pair
+    actual: Array
+    is_evidence: NDArray[np.bool_]
