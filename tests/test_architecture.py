@@ -21,7 +21,7 @@ RANKS = {
     "pipeline": 5,
     "strips": 6,
     "ops": 7,
-    "batch": 8,
+    **dict.fromkeys(("batch", "fitting"), 8),
     **dict.fromkeys(("preview", "report"), 9),
     "cli": 10,
 }
@@ -74,7 +74,7 @@ def test_imports_point_to_lower_ranks(path: Path) -> None:
             "numpy",
             {
                 *("kernel", "interpolation", "light", "checks", "filters", "images"),
-                *("steps", "pipeline", "strips", "ops"),
+                *("steps", "pipeline", "strips", "ops", "fitting"),
             },
         ),
     ],

@@ -21,7 +21,7 @@ from convcli.ending import end_on_signals
 from convcli.errors import ConvcliError
 from convcli.streams import make_streams_safe
 
-COMMANDS = ("apply", "filters", "upsample")
+COMMANDS = ("apply", "filters", "fit", "upsample")
 """The commands; each is the name, the module and what it holds."""
 
 

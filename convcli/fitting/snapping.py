@@ -64,10 +64,10 @@ class Estimate:
 
     def _offsets(self, own: Array | None) -> Iterator[Array]:
         """Give offsets to try: a known filter's own, none, round ones, whole levels, as fitted."""
-        if own is not None:
+        if own is not None and own.any():
             yield own
-        if own is None or own.any():
-            yield np.zeros_like(self.offsets)
+            return
+        yield np.zeros_like(self.offsets)
         if self.has_bias:
             yield np.rint(self.offsets * 64) / 64
             if self.levels:
