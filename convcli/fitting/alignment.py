@@ -42,29 +42,31 @@ def impulse_response(pairs: Sequence[FramePair]) -> Array | None:
     return np.fft.fftshift(response)
 
 
-def best_shift(pairs: Sequence[FramePair]) -> Pair:
+def best_shift(pairs: Sequence[FramePair], reach: int = 12) -> Pair:
     """Return (y, x) by which AFTER is shifted down and right; (0, 0) where that is not clear.
 
-    The shift is the centre of what a single pixel becomes, weighted by energy.
+    The shift is the centre of what a single pixel becomes, weighted by energy, within ``reach``
+    pixels of no shift, or else of the greatest value: what lies farther away is noise.
     """
     if pairs[0].relation.stride != (1, 1):
         return 0, 0
     response = impulse_response(pairs)
     if response is None:
         return 0, 0
-    middle = len(response) // 2
     energy = response**2
     energy[energy < 0.04 * energy.max()] = 0
-    peak = np.unravel_index(int(np.argmax(energy)), energy.shape)
-    # Whatever lies far from the peak is noise.
-    rows, columns = np.indices(energy.shape)
-    energy[(np.abs(rows - peak[0]) > 12) | (np.abs(columns - peak[1]) > 12)] = 0
-    total = energy.sum()
+    total = float(energy.sum())
     if not total > 0:
         return 0, 0
-    y = float((rows * energy).sum() / total) - middle
-    x = float((columns * energy).sum() / total) - middle
-    return _whole(y), _whole(x)
+    y, x = (indices - len(energy) // 2 for indices in np.indices(energy.shape))
+    is_near = (np.abs(y) <= reach) & (np.abs(x) <= reach)
+    if energy[is_near].sum() < 0.8 * total:
+        peak = int(np.argmax(energy))
+        is_near = np.abs(y - y.flat[peak]) <= reach
+        is_near &= np.abs(x - x.flat[peak]) <= reach
+    energy[~is_near] = 0
+    total = float(energy.sum())
+    return _whole(float((y * energy).sum()) / total), _whole(float((x * energy).sum()) / total)
 
 
 def _whole(offset: float) -> int:

@@ -21,8 +21,8 @@ from convcli.images import Picture
 MOST_UNKNOWNS = 700
 """Weights of a system from which conjugate gradients take less time and memory."""
 
-MOST_TRANSPOSED = 2_500
-"""The same where AFTER is larger, whose equations fall apart by phase."""
+MOST_WEIGHTS = 2_500
+"""Weights of a system that can be solved for at all."""
 
 
 def fit_filter(
@@ -66,10 +66,10 @@ def fit_pairs(loads: Sequence[Load], options: Options) -> Fit:
     problem = Problem(loads, options)
     choice = choose(problem)
     unknowns = problem.layout(choice.size).unknowns
-    if problem.relation.is_transposed and unknowns > MOST_TRANSPOSED:
+    if unknowns > MOST_WEIGHTS:
         raise ShapeError(
-            f"{unknowns:,} weights are more than the {MOST_TRANSPOSED:,} that can be solved for "
-            "where AFTER is larger: use a smaller --size"
+            f"{unknowns:,} weights are more than the {MOST_WEIGHTS:,} that can be solved for: use "
+            "a smaller --size"
         )
     is_large = unknowns > MOST_UNKNOWNS if options.solver == "auto" else options.solver != "normal"
     if is_large and not problem.relation.is_transposed:

@@ -98,7 +98,7 @@ class Tiling(NamedTuple):
 
 def blocks_for(unknowns: int) -> int:
     """Return into how many blocks the sums of so many unknowns are divided."""
-    return 2 * max(2, min(GROUPS, MOST_BYTES // (16 * (unknowns + 2) ** 2)))
+    return 2 * max(1, min(GROUPS, MOST_BYTES // (16 * (unknowns + 2) ** 2)))
 
 
 def moments_of(

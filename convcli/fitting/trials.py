@@ -59,12 +59,12 @@ def choose(problem: Problem) -> Choice:
 
 def _shift(problem: Problem, size: Pair | None, linear: bool) -> Pair:
     """Return the shift that the spectra show, if a kernel explains more with it than without."""
-    shift = best_shift(problem.trial)
+    shift = best_shift(problem.trial, max(12, *(size or (1, 1))))
     if shift == (0, 0):
         return shift
-    layout = problem.layout(size or (5, 5))
+    layout = problem.layout(size or (3, 3))
     if layout.unknowns > TRIAL_UNKNOWNS:
-        layout = problem.layout((5, 5))
+        layout = problem.layout((9, 9))
     errors = []
     for trial in ((0, 0), shift):
         moments = problem.moments(layout, trial, linear, SAMPLES / 4)
