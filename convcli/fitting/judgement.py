@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from convcli.filters import Filter
 from convcli.fitting.borders import best_mode, border_errors
 from convcli.fitting.kernels import Layout
-from convcli.fitting.naming import Name, name_of
+from convcli.fitting.known import known_filter
+from convcli.fitting.naming import Name, family_name, known_name
 from convcli.fitting.narrowing import narrowed
 from convcli.fitting.outcome import Outcome
 from convcli.fitting.prediction import MeanSquare, mean_square
@@ -49,6 +50,11 @@ def judged(problem: Problem, choice: Choice, outcome: Outcome) -> Fit:
     notes: list[str] = []
     plain = _stored(outcome, outcome.filter(), pairs, choice, None)
     explained = is_rounding(plain, outcome, levels)
+    known = None
+    if levels and not explained and problem.options.snap:
+        known = known_filter(problem.trial, choice.shift)
+    if known is not None:
+        return _known_fit(problem, choice, outcome, *known)
     kernel = _kernel(problem, pairs, choice, outcome, explained)
     layout = kernel.layout
     chosen = layout.filter(kernel.weights, kernel.offsets, divisor=kernel.divisor)
@@ -83,7 +89,8 @@ def judged(problem: Problem, choice: Choice, outcome: Outcome) -> Fit:
         r_squared=1 - errors.error / errors.spread if errors.spread > 0 else math.nan,
         rms=math.sqrt(errors.error),
         levels=levels,
-        limit=_limit(problem, errors, outcome, lost),
+        is_rounding_alone=explained and levels is not None,
+        limit=_limit(problem, errors, lost, is_explained=explained),
         shift=choice.shift,
         is_transposed=problem.relation.is_transposed,
         linear=choice.linear,
@@ -110,6 +117,44 @@ def judged(problem: Problem, choice: Choice, outcome: Outcome) -> Fit:
         if lost is None
         else {f"{end:.3f}": share for end, share in zip(lost.ends, lost.shares, strict=True)},
         notes=tuple(notes),
+        pairs=tuple(problem.trial),
+    )
+
+
+def _known_fit(
+    problem: Problem, choice: Choice, outcome: Outcome, chosen: Filter, errors: MeanSquare
+) -> Fit:
+    """Return the fit of a bundled filter that explains AFTER, where no linear one does."""
+    what = chosen.reduce or ("across channels" if chosen.range == "clip" else chosen.range)
+    peak = _peak(problem)
+    return Fit(
+        filter=chosen,
+        uncertainty=np.zeros(chosen.weight.shape),
+        psnr=psnr(errors.error, peak),
+        held_out_psnr=psnr(errors.error, peak),
+        psnr_before=None if outcome.before is None else psnr(outcome.before, peak),
+        r_squared=1 - errors.error / errors.spread if errors.spread > 0 else math.nan,
+        rms=math.sqrt(errors.error),
+        levels=problem.levels,
+        is_rounding_alone=True,
+        limit="rounding to whole levels" if errors.error else "nothing",
+        shift=choice.shift,
+        is_transposed=False,
+        linear=False,
+        channels="mixed" if chosen.mixes_channels else "shared",
+        name=chosen.name,
+        deviation=0.0,
+        is_snapped=True,
+        solver="trial",
+        ridge=0.0,
+        condition=None,
+        rank=None,
+        unknowns=chosen.weight.size,
+        samples=outcome.offered,
+        used=outcome.used,
+        clipped=outcome.clipped,
+        hidden=outcome.hidden,
+        notes=(f"no kernel by itself explains AFTER; the bundled filter does ({what})",),
         pairs=tuple(problem.trial),
     )
 
@@ -159,7 +204,7 @@ def _kernel(
         layout=outcome.layout,
         weights=outcome.weights,
         offsets=outcome.offsets,
-        errors=6 * outcome.uncertainty + 1e-9,
+        errors=10 * outcome.uncertainty + 1e-9,
         has_bias=bool(outcome.offsets.any()),
         levels=problem.levels,
         reproduces=Reproduction(pairs, outcome.layout, choice.shift, problem.levels),
@@ -185,23 +230,31 @@ def _kernel(
 
 
 def _simple(estimate: Estimate, is_explained: bool) -> Kernel | None:
-    """Return the known kernel or the whole numbers that reproduce AFTER, or a near name, or None."""
-    name = name_of(estimate, is_explained=is_explained)
-    found: tuple[Array, Array, int] | None = None
+    """Return what reproduces AFTER, simplest first, or a kernel with a near one's name, or None."""
+    name = known_name(estimate, is_explained=is_explained)
     if name is not None and name.weights is not None and name.offsets is not None:
-        divisor = divisor_of(name.weights) or 1
-        weights = name.weights * divisor
-        found = (np.rint(weights) if divisor > 1 else weights), name.offsets, divisor
-    elif is_explained:
-        found = whole_numbers(estimate)
-    if found is not None:
-        layout, weights = estimate.layout.trimmed(found[0])
-        return Kernel(layout, weights, found[1], found[2], True, name)
-    return (
-        None
-        if name is None
-        else Kernel(estimate.layout, estimate.weights, estimate.offsets, 1, False, name)
-    )
+        return _known_kernel(estimate.layout, name, name.weights, name.offsets)
+    whole = whole_numbers(estimate) if is_explained else None
+    if whole is not None:
+        layout, weights = estimate.layout.trimmed(whole[0])
+        return Kernel(layout, weights, whole[1], whole[2], True, name)
+    if name is None:
+        name = family_name(estimate, is_explained=is_explained)
+    if name is None:
+        return None
+    if name.weights is not None and name.offsets is not None:
+        return _known_kernel(estimate.layout, name, name.weights, name.offsets)
+    return Kernel(estimate.layout, estimate.weights, estimate.offsets, 1, False, name)
+
+
+def _known_kernel(layout: Layout, name: Name, weights: Array, offsets: Array) -> Kernel:
+    """Return a known kernel as whole numbers over a divisor, if it is."""
+    divisor = divisor_of(weights) or 1
+    scaled = weights * divisor
+    if np.abs(scaled - np.rint(scaled)).max() < 1e-6:
+        scaled = np.rint(scaled)
+    layout, kept = layout.trimmed(scaled)
+    return Kernel(layout, kept, offsets, divisor, True, name)
 
 
 def _with_border(
@@ -233,13 +286,15 @@ def _peak(problem: Problem) -> float:
     return float(max(one.max() for one in samples) - min(one.min() for one in samples))
 
 
-def _limit(problem: Problem, errors: MeanSquare, outcome: Outcome, lost: Unexplained | None) -> str:
+def _limit(
+    problem: Problem, errors: MeanSquare, lost: Unexplained | None, *, is_explained: bool
+) -> str:
     """Return what keeps the residual from being smaller, as a phrase."""
     levels = problem.levels
-    if is_rounding(errors, outcome, levels):
+    if is_explained:
         if levels is None:
             return "rounding to 32-bit floats"
-        return "rounding to whole levels" if errors.error * levels**2 > 1e-4 else "nothing"
+        return "rounding to whole levels" if errors.error else "nothing"
     formats = {name for name in problem.formats if name in LOSSY}
     if formats:
         which = " and ".join(sorted(formats))

@@ -94,7 +94,9 @@ class Layout:
         layout, kernels = self, systems.reshape(self.systems, self.inputs, *self.size)
         for k in (0, 1):
             size = layout.size
-            for number in range(1, size[k]):
+            # Without a stride an even size would lie off the middle.
+            least, step = (1, 1) if self.relation.stride[k] > 1 else (2 - size[k] % 2, 2)
+            for number in range(least, size[k], step):
                 smaller = (number, size[1]) if k == 0 else (size[0], number)
                 first = self.relation.anchor(size)[k] - self.relation.anchor(smaller)[k]
                 if first < 0 or first + number > size[k]:

@@ -27,7 +27,7 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from numpy.typing import NDArray
 
 from convcli.fitting.geometry import Source
-from convcli.fitting.samples import FramePair, Plate
+from convcli.fitting.samples import FramePair
 from convcli.kernel.threads import processors, share
 
 COLUMNS = 1024

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -21,18 +22,18 @@ NEAR = 0.02
 """The largest deviation from a known kernel, as a share of its largest weight, that gets its name."""
 
 PILLOW = {
-    "BLUR": ([[1, 1, 1, 1, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1] * 5], 16),
-    "CONTOUR": ([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 1),
-    "DETAIL": ([[0, -1, 0], [-1, 10, -1], [0, -1, 0]], 6),
-    "EDGE_ENHANCE": ([[-1, -1, -1], [-1, 10, -1], [-1, -1, -1]], 2),
-    "EDGE_ENHANCE_MORE": ([[-1, -1, -1], [-1, 9, -1], [-1, -1, -1]], 1),
-    "EMBOSS": ([[-1, 0, 0], [0, 1, 0], [0, 0, 0]], 1),
-    "FIND_EDGES": ([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 1),
-    "SHARPEN": ([[-2, -2, -2], [-2, 32, -2], [-2, -2, -2]], 16),
-    "SMOOTH": ([[1, 1, 1], [1, 5, 1], [1, 1, 1]], 13),
-    "SMOOTH_MORE": ([[1] * 5, [1, 5, 5, 5, 1], [1, 5, 44, 5, 1], [1, 5, 5, 5, 1], [1] * 5], 100),
+    "BLUR": ([[1, 1, 1, 1, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1] * 5], 16, 0),
+    "CONTOUR": ([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 1, 255),
+    "DETAIL": ([[0, -1, 0], [-1, 10, -1], [0, -1, 0]], 6, 0),
+    "EDGE_ENHANCE": ([[-1, -1, -1], [-1, 10, -1], [-1, -1, -1]], 2, 0),
+    "EDGE_ENHANCE_MORE": ([[-1, -1, -1], [-1, 9, -1], [-1, -1, -1]], 1, 0),
+    "EMBOSS": ([[0, 0, 0], [0, 1, 0], [-1, 0, 0]], 1, 128),
+    "FIND_EDGES": ([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 1, 0),
+    "SHARPEN": ([[-2, -2, -2], [-2, 32, -2], [-2, -2, -2]], 16, 0),
+    "SMOOTH": ([[1, 1, 1], [1, 5, 1], [1, 1, 1]], 13, 0),
+    "SMOOTH_MORE": ([[1] * 5, [1, 5, 5, 5, 1], [1, 5, 44, 5, 1], [1, 5, 5, 5, 1], [1] * 5], 100, 0),
 }
-"""The kernels of Pillow's ImageFilter, and their scales."""
+"""The kernels of Pillow's ImageFilter, their scales and offsets; Pillow takes rows from the bottom."""
 
 
 class Name(NamedTuple):
@@ -47,17 +48,37 @@ class Name(NamedTuple):
     offsets: Array | None = None
 
 
-def name_of(estimate: Estimate, *, is_explained: bool) -> Name | None:
+def known_name(estimate: Estimate, *, is_explained: bool) -> Name | None:
     """Return the known filter that an estimate is, or the nearest one if it is near, or None.
 
     Where rounding explains the residual (``is_explained``), a filter that reproduces AFTER wins;
     else the one with the least deviation, up to :data:`NEAR`.
     """
+    return _best(estimate, _candidates(estimate), is_explained)
+
+
+def family_name(estimate: Estimate, *, is_explained: bool) -> Name | None:
+    """Return the member of a family with parameters that an estimate is, as :func:`known_name`."""
+    layout = estimate.layout
+    if layout.channels == "mixed" or layout.relation.is_transposed:
+        return None
+    none = np.zeros(layout.systems)
+    mean = estimate.weights.mean(0).reshape(layout.size)
+    members = [
+        (text, np.repeat(kernel.reshape(1, -1), layout.systems, 0), none)
+        for text, kernel in families(mean)
+    ]
+    return _best(estimate, members, is_explained)
+
+
+def _best(
+    estimate: Estimate, candidates: Iterable[tuple[str, Array, Array]], is_explained: bool
+) -> Name | None:
     best: Name | None = None
-    for text, weights, own in _candidates(estimate):
+    for text, weights, own in candidates:
         peak = float(np.abs(weights).max())
         deviation = float(np.abs(weights - estimate.weights).max()) / peak
-        if is_explained and estimate.is_near(weights):
+        if is_explained and (deviation <= NEAR or estimate.is_near(weights)):
             offsets = estimate.accepted(weights, own)
             if offsets is not None:
                 return Name(text, deviation, weights, offsets)
@@ -73,11 +94,6 @@ def _candidates(estimate: Estimate) -> Iterator[tuple[str, Array, Array]]:
         found = layout.systems_of(chosen)
         if found is not None and found[0].any():
             yield text, *found
-    if layout.channels != "mixed" and not layout.relation.is_transposed:
-        mean = estimate.weights.mean(0).reshape(layout.size)
-        for text, kernel in families(mean):
-            weights = np.repeat(kernel.reshape(1, -1), layout.systems, 0)
-            yield text, weights, np.zeros(layout.systems)
 
 
 def _known(layout: Layout) -> Iterator[tuple[str, Filter]]:
@@ -88,9 +104,14 @@ def _known(layout: Layout) -> Iterator[tuple[str, Filter]]:
             yield preset, _normalized(preset_filter(preset, relation.stride), relation.stride)
     for name in bundled_filters():
         yield name, load_filter(name)
+    for size in range(3, max(layout.size) + 1, 2):
+        yield f"box:size={size}", Filter(np.ones((size, size)), divisor="sum")
+        row = np.array([math.comb(size - 1, k) for k in range(size)], float)
+        yield f"binomial:order={size - 1}", Filter(np.multiply.outer(row, row), divisor="sum")
     if not relation.is_transposed:
-        for name, (weight, scale) in PILLOW.items():
-            yield f"Pillow's {name}", Filter(weight, divisor=scale, bias=float(name == "CONTOUR"))
+        for name, (weight, scale, offset) in PILLOW.items():
+            kernel = Filter(np.array(weight, float), divisor=scale, bias=offset / 255)
+            yield f"Pillow's {name}", kernel
 
 
 def _normalized(chosen: Filter, stride: tuple[int, int]) -> Filter:

@@ -93,7 +93,8 @@ def by_normal_equations(problem: Problem, choice: Choice) -> Outcome:
         systems=systems,
     )
     same = layout.systems_of(_identity(layout))
-    if same is not None and layout.relation.stride == (1, 1):
+    alike = layout.planes[0] == layout.planes[1] and layout.relation.stride == (1, 1)
+    if same is not None and alike:
         outcome.before = outcome.error_of(*same)
     return outcome
 

@@ -29,7 +29,8 @@ class Fit:
     ``held_out_psnr`` compare AFTER, in decibels, with BEFORE, with the filtered BEFORE, and with
     what the filter of one half of the tiles makes of the other half; infinite where nothing
     differs. ``rms`` is the root mean square residual, on the 0-1 scale; ``levels`` the number
-    of levels of AFTER between 0 and 1, or None where it has none.
+    of levels of AFTER between 0 and 1, or None where it has none. ``is_rounding_alone`` tells
+    whether the residual is what rounding to levels makes.
     """
 
     filter: Filter
@@ -40,6 +41,7 @@ class Fit:
     r_squared: float
     rms: float
     levels: int | None
+    is_rounding_alone: bool
     limit: str
     shift: Pair
     is_transposed: bool
@@ -69,11 +71,6 @@ class Fit:
         """Rows and columns of the kernel."""
         shape = self.filter.weight.shape
         return shape[-2], shape[-1]
-
-    @property
-    def is_rounding_alone(self) -> bool:
-        """Whether the residual is no larger than rounding to whole levels makes it."""
-        return self.levels is not None and self.rms * self.levels <= 1.1 * ROUNDING
 
     @cached_property
     def residual(self) -> NDArray[np.float32]:

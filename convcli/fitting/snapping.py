@@ -63,15 +63,16 @@ class Estimate:
         return None
 
     def _offsets(self, own: Array | None) -> Iterator[Array]:
-        """Give offsets to try: a known filter's own, none, round ones, whole levels, as fitted."""
+        """Give offsets to try: a known filter's own, none, half levels, round ones, as fitted."""
         if own is not None and own.any():
             yield own
             return
         yield np.zeros_like(self.offsets)
         if self.has_bias:
-            yield np.rint(self.offsets * 64) / 64
             if self.levels:
                 yield np.rint(self.offsets * 2 * self.levels) / (2 * self.levels)
+            yield np.round(self.offsets, 2)
+            yield np.round(self.offsets, 3)
             yield self.offsets
 
 
@@ -84,7 +85,7 @@ def whole_numbers(estimate: Estimate) -> tuple[Array, Array, int] | None:
     tried = 0
     for first in range(1, MOST_DIVISOR, STEP):
         divisors = np.arange(first, first + STEP)
-        shares = np.minimum(1, errors[np.newaxis] * divisors[:, np.newaxis, np.newaxis])
+        shares = np.minimum(1, 0.6 * errors[np.newaxis] * divisors[:, np.newaxis, np.newaxis])
         chance = np.log(np.maximum(shares, 1e-300)).sum((1, 2))
         divisors = divisors[chance < np.log(1e-6 / divisors)]
         if not len(divisors):
