@@ -28,7 +28,7 @@ Examples:
 
 
 class AutoNumbers(options.Converter):
-    """``auto``, or whole numbers ``N`` or ``Y,X`` of at least ``least``; None allows negative ones."""
+    """``auto``, ``N`` or ``Y,X``: whole numbers of at least ``least``, or any if that is None."""
 
     def __init__(self, least: int | None, *, pair: bool = False) -> None:
         self.least, self.pair = least, pair
@@ -64,11 +64,12 @@ class Ridge(options.Converter):
         """Return "auto" or a float; a usage error for anything else."""
         if value == "auto":
             return "auto"
+        number = -1.0
         with suppress(ValueError):
             number = float(value)
-            if 0 <= number < float("inf"):
-                return number
-        self.fail(f"{value!r} is not auto or a number from 0 up", param, ctx)
+        if 0 <= number < float("inf"):
+            return number
+        return self.fail(f"{value!r} is not auto or a number from 0 up", param, ctx)
 
 
 model = options.several(
@@ -78,8 +79,8 @@ model = options.several(
         default="auto",
         show_default=True,
         metavar="N|H,W|auto",
-        help="Rows and columns of the kernel. auto takes the smallest of 1, 3, 5 … 15 that explains "
-        "held-out tiles as well as any.",
+        help="Rows and columns of the kernel; auto takes the smallest of 1, 3, 5 … 15 that "
+        "explains held-out tiles as well as any.",
     ),
     click.option(
         "--channels",
@@ -120,8 +121,8 @@ model = options.several(
         default="auto",
         show_default=True,
         metavar="auto|X",
-        help="Keep weights small: X times the mean square of the samples is added to the equations' "
-        "diagonal. auto takes what explains held-out tiles best.",
+        help="Keep weights small: X times the mean square of the samples is added to the "
+        "equations' diagonal; auto takes what explains held-out tiles best.",
     ),
     click.option(
         "--snap/--no-snap",

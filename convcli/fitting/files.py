@@ -11,7 +11,7 @@ _WIDTH = 88
 
 
 def filter_text(chosen: Filter) -> str:
-    """Return the JSON of a filter: what differs from a filter's defaults, a row of weights a line."""
+    """Return the JSON of a filter: what differs from the defaults, a row of weights a line."""
     entries: dict[str, Any] = {"name": chosen.name, "description": chosen.description}
     if chosen.source:
         entries["source"] = chosen.source

@@ -41,14 +41,14 @@ class Axis(NamedTuple):
     """Windows along one axis.
 
     Window i starts at ``first + step * i`` of BEFORE and gives sample ``target + spacing * i`` of
-    AFTER, for i < ``count``; its elements meet the ``taps`` of the kernel, in this order.
+    AFTER, for i < ``windows``; its elements meet the ``taps`` of the kernel, in this order.
     """
 
     first: int
     step: int
     target: int
     spacing: int
-    count: int
+    windows: int
     taps: tuple[int, ...]
 
 
@@ -69,7 +69,7 @@ class Source(NamedTuple):
     @property
     def samples(self) -> int:
         """Windows of one channel."""
-        return self.y.count * self.x.count
+        return self.y.windows * self.x.windows
 
 
 def relate(before: Pair, after: Pair, stride: Pair | None) -> Relation:
@@ -113,7 +113,7 @@ def systems(
     grids = [
         (y, x, _places(y, x, size[1]))
         for y, x in product(*(_axes(relation, size, shift, k) for k in (0, 1)))
-        if y.count > 0 and x.count > 0
+        if y.windows > 0 and x.windows > 0
     ]
     if channels == "mixed":
         every = tuple(range(planes[0]))

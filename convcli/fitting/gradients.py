@@ -8,7 +8,7 @@ like that of all, and its inverse is the preconditioner: some ten steps are enou
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from convcli.fitting.samples import FramePair
 from convcli.fitting.trials import Choice
 from convcli.kernel import conv2d, conv2d_backward
 
-Floats = NDArray[np.floating]  # type: ignore[type-arg]
+Floats = NDArray[Any]
 Array = NDArray[np.float64]
 
 EXACT_SAMPLES = 2_000_000
@@ -94,11 +94,10 @@ class Equations:
         samples = pair.after.rows(start, stop)[:, left:right, : pair.after.colours]
         answer = pair.after.planes_of(samples)
         kept = ~pair.after.clipped(samples).transpose(2, 0, 1)
-        if self.layout.channels == "shared":  # every channel is an image of its own
-            seen, answer, kept = (planes[:, np.newaxis] for planes in (seen, answer, kept))
-        else:
-            seen, answer, kept = (planes[np.newaxis] for planes in (seen, answer, kept))
-        return Band(*(np.ascontiguousarray(a, self.dtype) for a in (seen, answer, kept)))
+        # Where the kernel is shared, every channel is an image of its own.
+        axis = 1 if self.layout.channels == "shared" else 0
+        parts: list[Floats] = [seen, answer, kept]
+        return Band(*(np.expand_dims(part.astype(self.dtype), axis) for part in parts))
 
     def apply(self, unknowns: Unknowns, parity: int | None = None) -> Unknowns:
         """Return the matrix times the unknowns."""

@@ -76,7 +76,9 @@ def judged(problem: Problem, choice: Choice, outcome: Outcome) -> Fit:
     peak = _peak(problem)
     stored_before = outcome.before
     if choice.linear and stored_before is not None:
-        stored_before = mean_square(problem.trial, Filter([[1.0]]), choice.shift, SAMPLES).error
+        stored_before = mean_square(
+            problem.trial, Filter(np.ones((1, 1))), choice.shift, SAMPLES
+        ).error
     held_out = outcome.held_out / outcome.error * plain.error if outcome.error > 0 else 0.0
     if levels and held_out * levels**2 < 1e-6:
         held_out = 0.0
@@ -238,12 +240,12 @@ def _simple(estimate: Estimate, is_explained: bool) -> Kernel | None:
     if whole is not None:
         layout, weights = estimate.layout.trimmed(whole[0])
         return Kernel(layout, weights, whole[1], whole[2], True, name)
-    if name is None:
-        name = family_name(estimate, is_explained=is_explained)
+    member = family_name(estimate, is_explained=is_explained)
+    if member is not None and member.weights is not None and member.offsets is not None:
+        return _known_kernel(estimate.layout, member, member.weights, member.offsets)
+    name = name or member
     if name is None:
         return None
-    if name.weights is not None and name.offsets is not None:
-        return _known_kernel(estimate.layout, name, name.weights, name.offsets)
     return Kernel(estimate.layout, estimate.weights, estimate.offsets, 1, False, name)
 
 
@@ -299,7 +301,8 @@ def _limit(
     if formats:
         which = " and ".join(sorted(formats))
         if lost is not None and lost.lost_from is not None:
-            return f"the loss of {which}: it took frequencies from {lost.lost_from:.2f} cycles a pixel up"
+            start = f"{lost.lost_from:.2f} cycles a pixel"
+            return f"the loss of {which}: it took frequencies from {start} up"
         return f"the loss of {which}"
     return "noise, or something that is no convolution"
 

@@ -43,17 +43,17 @@ class Layout:
 
     def weight(self, systems: Array) -> Array:
         """Return the weight of a filter from (systems, unknowns)."""
-        kernels = systems.reshape(self.systems, self.inputs, *self.size)
+        kernels: Array = systems.reshape(self.systems, self.inputs, *self.size)
         if self.channels == "shared":
-            return kernels[0, 0]
+            return np.asarray(kernels[0, 0])
         if self.channels == "separate":
             weight = np.zeros((self.systems, self.systems, *self.size))
             each = np.arange(self.systems)
             weight[each, each] = kernels[:, 0]
             return weight
         if self.relation.is_transposed:  # it maps the filters of the weight to its channels
-            return kernels.swapaxes(0, 1)
-        return kernels[0] if self.systems == 1 else kernels
+            return np.asarray(kernels.swapaxes(0, 1))
+        return np.asarray(kernels[0]) if self.systems == 1 else kernels
 
     def bias(self, offsets: Array) -> float | tuple[float, ...]:
         """Return the bias of a filter from one number for each system."""
@@ -113,6 +113,6 @@ class Layout:
 
 
 def _overlap(first: int, length: int, size: int) -> tuple[slice, slice]:
-    """Return where a row of ``length`` at ``first`` lies in one of ``size``, and which part of it."""
+    """Return where a row of ``length`` at ``first`` lies in one of ``size``, and what part."""
     low, high = max(0, first), max(0, min(size, first + length))
     return slice(low, max(low, high)), slice(low - first, max(low, high) - first)

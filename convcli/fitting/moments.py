@@ -4,8 +4,8 @@ A sample's features are the elements of its window; with them go a one and the t
 taken tile by tile, in one of two ways that give the same numbers:
 
 - *By lags.* The windows of neighbouring samples overlap: the product of x[i+u, j+v] and
-  x[i+u', j+v'] summed over j depends on the rows i+u and i+u' alone. So it is taken once for a pair of
-  rows, by one matrix product of a row's shifted copies with those of the K rows from it on, and
+  x[i+u', j+v'] summed over j depends on the rows i+u and i+u' alone. So it is taken once for a
+  pair of rows, by one matrix product of a row's shifted copies with those of the K rows from it on, and
   each entry is a sum of such products over a run of rows. That is K times less work than a
   product of whole windows. Samples that are no evidence are then subtracted.
 - *By windows.* The window of every sample that is evidence becomes a column of a matrix
@@ -48,7 +48,7 @@ WORTH_A_THREAD = 100_000
 class Moments:
     """The sums of products of n features, a one and a target, on the 0-1 scale.
 
-    ``sums`` is (blocks, n+2, n+2); a block's tiles lie apart, and blocks of even number are one half
+    ``sums`` is (blocks, n+2, n+2); a block's tiles lie apart, and blocks of even number are a half
     of the tiles, those of odd number the other. ``offered``, ``clipped`` and ``hidden`` count
     samples: all inside the border, those at an end of their scale, those under transparency.
     """
@@ -116,7 +116,7 @@ def moments_of(
     """
     blocks = blocks_for(unknowns)
     moments = Moments(np.zeros((blocks, unknowns + 2, unknowns + 2)))
-    offered = sum(_width(pair, source) * source.y.count for source in sources)
+    offered = sum(_width(pair, source) * source.y.windows for source in sources)
     every = max(1, int(offered // most_samples))
     is_worth_it = offered * unknowns > WORTH_A_THREAD * every
     lock = threading.Lock()
@@ -147,13 +147,13 @@ def moments_of(
 
 def _width(pair: FramePair, source: Source) -> int:
     """Return the samples of a row of windows."""
-    return source.x.count * (pair.after.colours if source.planes is None else 1)
+    return source.x.windows * (pair.after.colours if source.planes is None else 1)
 
 
 def _tiling(pair: FramePair, source: Source, every: int) -> Tiling:
     """Return tiles small enough that there are several in each direction."""
     width = _width(pair, source)
-    rows = min(ROWS, max(8, source.y.count // 16))
+    rows = min(ROWS, max(8, source.y.windows // 16))
     columns = min(COLUMNS, max(48, -(-width // 8)))
     return Tiling(rows, columns, every)
 
@@ -190,7 +190,7 @@ class _Sums:
     ) -> tuple[int, int, int]:
         """Sum over the strips of a ``group``; return samples offered, clipped and hidden."""
         offered = clipped = hidden = 0
-        height, width = self.source.y.count, _width(self.pair, self.source)
+        height, width = self.source.y.windows, _width(self.pair, self.source)
         by_lags = by_lags and (self.source.y.step, self.source.x.step) == (1, 1)
         for number in range(group, -(-height // tiling.rows), groups):
             start = number * tiling.rows
@@ -226,7 +226,7 @@ class _Sums:
         units = np.array([before.unit] * entries + [1, after.unit])
         # Whole numbers up to here, so that undoing the centring is exact.
         sums: NDArray[np.float64] = change @ centred @ change.T
-        return sums / np.multiply.outer(units, units)
+        return np.asarray(sums / np.multiply.outer(units, units))
 
     def _read(self, start: int, stop: int) -> _Strip:
         y, x = self.source.y, self.source.x
@@ -235,7 +235,7 @@ class _Sums:
         bottom = y.first + (stop - 1) * y.step + self.size[0]
         samples = before.rows(top, bottom)[..., : before.colours]
         target = after.rows(y.target + start * y.spacing, y.target + (stop - 1) * y.spacing + 1)
-        target = target[:: y.spacing, x.target :: x.spacing][:, : x.count, : after.colours]
+        target = target[:: y.spacing, x.target :: x.spacing][:, : x.windows, : after.colours]
         if self.source.planes is None:
             planes = [np.ascontiguousarray(samples[:, x.first :]).reshape(len(samples), -1)]
             target = np.ascontiguousarray(target).reshape(len(target), -1)
@@ -252,12 +252,12 @@ class _Sums:
         kept = self.pair.after.opaque(*ends)
         if shown is None and kept is None:
             return None
-        hidden = np.zeros((stop - start, x.count), np.bool_)
+        hidden = np.zeros((stop - start, x.windows), np.bool_)
         if shown is not None:
             windows = sliding_window_view(shown[:, x.first :], self.size)
-            hidden |= ~windows[:: y.step, :: x.step][:, : x.count].all((2, 3))
+            hidden |= ~windows[:: y.step, :: x.step][:, : x.windows].all((2, 3))
         if kept is not None:
-            hidden |= ~kept[:: y.spacing, x.target :: x.spacing][:, : x.count]
+            hidden |= ~kept[:: y.spacing, x.target :: x.spacing][:, : x.windows]
         return np.repeat(hidden, self.pixel, axis=1)
 
     def _tile(

@@ -19,7 +19,7 @@ from convcli.steps import preset_filter
 Array = NDArray[np.float64]
 
 NEAR = 0.02
-"""The largest deviation from a known kernel, as a share of its largest weight, that gets its name."""
+"""The largest deviation from a kernel, over its largest weight, that still gets its name."""
 
 PILLOW = {
     "BLUR": ([[1, 1, 1, 1, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1] * 5], 16, 0),
@@ -33,7 +33,7 @@ PILLOW = {
     "SMOOTH": ([[1, 1, 1], [1, 5, 1], [1, 1, 1]], 13, 0),
     "SMOOTH_MORE": ([[1] * 5, [1, 5, 5, 5, 1], [1, 5, 44, 5, 1], [1, 5, 5, 5, 1], [1] * 5], 100, 0),
 }
-"""The kernels of Pillow's ImageFilter, their scales and offsets; Pillow takes rows from the bottom."""
+"""Kernels of Pillow's ImageFilter, scales and offsets; Pillow takes rows from the bottom."""
 
 
 class Name(NamedTuple):

@@ -1,9 +1,9 @@
 """Weights from the bound that rounding sets: every sample is off by half a level at most.
 
-Least squares knows of rounding only that it is noise, and n samples narrow a weight as 1/sqrt(n) does.
-But the errors are bounded, and the samples near the bound say more than all others. So the residuals
-are raised to a rising power p: the p-norm's estimate has a variance 3/(2p-1) times that of least
-squares if errors are uniform (and tends to the center of all weights that obey the bound).
+Least squares takes rounding for noise, and n samples narrow a weight as 1/sqrt(n) does. But the
+errors are bounded, and the samples near the bound say more than all others. So the residuals are
+raised to a rising power p: if errors are uniform, the variance is 3/(2p-1) times that of least
+squares.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from convcli.fitting.kernels import Layout
 from convcli.fitting.samples import FramePair
 
 Array = NDArray[np.float64]
+Floats = NDArray[np.float32]
 
 POWERS = (16, 64, 256)
 STEPS = 6
@@ -39,7 +40,7 @@ def narrowed(
     *,
     bias: bool,
 ) -> tuple[Array, Array]:
-    """Return weights and offsets (of every system) that obey the bound better than the given ones."""
+    """Return weights and offsets of every system that obey the bound better than those given."""
     found = weights.copy(), offsets.copy()
     for number in range(layout.systems):
         sources = [
@@ -58,15 +59,15 @@ def narrowed(
     return found
 
 
-def _near_bound(sources: Sequence[tuple[FramePair, Source]], start: Array) -> tuple[Array, Array]:
-    """Return windows (samples, unknowns + 1) and residuals, in levels, of samples near the bound."""
+def _near_bound(sources: Sequence[tuple[FramePair, Source]], start: Array) -> tuple[Floats, Floats]:
+    """Return windows (samples, unknowns + 1) and residuals of samples near it, in levels."""
     most = MOST_ELEMENTS // len(start)
     offered = sum(source.samples for _, source in sources)
     every = max(1, int(offered * (1 - 2 * NEAR_BOUND) / most / ROWS)) * ROWS
     found_windows, found_rests, count = [], [], 0
     for pair, source in sources:
-        for first in range(0, source.y.count, every):
-            stop = min(first + ROWS, source.y.count)
+        for first in range(0, source.y.windows, every):
+            stop = min(first + ROWS, source.y.windows)
             for windows, target in _samples(pair, source, first, stop):
                 rest = target - windows @ start[np.append(source.unknowns, -1)].astype(np.float32)
                 rest *= np.float32(pair.after.unit)
@@ -82,7 +83,7 @@ def _near_bound(sources: Sequence[tuple[FramePair, Source]], start: Array) -> tu
     return np.concatenate(found_windows), np.concatenate(found_rests)
 
 
-def _samples(pair: FramePair, source: Source, first: int, stop: int) -> list[tuple[Array, Array]]:
+def _samples(pair: FramePair, source: Source, first: int, stop: int) -> list[tuple[Floats, Floats]]:
     """Return windows (samples, features + 1) and targets that are evidence, of some rows."""
     y, x = source.y, source.x
     height, width = len(y.taps), len(x.taps)
@@ -91,13 +92,13 @@ def _samples(pair: FramePair, source: Source, first: int, stop: int) -> list[tup
         pair.before.rows(top, y.first + (stop - 1) * y.step + height)
     ).astype(np.float32)
     samples = pair.after.rows(y.target + first * y.spacing, y.target + (stop - 1) * y.spacing + 1)
-    samples = samples[:: y.spacing, x.target :: x.spacing][:, : x.count]
+    samples = samples[:: y.spacing, x.target :: x.spacing][:, : x.windows]
     actual = pair.after.planes_of(samples).astype(np.float32)
     kept = ~pair.after.clipped(samples)
-    groups = [((c,), c) for c in range(pair.after.colours)]
+    groups: list[tuple[tuple[int, ...], int]] = [((c,), c) for c in range(pair.after.colours)]
     if source.planes is not None:
         groups = [(source.planes, source.target)]
-    results = []
+    results: list[tuple[Floats, Floats]] = []
     for planes, target in groups:
         rows, columns = np.nonzero(kept[..., target])
         windows = np.ones((len(rows), len(planes) * height * width + 1), np.float32)
@@ -111,19 +112,19 @@ def _samples(pair: FramePair, source: Source, first: int, stop: int) -> list[tup
     return results
 
 
-def _descended(windows: Array, rest: Array, start: Array, bias: bool) -> Array:
+def _descended(windows: Floats, rest: Floats, start: Array, bias: bool) -> Array:
     """Return the unknowns where the p-norm of the residuals is least, p rising."""
     unknowns = len(start) if bias else len(start) - 1
     windows = windows[:, :unknowns]
     moved = np.zeros(unknowns)
-    rest = rest.astype(float)
+    residuals: Array = rest.astype(float)
     for power in POWERS:
         for _ in range(STEPS):
             # Over the greatest, so that nothing overflows.
-            greatest = float(np.abs(rest).max())
-            ratio = np.abs(rest) / greatest
+            greatest = float(np.abs(residuals).max())
+            ratio = np.abs(residuals) / greatest
             curvature = (ratio ** (power - 2)).astype(np.float32)
-            slope = windows.T @ (curvature * rest.astype(np.float32))
+            slope = windows.T @ (curvature * residuals.astype(np.float32))
             products = (windows * curvature[:, np.newaxis]).T @ windows
             products[np.diag_indices(unknowns)] *= 1 + 1e-6
             try:
@@ -134,14 +135,14 @@ def _descended(windows: Array, rest: Array, start: Array, bias: bool) -> Array:
             now = float((ratio**power).sum())
             factor = 1.0
             while factor > 1e-3:
-                after = float(((np.abs(rest - factor * change) / greatest) ** power).sum())
+                after = float(((np.abs(residuals - factor * change) / greatest) ** power).sum())
                 if after < now:
                     break
                 factor /= 2
             else:
                 break
             moved += factor * step
-            rest = rest - factor * change
+            residuals = residuals - factor * change
             if after > 0.999 * now:
                 break
     result = start.copy()

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 @dataclass
 class Outcome:
-    """Weights (systems, unknowns) and offsets; mean squares of the samples in the light of the fit.
+    """Weights (systems, unknowns) and offsets; mean squares of samples in the light of the fit.
 
     ``error`` is the residual's, ``held_out`` that of tiles with weights from other tiles, ``spread``
     that of AFTER about its mean, ``before`` that of AFTER minus BEFORE. ``systems`` are
@@ -125,4 +125,4 @@ def _identity(layout: Layout) -> Filter:
     """Return the filter that changes nothing, if pictures before and after are alike."""
     if layout.channels == "mixed":
         return Filter(np.eye(layout.planes[1], layout.planes[0])[..., np.newaxis, np.newaxis])
-    return Filter([[1.0]])
+    return Filter(np.ones((1, 1)))

@@ -1,6 +1,4 @@
-"""What a filter makes of BEFORE, band by band: for the residual, and for errors that sums of products
-cannot give.
-"""
+"""What a filter makes of BEFORE, band by band."""
 
 from __future__ import annotations
 

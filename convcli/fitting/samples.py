@@ -60,8 +60,9 @@ class Plate:
     def values(self, samples: NDArray[Any], dtype: Any) -> NDArray[np.floating[Any]]:
         """Return 2-D samples as centred numbers of ``dtype``."""
         if self.linear:
-            return linear_planes(samples[..., np.newaxis], 1)[0].astype(dtype, copy=False)
-        values = samples.astype(dtype)
+            light: NDArray[np.floating[Any]] = linear_planes(samples[..., np.newaxis], 1)[0]
+            return light.astype(dtype, copy=False)
+        values: NDArray[np.floating[Any]] = samples.astype(dtype)
         if self.has_levels:
             values -= dtype(self.centre)
         return values

@@ -77,7 +77,7 @@ class System:
         return float(np.trace(self.products)) / len(self.products)
 
     def solve(self, ridge: float) -> Array:
-        """Return the weights: with a ``ridge`` the shorter ones of those that fit nearly as well."""
+        """Return the weights; a ``ridge`` prefers small ones of those that fit about as well."""
         values, vectors = self.spectrum()
         shifted = values + ridge * self.scale
         floor = np.finfo(float).eps * len(values) * max(float(values[-1]), 0)
@@ -145,7 +145,7 @@ def filter_of(layout: Layout, solutions: Sequence[Solution]) -> Filter:
 
 
 def best_ridge(moments: Moments, bias: bool) -> float:
-    """Return the ridge with the least error on held-out tiles: none, unless one is clearly better."""
+    """Return the smallest ridge with about the least error on held-out tiles."""
     halves = [System(moments.half(parity), bias) for parity in (0, 1)]
     if min(half.count for half in halves) <= len(halves[0].answers):
         return 1e-9  # too few samples to hold any out

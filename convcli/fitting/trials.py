@@ -20,6 +20,9 @@ SAMPLES = 1_000_000
 TRIAL_UNKNOWNS = 700
 """Weights of a system up to which trials are made."""
 
+SMALL = 10
+"""Rows and columns up to which a kernel is tried first."""
+
 WORTH_LINEAR = 0.8
 """Linear light is taken if its mean square error is less than so much of the other's."""
 
@@ -75,7 +78,15 @@ def _shift(problem: Problem, size: Pair | None, linear: bool) -> Pair:
 
 
 def _size(problem: Problem, sizes: Sequence[Pair], shift: Pair, linear: bool) -> Choice:
-    """Return the smallest size that explains held-out tiles as well as any."""
+    """Return the smallest size that explains held-out tiles as well as any.
+
+    Large ones take long, and are tried only if the largest of the others is best.
+    """
+    small = [size for size in sizes if max(size) <= SMALL]
+    if small and len(small) < len(sizes):
+        choice = _size(problem, small, shift, linear)
+        if choice.size != small[-1]:
+            return choice
     layout = problem.layout(sizes[-1])
     moments = problem.moments(layout, shift, linear, SAMPLES)
     errors = sizes_by_error(
