@@ -4,8 +4,8 @@ A sample's features are the elements of its window; with them go a one and the t
 taken tile by tile, in one of two ways that give the same numbers:
 
 - *By lags.* The windows of neighbouring samples overlap: the product of x[i+u, j+v] and
-  x[i+u', j+v'] summed over j depends on the rows i+u and i+u' alone. So it is taken once for a
-  pair of rows, by one matrix product of a row's shifted copies with those of the K rows from it on, and
+  x[i+u', j+v'] summed over j depends on the rows i+u and i+u' alone. So it is taken once for two
+  rows, by one matrix product of a row's shifted copies with those of the K rows from it on, and
   each entry is a sum of such products over a run of rows. That is K times less work than a
   product of whole windows. Samples that are no evidence are then subtracted.
 - *By windows.* The window of every sample that is evidence becomes a column of a matrix

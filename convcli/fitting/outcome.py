@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 @dataclass
 class Outcome:
-    """Weights (systems, unknowns) and offsets; mean squares of samples in the light of the fit.
+    """Weights (systems, unknowns) and offsets; mean squares in the light of the fit.
 
     ``error`` is the residual's, ``held_out`` that of tiles with weights from other tiles, ``spread``
     that of AFTER about its mean, ``before`` that of AFTER minus BEFORE. ``systems`` are

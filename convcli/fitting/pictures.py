@@ -59,8 +59,8 @@ def kernel_picture(fit: Fit) -> Picture:
 def residual_picture(fit: Fit) -> Picture:
     """Return a picture of AFTER minus the filtered BEFORE, and a scale.
 
-    Of several channels the one that differs most is shown. The scale ends where all but a thousandth
-    of the samples are within it, at half a level or more.
+    Of several channels the one that differs most is shown. The scale takes in all but a
+    thousandth of the samples, and half a level at least.
     """
     residual = fit.residual.astype(float)
     strongest = np.abs(residual).argmax(0)[np.newaxis]

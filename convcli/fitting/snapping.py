@@ -1,7 +1,7 @@
 """The simplest weights that reproduce AFTER: whole numbers over a divisor, or a known kernel's.
 
-Where rounding explains the residual, a filter is as good as the least squares if its answers round to
-the samples of AFTER: if hardly any residual is beyond half a level.
+Where rounding explains the residual, a filter is as good as the least squares if its answers
+round to the samples of AFTER: if hardly any residual is beyond half a level.
 """
 
 from __future__ import annotations
