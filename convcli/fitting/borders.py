@@ -32,8 +32,11 @@ def border_errors(pairs: Sequence[FramePair], chosen: Filter, shift: Pair) -> di
                 )
                 if pair.after.has_levels:
                     predicted = np.clip(predicted, 0, 1)
-                squares += float(((predicted - actual) ** 2).sum())
-                count += predicted.size
+                rest = predicted - actual
+                if pair.before.frame.has_alpha or pair.after.frame.has_alpha:
+                    rest = rest[band.is_evidence]
+                squares += float((rest**2).sum())
+                count += rest.size
         if count:
             errors[mode] = float(np.sqrt(squares / count))
     return errors

@@ -93,7 +93,7 @@ class Equations:
         seen = predictor.windows((start, stop), (left, right)) - self.middle
         samples = pair.after.rows(start, stop)[:, left:right, : pair.after.colours]
         answer = pair.after.planes_of(samples)
-        kept = ~pair.after.clipped(samples).transpose(2, 0, 1)
+        kept = predictor.evidence((start, stop), (left, right))
         # Where the kernel is shared, every channel is an image of its own.
         axis = 1 if self.layout.channels == "shared" else 0
         parts: list[Floats] = [seen, answer, kept]

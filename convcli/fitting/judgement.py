@@ -213,7 +213,8 @@ def _kernel(
     )
     simple = _simple(estimate, is_explained)
     is_known = simple is not None and simple.is_snapped
-    can_narrow = is_explained and problem.levels and not choice.linear and outcome.systems
+    can_narrow = is_explained and bool(problem.levels and outcome.systems)
+    can_narrow = can_narrow and not choice.linear and not outcome.hidden
     if can_narrow and not is_known:
         weights, offsets = narrowed(
             pairs,

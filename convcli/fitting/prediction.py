@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,7 @@ class Predictor:
         right = self.pair.relation.after[1] if right is None else right
         plate = self.pair.after
         samples = plate.rows(start, stop)[:, left:right, : plate.colours]
-        evidence = ~plate.clipped(samples).transpose(2, 0, 1)
+        evidence = self.evidence((start, stop), (left, right))
         predicted = self._predicted((start, stop), (left, right))
         return Band(start, predicted, plate.planes_of(samples), evidence)
 
@@ -90,19 +90,38 @@ class Predictor:
 
     def answers(self, seen: Array, rows: Pair, columns: Pair) -> Array:
         """Return what the filter makes of the samples ``seen`` that rows and columns read."""
-        relation = self.pair.relation
-        (_, top, height), (_, left, width) = self._index(0, *rows), self._index(1, *columns)
-        batch = seen if self.is_mixed else seen[:, np.newaxis]
-        if relation.is_transposed:
-            answers = conv_transpose2d(batch, self.weight, stride=relation.stride)
-            answers = answers[..., top : top + height, left : left + width]
-        else:
-            answers = conv2d(batch, self.weight, stride=relation.stride)
         if not self.is_mixed:
-            return np.asarray(answers[:, 0] + self.offsets[0])
+            by_channel = self._linear(seen[:, np.newaxis], self.weight, rows, columns)
+            return np.asarray(by_channel[:, 0] + self.offsets[0])
+        answers = self._linear(seen, self.weight, rows, columns)
         several = len(self.offsets) == len(answers)
         offsets = self.offsets if several else self.offsets[:1]
         return np.asarray(answers + offsets[:, np.newaxis, np.newaxis])
+
+    def _linear(self, batch: Array, weight: Array, rows: Pair, columns: Pair) -> Array:
+        """Return the convolution, or the transposed one, for some rows and columns of AFTER."""
+        relation = self.pair.relation
+        if not relation.is_transposed:
+            return np.asarray(conv2d(batch, weight, stride=relation.stride))
+        (_, top, height), (_, left, width) = self._index(0, *rows), self._index(1, *columns)
+        answers = conv_transpose2d(batch, weight, stride=relation.stride)
+        return np.asarray(answers[..., top : top + height, left : left + width])
+
+    def evidence(self, rows: Pair, columns: Pair) -> NDArray[np.bool_]:
+        """Tell which samples of AFTER are neither clipped nor have transparency in their window."""
+        plate = self.pair.after
+        samples = plate.rows(*rows)[:, slice(*columns)]
+        kept = ~plate.clipped(samples[..., : plate.colours]).transpose(2, 0, 1)
+        opaque = plate.opaque(*rows)
+        if opaque is not None:
+            kept &= opaque[:, slice(*columns)]
+        if self.pair.before.frame.has_alpha:
+            hidden = self._seen(
+                self._index(0, *rows)[0], self._index(1, *columns)[0], self.pair.before.transparency
+            )
+            ones = np.ones((1, 1, *self.size))
+            kept &= self._linear(hidden, ones, rows, columns)[0, 0] < 0.5
+        return kept
 
     def windows(self, rows: Pair, columns: Pair) -> Array:
         """Return the samples of BEFORE that some rows and columns of AFTER read."""
@@ -126,8 +145,14 @@ class Predictor:
         index = shown_index(low, high + 1, relation.before[k], self.pad_mode)
         return index, crop, stop - start
 
-    def _seen(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
+    def _seen(
+        self,
+        rows: NDArray[np.intp],
+        columns: NDArray[np.intp],
+        planes_of: Callable[[NDArray[Any]], Array] | None = None,
+    ) -> Array:
         """Return the samples of BEFORE at some rows and columns, zeros where an index is -1."""
+        planes_of = planes_of or self.pair.before.planes_of
         real = rows[rows >= 0]
         plate = self.pair.before
         if not len(real):
@@ -138,7 +163,7 @@ class Predictor:
         for group in groups:
             low, high = int(group.min()), int(group.max()) + 1
             known.append(np.arange(low, high))
-            parts.append(plate.planes_of(plate.rows(low, high)[:, np.maximum(columns, 0)]))
+            parts.append(planes_of(plate.rows(low, high)[:, np.maximum(columns, 0)]))
         at, planes = np.concatenate(known), np.concatenate(parts, 1)
         order = np.argsort(at, kind="stable")
         place = order[np.minimum(np.searchsorted(at[order], np.maximum(rows, 0)), len(at) - 1)]

@@ -74,6 +74,10 @@ class Plate:
             return linear_planes(samples, self.colours).astype(np.float64)
         return samples.transpose(2, 0, 1).astype(np.float64, order="C") / self.unit
 
+    def transparency(self, samples: NDArray[Any]) -> NDArray[np.float64]:
+        """Return 1 where samples (rows, W, channels) are not opaque, else 0, as (1, rows, W)."""
+        return np.asarray(samples[np.newaxis, ..., -1] < full_scale(self.dtype), np.float64)
+
     def clipped(self, samples: NDArray[Any]) -> NDArray[np.bool_]:
         """Tell which samples are at an end of their scale, and so may stand for any value."""
         if not self.has_levels:
