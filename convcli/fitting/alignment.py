@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,7 @@ def impulse_response(pairs: Sequence[FramePair]) -> Array | None:
     power = np.zeros((tile, tile // 2 + 1))
     crossed = np.zeros((tile, tile // 2 + 1), complex)
     for one in pairs[:4]:
-        for top, left in _corners(one, tile):
-            before, after = _tile(one, top, left, tile)
+        for before, after in _tiles(one, tile):
             seen, answer = np.fft.rfft2(before * window), np.fft.rfft2(after * window)
             power += np.abs(seen) ** 2
             crossed += np.conj(seen) * answer
@@ -74,21 +73,16 @@ def _whole(offset: float) -> int:
     return 0 if abs(offset) < 0.75 else round(offset)
 
 
-def _corners(pair: FramePair, tile: int) -> list[Pair]:
-    """Return the corners of tiles spread over the picture."""
+def _tiles(pair: FramePair, tile: int) -> Iterator[tuple[Array, Array]]:
+    """Give tiles of both spread over the picture, as one channel each, without their means."""
     height, width = (min(pair.relation.before[k], pair.relation.after[k]) for k in (0, 1))
     across = min(6, max(1, 2 * width // tile - 1))
     down = min(MOST_TILES // across, max(1, 2 * height // tile - 1))
-    tops = np.linspace(0, height - tile, down).astype(int)
-    lefts = np.linspace(0, width - tile, across).astype(int)
-    return [(int(top), int(left)) for top in tops for left in lefts]
-
-
-def _tile(pair: FramePair, top: int, left: int, tile: int) -> tuple[Array, Array]:
-    """Return a tile of both as one channel each, without its mean."""
-    tiles = []
-    for plate in (pair.before, pair.after):
-        samples = plate.rows(top, top + tile)[:, left : left + tile, : plate.colours]
-        values = samples.mean(-1, dtype=float) / plate.unit
-        tiles.append(values - values.mean())
-    return tiles[0], tiles[1]
+    for top in np.linspace(0, height - tile, down).astype(int).tolist():
+        rows = [plate.rows(top, top + tile) for plate in (pair.before, pair.after)]
+        for left in np.linspace(0, width - tile, across).astype(int).tolist():
+            values = [
+                samples[:, left : left + tile, : plate.colours].mean(-1, dtype=float) / plate.unit
+                for samples, plate in zip(rows, (pair.before, pair.after), strict=True)
+            ]
+            yield values[0] - values[0].mean(), values[1] - values[1].mean()

@@ -13,6 +13,7 @@ from convcli.fitting.samples import FramePair
 from convcli.kernel.geometry import PAD_MODES
 
 MOST_PAIRS = 4
+BAND, MOST_BANDS = 64, 8
 
 
 def border_errors(pairs: Sequence[FramePair], chosen: Filter, shift: Pair) -> dict[str, float]:
@@ -56,11 +57,15 @@ def border_of(predictor: Predictor) -> Iterator[Rectangle]:
     height, width = predictor.pair.relation.after
     low, high = max(0, predictor.shift[0]), min(height, height + predictor.shift[0])
     first, past = max(0, predictor.shift[1]), min(width, width + predictor.shift[1])
+    # Of a tall picture some bands of rows tell enough of the sides.
+    count = min(MOST_BANDS, -(-(bottom - top) // BAND))
+    starts = np.linspace(top, max(top, bottom - BAND), count).astype(int).tolist()
+    sides = [(start, min(start + BAND, bottom)) for start in sorted(set(starts))]
     for rectangle in (
         (low, top, first, past),
         (bottom, high, first, past),
-        (top, bottom, first, left),
-        (top, bottom, right, past),
+        *((*rows, first, left) for rows in sides),
+        *((*rows, right, past) for rows in sides),
     ):
         if rectangle[0] < rectangle[1] and rectangle[2] < rectangle[3]:
             yield rectangle
