@@ -23,8 +23,8 @@ Array = NDArray[np.float64]
 class Outcome:
     """Weights (systems, unknowns) and offsets; mean squares in the light of the fit.
 
-    ``error`` is the residual's, ``held_out`` that of tiles with weights from others, ``spread``
-    of AFTER about its mean, ``before`` that of AFTER minus BEFORE. ``systems`` are
+    ``error`` is the residual's, ``held_out`` that of tiles with others' weights, ``spread``
+    that of AFTER about its mean, ``before`` that of AFTER minus BEFORE. ``systems`` are
     there where the products of samples are known.
     """
 

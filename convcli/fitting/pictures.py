@@ -109,7 +109,7 @@ def _cells(kernel: Array, greatest: float, cell: int, fit: Fit) -> Array:
 
 def _number(value: float) -> str:
     """Return a weight in as few characters as tell it."""
-    if abs(value - round(value)) < 1e-9:
+    if abs(value - round(value)) < 5e-4:
         return str(round(value))
     text = f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
