@@ -310,7 +310,7 @@ def pair_of_files(folder: Path) -> tuple[Path, Path]:
 def test_the_command_writes_a_filter_that_apply_takes(run, tmp_path: Path) -> None:
     before, after = pair_of_files(tmp_path)
     found, report = tmp_path / "found.json", tmp_path / "report.json"
-    kernel, residual, rest = (tmp_path / n for n in ("k.png", "r.png", "r.npy"))
+    kernel, residual = tmp_path / "k.png", tmp_path / "r.png"
     result = run(
         *("fit", before, after, "-o", found, "--report", report),
         *("--picture", kernel, "--residual", residual),
@@ -332,6 +332,7 @@ def test_the_command_writes_a_filter_that_apply_takes(run, tmp_path: Path) -> No
         with Image.open(path) as image:
             assert image.mode == "RGB"
             assert len(image.getcolors(1 << 24)) > 20
+    rest = tmp_path / "new" / "rest.npy"
     assert run("fit", before, after, "--residual", rest, "-q").exit_code == 0
     assert np.load(rest).shape == (3, 256, 128)
 

@@ -294,8 +294,8 @@ def _check_targets(targets: dict[str, str | None], report: str | None, overwrite
             continue
         if option != "-o":
             output_format(Path(target).suffix)
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        check_target(Path(target), overwrite)
+        if os.path.isdir(Path(target).parent):  # others are created when there is a result
+            check_target(Path(target), overwrite)
 
 
 def _check_apart(targets: dict[str, str | None], report: str | None, inputs: list[str]) -> None:
@@ -327,6 +327,9 @@ def _write(found: Fit, targets: dict[str, str | None], report: str | None, overw
     from convcli.fitting.pictures import kernel_picture, residual_picture
     from convcli.images import write_image
 
+    for target in (*targets.values(), report):
+        if target is not None and target != "-":
+            _create_folder(Path(target).parent)
     text = filter_text(found.filter).encode()
     if targets["-o"] is None:
         click.echo(text, nl=False)
@@ -348,6 +351,15 @@ def _write(found: Fit, targets: dict[str, str | None], report: str | None, overw
         else:
             with replacing(Path(report), True) as file:
                 file.write(line)
+
+
+def _create_folder(folder: Path) -> None:
+    from convcli.errors import ImageError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"the folder {folder} cannot be created: {error.strerror}") from error
 
 
 def _say(text: str) -> None:

@@ -3,8 +3,8 @@
     python tests/benchmarks/fit.py [--quick]
 
 Draws a 24-megapixel picture (6 with --quick), filters it with gaussian-blur, and fits: whole
-processes from file to file. Then the same samples of a small part as an im2col for ``lstsq``, and a 31×31
-kernel by conjugate gradients on 3 megapixels.
+processes from file to file. Then the same samples of a small part as an im2col for ``lstsq``, and
+a 31×31 kernel by conjugate gradients on 3 megapixels.
 """
 
 from __future__ import annotations
