@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 from convcli.fitting.result import Fit
 from convcli.images import Frame, Picture
 from convcli.images.labels import text_mask
-from convcli.images.picture import quantized
 
 Array = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
+BAND = 256
 
 GREY = np.array([0.93, 0.93, 0.93])
 POSITIVE = (np.array([0.96, 0.65, 0.45]), np.array([0.70, 0.09, 0.17]), np.array([0.35, 0.0, 0.08]))
@@ -21,7 +24,7 @@ NEGATIVE = (
     np.array([0.13, 0.40, 0.67]),
     np.array([0.02, 0.16, 0.36]),
 )
-INK, PAPER = np.array([0.13, 0.13, 0.13]), np.array([1.0, 1.0, 1.0])
+INK, PAPER = 33, 255
 
 KERNEL_SIDE = 384
 """About the side of a kernel, in pixels."""
@@ -62,10 +65,13 @@ def residual_picture(fit: Fit) -> Picture:
     Of several channels the one that differs most is shown. The scale takes in all but a
     thousandth of the samples, and half a level at least.
     """
-    residual = fit.residual.astype(float)
-    strongest = np.abs(residual).argmax(0)[np.newaxis]
-    values = np.take_along_axis(residual, strongest, 0)[0]
-    sample = np.abs(values).ravel()[:: max(1, values.size // 1_000_000)]
+    residual = fit.residual
+    values = np.empty(residual.shape[1:], np.float32)
+    for start in range(0, len(values), BAND):
+        part = residual[:, start : start + BAND]
+        strongest = np.abs(part).argmax(0)[np.newaxis]
+        values[start : start + BAND] = np.take_along_axis(part, strongest, 0)[0]
+    sample = np.abs(values.ravel()[:: max(1, values.size // 1_000_000)])
     greatest = float(np.quantile(sample, 0.999))
     scale = float(fit.levels or 1)
     greatest = max(_round_up(greatest * scale) / scale, 0.5 / scale if fit.levels else 1e-12)
@@ -74,19 +80,23 @@ def residual_picture(fit: Fit) -> Picture:
     return _framed(signed_colours(values, greatest), [f"-{end}{unit}", "0", f"+{end}{unit}"])
 
 
-def signed_colours(values: Array, greatest: float) -> Array:
-    """Return (3, H, W) of signed numbers (H, W): grey at 0, red above it, blue below."""
-    share = np.clip(np.nan_to_num(values) / greatest, -1, 1)
-    stops = np.array([*NEGATIVE[::-1], GREY, *POSITIVE])
+def signed_colours(values: NDArray[Any], greatest: float) -> Bytes:
+    """Return (H, W, 3) of signed numbers (H, W): grey at 0, red above it, blue below."""
+    stops = 255 * np.array([*NEGATIVE[::-1], GREY, *POSITIVE])
     at = np.array([-1, -0.7, -0.3, 0, 0.3, 0.7, 1])
-    return np.stack([np.interp(share, at, stops[:, k]) for k in range(3)])
+    colours = np.empty((*values.shape, 3), np.uint8)
+    for start in range(0, len(values), BAND):
+        share = np.nan_to_num(values[start : start + BAND]) / greatest
+        for k in range(3):
+            colours[start : start + BAND, :, k] = np.rint(np.interp(share, at, stops[:, k]))
+    return colours
 
 
-def _cells(kernel: Array, greatest: float, cell: int, fit: Fit) -> Array:
+def _cells(kernel: Array, greatest: float, cell: int, fit: Fit) -> Bytes:
     """Return a kernel as cells, with numbers in them where they fit."""
-    picture = signed_colours(kernel, greatest).repeat(cell, 1).repeat(cell, 2)
+    picture = signed_colours(kernel, greatest).repeat(cell, 0).repeat(cell, 1)
     if cell >= 8:
-        picture[:, ::cell] = picture[:, :, ::cell] = PAPER.reshape(3, 1, 1)
+        picture[::cell] = picture[:, ::cell] = PAPER
     if cell < 24:
         return picture
     factor = 1.0
@@ -115,46 +125,43 @@ def _number(value: float) -> str:
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
-def _framed(body: Array, labels: list[str]) -> Picture:
+def _framed(body: Bytes, labels: list[str]) -> Picture:
     """Return a picture on paper, with a bar of colours and its labels below."""
     masks = [text_mask(label, TEXT) for label in labels]
     least = sum(mask.shape[1] for mask in masks) + 4 * GAP
-    width = max(body.shape[2], least)
+    width = max(body.shape[1], least)
     tall = max(mask.shape[0] for mask in masks)
-    height = body.shape[1] + GAP + BAR_HEIGHT + 6 + tall
-    page = np.broadcast_to(PAPER.reshape(3, 1, 1), (3, height + 2 * MARGIN, width + 2 * MARGIN))
-    page = page.copy()
-    left = MARGIN + (width - body.shape[2]) // 2
-    page[:, MARGIN : MARGIN + body.shape[1], left : left + body.shape[2]] = body
+    height = body.shape[0] + GAP + BAR_HEIGHT + 6 + tall
+    page = np.full((height + 2 * MARGIN, width + 2 * MARGIN, 3), PAPER, np.uint8)
+    left = MARGIN + (width - body.shape[1]) // 2
+    page[MARGIN : MARGIN + body.shape[0], left : left + body.shape[1]] = body
     bar = min(width, max(least, 480))
     start = MARGIN + (width - bar) // 2
-    top = MARGIN + body.shape[1] + GAP
+    top = MARGIN + body.shape[0] + GAP
     ramp = np.broadcast_to(np.linspace(-1, 1, bar), (BAR_HEIGHT, bar))
-    page[:, top : top + BAR_HEIGHT, start : start + bar] = signed_colours(ramp, 1)
+    page[top : top + BAR_HEIGHT, start : start + bar] = signed_colours(ramp, 1)
     below = top + BAR_HEIGHT + 6
     for mask, place in zip(masks, (0.0, 0.5, 1.0), strict=True):
         corner = (below, start + round(place * (bar - mask.shape[1])))
         _ink(page, mask, corner, INK)
-    samples = quantized(page, np.dtype(np.uint8))
-    return Picture((Frame.of(np.ascontiguousarray(samples.transpose(1, 2, 0)), "RGB"),))
+    return Picture((Frame.of(page, "RGB"),))
 
 
-def _ink(page: Array, mask: NDArray[np.float32], corner: tuple[int, int], ink: Array) -> None:
+def _ink(page: Bytes, mask: NDArray[np.float32], corner: tuple[int, int], ink: int) -> None:
     y, x = corner
-    part = page[:, y : y + mask.shape[0], x : x + mask.shape[1]]
-    part += (ink.reshape(3, 1, 1) - part) * mask
+    part = page[y : y + mask.shape[0], x : x + mask.shape[1]]
+    part[:] = np.rint(part + (ink - part.astype(float)) * mask[..., np.newaxis])
 
 
-def _beside(panels: list[Array]) -> Array:
+def _beside(panels: list[Bytes]) -> Bytes:
     """Return pictures of one height side by side."""
-    gap = np.broadcast_to(PAPER.reshape(3, 1, 1), (3, panels[0].shape[1], GAP))
-    parts = [part for panel in panels for part in (gap, panel)][1:]
-    return np.concatenate(parts, 2)
-
-
-def _below(panels: list[Array]) -> Array:
-    gap = np.broadcast_to(PAPER.reshape(3, 1, 1), (3, GAP, panels[0].shape[2]))
+    gap = np.full((len(panels[0]), GAP, 3), PAPER, np.uint8)
     return np.concatenate([part for panel in panels for part in (gap, panel)][1:], 1)
+
+
+def _below(panels: list[Bytes]) -> Bytes:
+    gap = np.full((GAP, panels[0].shape[1], 3), PAPER, np.uint8)
+    return np.concatenate([part for panel in panels for part in (gap, panel)][1:], 0)
 
 
 def _scale_labels(greatest: float) -> list[str]:
