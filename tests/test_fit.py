@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 from pathlib import Path
 
@@ -388,3 +389,23 @@ def test_filters_of_pillow_are_named(name: str) -> None:
     assert fit.name == f"Pillow's {name}"
     assert fit.is_rounding_alone
     assert "none of the pad modes" in fit.notes[0]  # it leaves the border as it was
+
+
+def test_the_example_of_fit_filter_works() -> None:
+    from convcli.fitting import fit
+
+    results = doctest.testmod(fit)
+    assert results.attempted > 3
+    assert not results.failed
+
+
+def test_the_picture_in_the_readme_is_what_the_command_draws(run, tmp_path: Path) -> None:
+    before, after = SAMPLES / "landscape.jpg", tmp_path / "relief.png"
+    assert run("apply", "-f", "emboss", before, "-o", after).exit_code == 0
+    drawn = tmp_path / "kernel.png"
+    assert run("fit", before, after, "--picture", drawn).exit_code == 0
+    with Image.open(drawn) as one, Image.open(SAMPLES / "results" / "fit-emboss.png") as kept:
+        assert one.size == kept.size
+        # Fonts differ a little from one build of FreeType to another.
+        difference = np.abs(np.asarray(one, int) - np.asarray(kept, int))
+        assert (difference > 16).mean() < 0.02
