@@ -73,7 +73,7 @@ def test_the_loop_and_the_list_do_every_picture(workshop: Path) -> None:
     shell(script, workshop)
     assert (workshop / "sample_images" / "landscape-lines.png").exists()
     listed = {path.name for path in (workshop / "small").iterdir()}
-    small = {path.name for path in SAMPLES.glob("*.png") if path.stat().st_size < 199 * 1024}
+    small = {path.name for path in SAMPLES.rglob("*.png") if path.stat().st_size < 199 * 1024}
     assert listed == small >= {"badge.png", "lineart.png"}
 
 
