@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ShapeError,
     )
     from convcli.filters import Filter, load_filter
+    from convcli.fitting import Fit, fit_filter
     from convcli.images import Picture, read_image, write_image
     from convcli.kernel import (
         conv2d,
@@ -38,6 +39,7 @@ __all__ = [
     "ExistsError",
     "Filter",
     "FilterError",
+    "Fit",
     "ImageError",
     "ImageWarning",
     "Picture",
@@ -50,6 +52,7 @@ __all__ = [
     "conv_output_size",
     "conv_transpose2d",
     "conv_transpose_output_size",
+    "fit_filter",
     "load_filter",
     "read_image",
     "upsample",
@@ -69,6 +72,7 @@ __getattr__ = exports(
             "ShapeError",
         ),
         "convcli.filters": ("Filter", "load_filter"),
+        "convcli.fitting": ("Fit", "fit_filter"),
         "convcli.images": ("Picture", "read_image", "write_image"),
         "convcli.kernel": (
             "conv2d",

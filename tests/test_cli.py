@@ -13,7 +13,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import Result
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from convcli import load_filter, read_image
 from convcli.cli import cli
@@ -305,6 +305,11 @@ def test_every_example_of_a_help_text_works(line: str, samples: Path, tmp_path: 
         (tmp_path / "my-filter.json").write_text('{"weight": [[1, 2], [3, 4]], "divisor": 10}')
     (tmp_path / "photos").mkdir()
     os.link(tmp_path / "photo.jpg", tmp_path / "photos" / "one.jpg")
+    with Image.open(tmp_path / "photo.jpg") as image:
+        image.filter(ImageFilter.SHARPEN).save(tmp_path / "sharp.png")
+    for folder, source in (("before", "photo.jpg"), ("after", "sharp.png")):
+        (tmp_path / folder).mkdir()
+        os.link(tmp_path / source, tmp_path / folder / f"one{Path(source).suffix}")
     before = set(tmp_path.rglob("*"))
     subprocess.run(["bash", "-euo", "pipefail", "-c", with_python(line)], cwd=tmp_path, check=True)
     if "list" not in line and ("explain" not in line or "--animate" in line):
@@ -322,7 +327,7 @@ def in_a_process(code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["apply", "--help"], ["upsample", "-h"]]
+    "arguments", [["--help"], ["--version"], ["apply", "--help"], ["upsample", "-h"], ["fit", "-h"]]
 )
 def test_help_and_version_import_neither_numpy_nor_pillow(arguments: list[str]) -> None:
     code = f"""

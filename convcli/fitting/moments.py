@@ -1,0 +1,369 @@
+"""Sums of products over samples: all that least squares needs to know of a picture.
+
+A sample's features are the elements of its window; with them go a one and the target. The sums are
+taken tile by tile, in one of two ways that give the same numbers:
+
+- *By lags.* The windows of neighbouring samples overlap: the product of x[i+u, j+v] and
+  x[i+u', j+v'] summed over j depends on the rows i+u and i+u' alone. So it is taken once for two
+  rows, by one matrix product of a row's shifted copies with those of the K rows from it on, and
+  each entry is a sum of such products over a run of rows. That is K times less work than a
+  product of whole windows. Samples that are no evidence are then subtracted.
+- *By windows.* The window of every sample that is evidence becomes a column of a matrix
+  (im2col), which is multiplied with its transpose: for strides, and where most is clipped.
+
+8-bit samples are centred to -128 … 127. Then the sum of 1,024 products is below 2^24, every product
+of the first kind exact in float32, and every sum exact in float64.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from numpy.typing import NDArray
+
+from convcli.fitting.geometry import Source
+from convcli.fitting.samples import FramePair
+from convcli.system.threads import processors, share
+
+COLUMNS = 1024
+"""Samples of a tile's row: as many products of centred bytes as float32 sums up exactly."""
+
+ROWS = 64
+GROUPS = 16
+MOST_BYTES = 64 * 2**20
+"""Memory for the sums of all blocks; large kernels have fewer blocks."""
+
+PIECE = 1 << 18
+"""Elements of a matrix of windows."""
+
+WORTH_A_THREAD = 100_000
+
+
+@dataclass
+class Moments:
+    """The sums of products of n features, a one and a target, on the 0-1 scale.
+
+    ``sums`` is (blocks, n+2, n+2); a block's tiles lie apart, and blocks of even number are a half
+    of the tiles, those of odd number the other. ``offered``, ``clipped`` and ``hidden`` count
+    samples: all inside the border, those at an end of their scale, those under transparency.
+    """
+
+    sums: NDArray[np.float64]
+    offered: int = 0
+    clipped: int = 0
+    hidden: int = 0
+
+    @property
+    def total(self) -> NDArray[np.float64]:
+        """The sums over all blocks."""
+        return np.asarray(self.sums.sum(0))
+
+    def half(self, parity: int) -> NDArray[np.float64]:
+        """The sums over one half of the tiles."""
+        return np.asarray(self.sums[parity::2].sum(0))
+
+    @property
+    def used(self) -> int:
+        """Samples that are evidence."""
+        return round(float(self.sums[:, -2, -2].sum()))
+
+    def cropped(self, places: NDArray[np.intp]) -> Moments:
+        """Return the sums of some of the features."""
+        kept = np.concatenate([places, [self.sums.shape[1] - 2, self.sums.shape[1] - 1]])
+        sums = self.sums[:, kept[:, np.newaxis], kept]
+        return replace(self, sums=sums)
+
+    def __add__(self, other: Moments) -> Moments:
+        """Return the sums over the samples of both."""
+        return Moments(
+            self.sums + other.sums,
+            self.offered + other.offered,
+            self.clipped + other.clipped,
+            self.hidden + other.hidden,
+        )
+
+
+class Tiling(NamedTuple):
+    """How a source is cut into tiles, of which every ``every``-th pair is taken."""
+
+    rows: int
+    columns: int
+    every: int
+
+
+def blocks_for(unknowns: int) -> int:
+    """Return into how many blocks the sums of so many unknowns are divided."""
+    return 2 * max(1, min(GROUPS, MOST_BYTES // (16 * (unknowns + 2) ** 2)))
+
+
+def moments_of(
+    pair: FramePair,
+    sources: Sequence[Source],
+    unknowns: int,
+    *,
+    most_samples: float = np.inf,
+    by_lags: bool = True,
+) -> Moments:
+    """Return the sums over the ``sources`` of one system of so many ``unknowns``.
+
+    With ``most_samples`` only about so many are taken, in tiles all over the picture.
+    ``by_lags=False`` forms every window.
+    """
+    blocks = blocks_for(unknowns)
+    moments = Moments(np.zeros((blocks, unknowns + 2, unknowns + 2)))
+    offered = sum(_width(pair, source) * source.y.windows for source in sources)
+    every = max(1, int(offered // most_samples))
+    is_worth_it = offered * unknowns > WORTH_A_THREAD * every
+    lock = threading.Lock()
+    for source in sources:
+        tiling = _tiling(pair, source, every)
+        places = np.concatenate([source.unknowns, [unknowns, unknowns + 1]])
+
+        def make_worker(
+            source: Source = source, tiling: Tiling = tiling, places: NDArray[np.intp] = places
+        ) -> Callable[[int], None]:
+            def work(group: int) -> None:
+                # One group is one thread's, in one order: their number changes no sum.
+                sums = _Sums(pair, source)
+                counts = sums.collect(group, blocks // 2, tiling, by_lags)
+                for parity in (0, 1):
+                    block = moments.sums[2 * group + parity]
+                    block[places[:, np.newaxis], places] += sums.finished(parity)
+                with lock:
+                    moments.offered += counts[0]
+                    moments.clipped += counts[1]
+                    moments.hidden += counts[2]
+
+            return work
+
+        share(make_worker, range(blocks // 2), processors() if is_worth_it else 1)
+    return moments
+
+
+def _width(pair: FramePair, source: Source) -> int:
+    """Return the samples of a row of windows."""
+    return source.x.windows * (pair.after.colours if source.planes is None else 1)
+
+
+def _tiling(pair: FramePair, source: Source, every: int) -> Tiling:
+    """Return tiles small enough that there are several in each direction."""
+    width = _width(pair, source)
+    rows = min(ROWS, max(8, source.y.windows // 16))
+    columns = min(COLUMNS, max(48, -(-width // 8)))
+    return Tiling(rows, columns, every)
+
+
+class _Strip(NamedTuple):
+    """Rows of windows: samples of each plane, of the target, and which are no evidence."""
+
+    planes: list[NDArray[Any]]
+    target: NDArray[Any]
+    hidden: NDArray[np.bool_] | None
+
+
+class _Sums:
+    """The sums of one group of tiles, a half of them apart from the other."""
+
+    def __init__(self, pair: FramePair, source: Source) -> None:
+        self.pair, self.source = pair, source
+        self.size = len(source.y.taps), len(source.x.taps)
+        self.count = 1 if source.planes is None else len(source.planes)
+        self.pixel = pair.after.colours if source.planes is None else 1
+        is_exact = pair.before.is_exact and pair.after.is_exact
+        self.dtype = np.float32 if is_exact else np.float64
+        # A slot for each shifted copy of a row of each plane, and one for the target.
+        self.slots = self.count * self.size[1] + 1
+        height, entries = self.size[0], self.count * self.size[0] * self.size[1]
+        self.by_lag = np.zeros((2, height, self.slots, height, self.slots))
+        self.by_row = np.zeros((2, height, self.slots))
+        self.samples = np.zeros(2)
+        self.by_window = np.zeros((2, entries + 2, entries + 2))
+        self._rows: NDArray[Any] = np.zeros(0)
+
+    def collect(
+        self, group: int, groups: int, tiling: Tiling, by_lags: bool
+    ) -> tuple[int, int, int]:
+        """Sum over the strips of a ``group``; return samples offered, clipped and hidden."""
+        offered = clipped = hidden = 0
+        height, width = self.source.y.windows, _width(self.pair, self.source)
+        by_lags = by_lags and (self.source.y.step, self.source.x.step) == (1, 1)
+        for number in range(group, -(-height // tiling.rows), groups):
+            start = number * tiling.rows
+            stop = min(start + tiling.rows, height)
+            chunks = [
+                chunk
+                for chunk in range(-(-width // tiling.columns))
+                if (chunk // 2 + 3 * number) % tiling.every == 0
+            ]
+            strip = self._read(start, stop) if chunks else None
+            for chunk in chunks:
+                assert strip is not None
+                first = chunk * tiling.columns
+                past = min(first + tiling.columns, width)
+                bad = self.pair.after.clipped(strip.target[:, first:past])
+                offered += bad.size
+                lost = int(np.count_nonzero(bad))
+                clipped += lost
+                if strip.hidden is not None:
+                    bad = bad | strip.hidden[:, first:past]
+                    hidden += int(np.count_nonzero(bad)) - lost
+                self._tile(strip, first, past, bad, (number + chunk) % 2, by_lags)
+        return offered, clipped, hidden
+
+    def finished(self, parity: int) -> NDArray[np.float64]:
+        """Return the sums of one half on the 0-1 scale, in the order plane, row, column."""
+        centred = self._assembled(parity) + self.by_window[parity]
+        before, after = self.pair.before, self.pair.after
+        entries = len(centred) - 2
+        change = np.eye(entries + 2)
+        change[:entries, entries] = before.centre
+        change[-1, entries] = after.centre
+        units = np.array([before.unit] * entries + [1, after.unit])
+        # Whole numbers up to here, so that undoing the centring is exact.
+        sums: NDArray[np.float64] = change @ centred @ change.T
+        return np.asarray(sums / np.multiply.outer(units, units))
+
+    def _read(self, start: int, stop: int) -> _Strip:
+        y, x = self.source.y, self.source.x
+        before, after = self.pair.before, self.pair.after
+        top = y.first + start * y.step
+        bottom = y.first + (stop - 1) * y.step + self.size[0]
+        samples = before.rows(top, bottom)[..., : before.colours]
+        target = after.rows(y.target + start * y.spacing, y.target + (stop - 1) * y.spacing + 1)
+        target = target[:: y.spacing, x.target :: x.spacing][:, : x.windows, : after.colours]
+        if self.source.planes is None:
+            planes = [np.ascontiguousarray(samples[:, x.first :]).reshape(len(samples), -1)]
+            target = np.ascontiguousarray(target).reshape(len(target), -1)
+        else:
+            planes = [samples[:, x.first :, plane] for plane in self.source.planes]
+            target = target[..., self.source.target]
+        return _Strip(planes, target, self._hidden(start, stop, (top, bottom)))
+
+    def _hidden(self, start: int, stop: int, rows: tuple[int, int]) -> NDArray[np.bool_] | None:
+        """Tell which samples have a pixel that is not opaque in their window, or are not opaque."""
+        y, x = self.source.y, self.source.x
+        shown = self.pair.before.opaque(*rows)
+        ends = y.target + start * y.spacing, y.target + (stop - 1) * y.spacing + 1
+        kept = self.pair.after.opaque(*ends)
+        if shown is None and kept is None:
+            return None
+        hidden = np.zeros((stop - start, x.windows), np.bool_)
+        if shown is not None:
+            windows = sliding_window_view(shown[:, x.first :], self.size)
+            hidden |= ~windows[:: y.step, :: x.step][:, : x.windows].all((2, 3))
+        if kept is not None:
+            hidden |= ~kept[:: y.spacing, x.target :: x.spacing][:, : x.windows]
+        return np.repeat(hidden, self.pixel, axis=1)
+
+    def _tile(
+        self,
+        strip: _Strip,
+        first: int,
+        past: int,
+        bad: NDArray[np.bool_],
+        parity: int,
+        by_lags: bool,
+    ) -> None:
+        before, after = self.pair.before, self.pair.after
+        step = self.source.x.step
+        reach = (self.size[1] - 1) * self.pixel
+        low, high = first * step, (past - 1) * step + reach + 1
+        planes = [before.values(plane[:, low:high], self.dtype) for plane in strip.planes]
+        target = after.values(strip.target[:, first:past], self.dtype)
+        # Many a hole costs more to subtract than the rest to add up by windows.
+        if by_lags and 2 * np.count_nonzero(bad) <= bad.size:
+            self._add_by_lags(planes, target, parity)
+            self._add_windows(planes, target, bad, parity, -1)
+        else:
+            self._add_windows(planes, target, ~bad, parity, 1)
+
+    def _add_by_lags(self, planes: list[NDArray[Any]], target: NDArray[Any], parity: int) -> None:
+        height, width = self.size
+        count, samples = target.shape
+        rows = count + height - 1
+        if self._rows.shape != (rows + height - 1, self.slots, samples):
+            self._rows = np.zeros((rows + height - 1, self.slots, samples), self.dtype)
+        shifted = self._rows
+        for number, plane in enumerate(planes):
+            for v in range(width):
+                left = v * self.pixel
+                shifted[:rows, number * width + v] = plane[:, left : left + samples]
+        shifted[:count, -1] = target
+        row, slot, item = shifted.strides
+        following = as_strided(
+            shifted, (rows, height * self.slots, samples), (row, slot, item), writeable=False
+        )
+        products = shifted[:rows] @ following.swapaxes(1, 2)
+        products = products.reshape(rows, self.slots, height, self.slots)
+        sums = shifted[:rows] @ np.ones(samples, self.dtype)
+        # Row u of the windows meets the rows u to u + count.
+        run = np.add.reduce(products[:count], axis=0, dtype=np.float64)
+        row_run = np.add.reduce(sums[:count], axis=0, dtype=np.float64)
+        for u in range(height):
+            if u:
+                run[:, : height - u] += products[count + u - 1, :, : height - u]
+                run[:, : height - u] -= products[u - 1, :, : height - u]
+                row_run += sums[count + u - 1]
+                row_run -= sums[u - 1]
+            self.by_lag[parity, u, :, : height - u] += run[:, : height - u]
+            self.by_row[parity, u] += row_run
+        self.samples[parity] += target.size
+
+    def _add_windows(
+        self,
+        planes: list[NDArray[Any]],
+        target: NDArray[Any],
+        chosen: NDArray[np.bool_],
+        parity: int,
+        sign: int,
+    ) -> None:
+        """Add or subtract the products of the windows of the chosen samples."""
+        rows, columns = np.nonzero(chosen)
+        if not len(rows):
+            return
+        width = planes[0].shape[1]
+        entries = self.size[0] * self.size[1]
+        offsets = np.add.outer(
+            np.arange(self.size[0]) * width, np.arange(self.size[1]) * self.pixel
+        ).reshape(-1, 1)
+        starts = rows * (self.source.y.step * width) + columns * self.source.x.step
+        piece = max(256, PIECE // (self.count * entries))
+        for first in range(0, len(rows), piece):
+            part = slice(first, first + piece)
+            places = offsets + starts[part]
+            windows = np.ones((self.count * entries + 2, places.shape[1]))
+            for number, plane in enumerate(planes):
+                windows[number * entries : (number + 1) * entries] = plane.ravel()[places]
+            windows[-1] = target[rows[part], columns[part]]
+            products = windows @ windows.T
+            self.by_window[parity] += sign * products
+
+    def _assembled(self, parity: int) -> NDArray[np.float64]:
+        """Return the sums by lags as a matrix of features, one and target."""
+        height, width = self.size
+        entries = self.count * height * width
+        lag, row = self.by_lag[parity], self.by_row[parity]
+        sums = np.zeros((entries + 2, entries + 2))
+        # Both sides as (plane, row, column).
+        matrix = sums[:entries, :entries].reshape(
+            self.count, height, width, self.count, height, width
+        )
+        products = lag[:, :-1, :, :-1].reshape(height, self.count, width, height, self.count, width)
+        for u in range(height):
+            for later in range(u, height):
+                block = products[u, :, :, later - u]
+                matrix[:, u, :, :, later] = block
+                matrix[:, later, :, :, u] = block.transpose(2, 3, 0, 1)
+        ones = row[:, :-1].reshape(height, self.count, width).swapaxes(0, 1).ravel()
+        answers = lag[0, -1, :, :-1].reshape(height, self.count, width).swapaxes(0, 1).ravel()
+        sums[:entries, -2] = sums[-2, :entries] = ones
+        sums[:entries, -1] = sums[-1, :entries] = answers
+        sums[-2, -2] = self.samples[parity]
+        sums[-2, -1] = sums[-1, -2] = row[0, -1]
+        sums[-1, -1] = lag[0, -1, 0, -1]
+        return sums

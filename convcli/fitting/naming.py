@@ -1,0 +1,174 @@
+"""Which known filter a kernel is: a bundled one, another tool's, or one of a family."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.filters import Filter, load_filter
+from convcli.filters.bundled import bundled_filters
+from convcli.filters.interpolation import PRESETS
+from convcli.fitting.kernels import Layout
+from convcli.fitting.snapping import Estimate
+from convcli.pipeline.operators import preset_filter
+
+Array = NDArray[np.float64]
+
+NEAR = 0.02
+"""The largest deviation from a kernel, over its largest weight, that still gets its name."""
+
+PILLOW = {
+    "BLUR": ([[1, 1, 1, 1, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1] * 5], 16, 0),
+    "CONTOUR": ([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 1, 255),
+    "DETAIL": ([[0, -1, 0], [-1, 10, -1], [0, -1, 0]], 6, 0),
+    "EDGE_ENHANCE": ([[-1, -1, -1], [-1, 10, -1], [-1, -1, -1]], 2, 0),
+    "EDGE_ENHANCE_MORE": ([[-1, -1, -1], [-1, 9, -1], [-1, -1, -1]], 1, 0),
+    "EMBOSS": ([[0, 0, 0], [0, 1, 0], [-1, 0, 0]], 1, 128),
+    "FIND_EDGES": ([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 1, 0),
+    "SHARPEN": ([[-2, -2, -2], [-2, 32, -2], [-2, -2, -2]], 16, 0),
+    "SMOOTH": ([[1, 1, 1], [1, 5, 1], [1, 1, 1]], 13, 0),
+    "SMOOTH_MORE": ([[1] * 5, [1, 5, 5, 5, 1], [1, 5, 44, 5, 1], [1, 5, 5, 5, 1], [1] * 5], 100, 0),
+}
+"""Kernels of Pillow's ImageFilter, scales and offsets; Pillow takes rows from the bottom."""
+
+
+class Name(NamedTuple):
+    """What a kernel is called; ``deviation`` is its largest one, over the known kernel's peak.
+
+    ``weights`` and ``offsets`` are the known ones where these reproduce AFTER, else None.
+    """
+
+    text: str
+    deviation: float
+    weights: Array | None = None
+    offsets: Array | None = None
+
+
+def known_name(estimate: Estimate, *, is_explained: bool) -> Name | None:
+    """Return the known filter that an estimate is, or the nearest one if it is near, or None.
+
+    Where rounding explains the residual (``is_explained``), a filter that reproduces AFTER wins;
+    else the one with the least deviation, up to :data:`NEAR`.
+    """
+    return _best(estimate, _candidates(estimate), is_explained)
+
+
+def family_name(estimate: Estimate, *, is_explained: bool) -> Name | None:
+    """Return the member of a family with parameters that an estimate is, as :func:`known_name`."""
+    layout = estimate.layout
+    if layout.channels == "mixed" or layout.relation.is_transposed:
+        return None
+    none = np.zeros(layout.systems)
+    mean = estimate.weights.mean(0).reshape(layout.size)
+    members = [
+        (text, np.repeat(kernel.reshape(1, -1), layout.systems, 0), none)
+        for text, kernel in families(mean)
+    ]
+    return _best(estimate, members, is_explained)
+
+
+def _best(
+    estimate: Estimate, candidates: Iterable[tuple[str, Array, Array]], is_explained: bool
+) -> Name | None:
+    best: Name | None = None
+    for text, weights, own in candidates:
+        peak = float(np.abs(weights).max())
+        deviation = float(np.abs(weights - estimate.weights).max()) / peak
+        if is_explained and (deviation <= NEAR or estimate.is_near(weights)):
+            offsets = estimate.accepted(weights, own)
+            if offsets is not None:
+                return Name(text, deviation, weights, offsets)
+        is_better = best is None or deviation < 0.7 * best.deviation
+        if deviation <= NEAR and is_better and np.abs(own - estimate.offsets).max() <= NEAR:
+            best = Name(text, deviation)
+    return best
+
+
+def _candidates(estimate: Estimate) -> Iterator[tuple[str, Array, Array]]:
+    layout = estimate.layout
+    for text, chosen in _known(layout):
+        found = layout.systems_of(chosen)
+        if found is not None and found[0].any():
+            yield text, *found
+
+
+def _known(layout: Layout) -> Iterator[tuple[str, Filter]]:
+    """Give bundled filters, then those of Pillow; where AFTER is larger, presets first."""
+    relation = layout.relation
+    if relation.is_transposed:
+        for preset in PRESETS:
+            yield preset, _normalized(preset_filter(preset, relation.stride), relation.stride)
+    for name in bundled_filters():
+        yield name, load_filter(name)
+    for size in range(3, max(layout.size) + 1, 2):
+        yield f"box:size={size}", Filter(np.ones((size, size)), divisor="sum")
+        row = np.array([math.comb(size - 1, k) for k in range(size)], float)
+        yield f"binomial:order={size - 1}", Filter(np.multiply.outer(row, row), divisor="sum")
+    if not relation.is_transposed:
+        for name, (weight, scale, offset) in PILLOW.items():
+            kernel = Filter(np.array(weight, float), divisor=scale, bias=offset / 255)
+            yield f"Pillow's {name}", kernel
+
+
+def _normalized(chosen: Filter, stride: tuple[int, int]) -> Filter:
+    """Return a preset whose weights sum to 1 in each phase, as ``--normalize`` makes them."""
+    weight = chosen.kernel[0, 0].copy()
+    for y in range(stride[0]):
+        for x in range(stride[1]):
+            weight[y :: stride[0], x :: stride[1]] /= weight[y :: stride[0], x :: stride[1]].sum()
+    return chosen.override(weight=weight)
+
+
+def families(kernel: Array) -> Iterator[tuple[str, Array]]:
+    """Give the nearest members of families with parameters, in the notation of kinds."""
+    height, width = kernel.shape
+    if min(height, width) < 3:
+        return
+    middle = np.zeros_like(kernel)
+    middle[height // 2, width // 2] = 1
+    sigma = _best_sigma(kernel, gaussian)
+    yield f"gaussian:sigma={sigma:g}", gaussian(kernel.shape, sigma)
+
+    def sharpened(shape: tuple[int, ...], sigma: float) -> Array:
+        """Return 1 + amount times what a Gaussian takes away, the amount by least squares."""
+        detail = middle - gaussian(shape, sigma)
+        amount = float((kernel - middle).ravel() @ detail.ravel()) / float((detail**2).sum())
+        return middle + amount * detail
+
+    # In a window of 3×3 any symmetric kernel is nearly one of these.
+    if kernel.sum() > 0.5 and kernel[height // 2, width // 2] > 1:
+        sigma = _best_sigma(kernel, sharpened)
+        detail = middle - gaussian(kernel.shape, sigma)
+        amount = float((kernel - middle).ravel() @ detail.ravel()) / float((detail**2).sum())
+        amount = _simple(amount)
+        yield f"unsharp:sigma={sigma:g},amount={amount:g}", middle + amount * detail
+
+
+def gaussian(shape: tuple[int, ...], sigma: float) -> Array:
+    """Return a sampled Gaussian that sums to 1, cut off by its shape."""
+    y, x = (np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / sigma) ** 2) for n in shape)
+    kernel = np.multiply.outer(y, x)
+    return np.asarray(kernel / kernel.sum())
+
+
+def _best_sigma(kernel: Array, member: Callable[[tuple[int, ...], float], Array]) -> float:
+    """Return the sigma whose member of a family is nearest, a round number if it is about that."""
+    trials = np.geomspace(0.25, max(kernel.shape), 60)
+    for _ in range(4):
+        errors = [float(((member(kernel.shape, s) - kernel) ** 2).sum()) for s in trials]
+        best = int(np.argmin(errors))
+        trials = np.linspace(trials[max(0, best - 1)], trials[min(len(trials) - 1, best + 1)], 21)
+    return _simple(float(trials[10]))
+
+
+def _simple(number: float) -> float:
+    """Return a number with few digits within half a percent, or the number with four."""
+    for digits in (1, 2, 3):
+        short = float(f"{number:.{digits}g}")
+        if abs(short - number) <= 0.005 * abs(number):
+            return short
+    return float(f"{number:.4g}")

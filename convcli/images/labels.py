@@ -1,0 +1,19 @@
+"""Short texts as masks, for the scales and numbers of pictures that are drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+
+def text_mask(text: str, size: float) -> NDArray[np.float32]:
+    """Return a line of text as coverage from 0 to 1, (H, W), about ``size`` pixels high.
+
+    A Pillow that was built without FreeType has one size only.
+    """
+    font = ImageFont.load_default(size)
+    left, top, right, bottom = font.getbbox(text)
+    image = Image.new("L", (max(1, round(right - left)), max(1, round(bottom - top))))
+    ImageDraw.Draw(image).text((-left, -top), text, fill=255, font=font)
+    return np.asarray(image, np.float32) / np.float32(255)
