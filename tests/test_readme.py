@@ -114,7 +114,7 @@ def test_the_ridges_of_the_tour_are_bright_where_the_lines_are_dark(toured: Path
 def test_the_loop_and_the_list_do_every_picture(toured: Path) -> None:
     assert [path.name for path in (toured / "lines").iterdir()] == ["landscape.png"]
     listed = {path.name for path in (toured / "small").iterdir()}
-    small = {path.name for path in SAMPLES.glob("*.png") if path.stat().st_size < 199 * 1024}
+    small = {path.name for path in SAMPLES.rglob("*.png") if path.stat().st_size < 199 * 1024}
     assert listed == small >= {"badge.png", "lineart.png"}
 
 
