@@ -67,7 +67,7 @@ def test_every_frame_comes_back(
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".png"])
-def test_frames_that_are_alike_stay_apart(tmp_path: Path, suffix: str) -> None:
+def test_equal_frames_are_not_merged(tmp_path: Path, suffix: str) -> None:
     frames = [frame(number) for number in (0, 0, 1, 1, 1, 1, 0)]
     pages = animation(".tif", frames)
     target = tmp_path / f"out{suffix}"
@@ -82,7 +82,7 @@ def test_frames_that_are_alike_stay_apart(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("background", [(20, 30, 40, 255), (0, 0, 0, 0)], ids=["opaque", "clear"])
 @pytest.mark.parametrize("is_lossless", [True, False])
-def test_frames_of_a_webp_that_are_alike_stay_apart(
+def test_equal_frames_of_a_webp_are_not_merged(
     tmp_path: Path, background: object, is_lossless: bool
 ) -> None:
     frames = [frame(number, background) for number in (0, 0, 1, 1, 1, 3, 0, 5, 5)]
@@ -101,7 +101,7 @@ def test_frames_of_a_webp_that_are_alike_stay_apart(
 @pytest.mark.parametrize(
     ("loop", "plays"), [(None, 1), (0, 0), (1, 2), (3, 4)], ids=["absent", "endless", "1", "3"]
 )
-def test_an_animation_plays_as_often_in_every_format(
+def test_the_loop_count_is_the_same_in_every_format(
     tmp_path: Path, loop: int | None, plays: int
 ) -> None:
     source = animation(".gif", [frame(0), frame(1)], **({} if loop is None else {"loop": loop}))
@@ -114,7 +114,7 @@ def test_an_animation_plays_as_often_in_every_format(
         assert shown(tmp_path / f"back{suffix}.gif")[2] == loop
 
 
-def test_odd_durations_add_up_in_a_gif(tmp_path: Path) -> None:
+def test_the_total_duration_of_a_gif_is_kept(tmp_path: Path) -> None:
     source = animation(".png", [frame(number) for number in range(6)], duration=1000 / 30)
     write_image(read_image(source), tmp_path / "out.gif")
     durations = shown(tmp_path / "out.gif")[1]
@@ -122,7 +122,7 @@ def test_odd_durations_add_up_in_a_gif(tmp_path: Path) -> None:
     assert sum(durations) == 200
 
 
-def test_the_poster_of_an_apng_stays_out_of_the_animation(tmp_path: Path) -> None:
+def test_the_default_image_of_an_apng_is_not_a_frame(tmp_path: Path) -> None:
     frames = [Image.new("RGBA", (24, 16), "red"), frame(0), frame(1), frame(2)]
     source = animation(".png", frames, duration=[40, 50, 60], default_image=True)
     write_image(read_image(source), tmp_path / "out.png")
@@ -140,7 +140,7 @@ def test_the_poster_of_an_apng_stays_out_of_the_animation(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".avif", ".gif", ".tif"])
 @pytest.mark.parametrize("source", [".png", ".webp", ".gif"])
-def test_the_first_frame_alone_is_a_still(tmp_path: Path, source: str, suffix: str) -> None:
+def test_the_first_frame_alone_is_a_still_image(tmp_path: Path, source: str, suffix: str) -> None:
     data = animation(source, [frame(0), frame(1), frame(2)])
     write_image(read_image(data, frames="first"), tmp_path / f"out{suffix}")
     pictures, _, _ = shown(tmp_path / f"out{suffix}")
@@ -150,7 +150,7 @@ def test_the_first_frame_alone_is_a_still(tmp_path: Path, source: str, suffix: s
 
 @pytest.mark.parametrize("is_lossless", [True, False])
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_webp_without_loss_stays_so(tmp_path: Path, is_lossless: bool, count: int) -> None:
+def test_a_lossless_webp_stays_lossless(tmp_path: Path, is_lossless: bool, count: int) -> None:
     rng = np.random.default_rng(0)
     frames = [Image.fromarray(rng.integers(0, 256, (16, 24, 3), np.uint8)) for _ in range(count)]
     source = animation(".webp", frames, lossless=is_lossless, icc_profile=b"x" * 40)
@@ -166,7 +166,7 @@ def test_a_webp_without_loss_stays_so(tmp_path: Path, is_lossless: bool, count: 
     assert (tmp_path / "small.webp").stat().st_size < len(source)
 
 
-def test_half_transparent_frames_lose_degrees_in_a_gif_with_a_warning(tmp_path: Path) -> None:
+def test_partial_transparency_in_a_gif_is_warned_of(tmp_path: Path) -> None:
     source = animation(".png", [frame(0, (0, 0, 0, 0), 100), frame(1, (0, 0, 0, 0), 200)])
     with pytest.warns(ImageWarning, match="partly transparent"):
         write_image(read_image(source), tmp_path / "out.gif")
@@ -191,7 +191,7 @@ def test_a_gif_of_many_palettes_comes_back_exactly(tmp_path: Path) -> None:
         np.testing.assert_array_equal(after, before)
 
 
-def test_an_opaque_frame_between_transparent_ones_does_not_stay(tmp_path: Path) -> None:
+def test_an_opaque_frame_between_transparent_ones_is_disposed_of(tmp_path: Path) -> None:
     clear = (0, 0, 0, 0)
     opaque = Image.new("RGBA", (24, 16), (0, 90, 0, 255))
     source = animation(".png", [frame(0, clear), opaque, frame(1, clear), frame(2, clear)])
@@ -199,7 +199,7 @@ def test_an_opaque_frame_between_transparent_ones_does_not_stay(tmp_path: Path) 
     same((*shown(source)[:2], 0), (*shown(tmp_path / "out.gif")[:2], 0))
 
 
-def test_frames_of_different_modes_become_alike_where_they_must(tmp_path: Path) -> None:
+def test_frames_of_different_modes_get_one_mode_where_the_format_has_one(tmp_path: Path) -> None:
     grey = Image.fromarray(np.arange(384, dtype=np.uint8).reshape(16, 24))
     deep = Image.fromarray(np.arange(384, dtype=np.uint16).reshape(16, 24) * 170)
     veiled = Image.merge("LA", (grey, grey))
@@ -268,9 +268,7 @@ def test_a_gif_of_few_colours_is_exact(tmp_path: Path, colours: int, is_clear: b
     same(shown(source.getvalue()), shown(tmp_path / "out.gif"))
 
 
-def test_more_colours_than_a_gif_holds_become_the_best_there_are(
-    tmp_path: Path, samples: Path
-) -> None:
+def test_more_colours_than_a_gif_holds_are_quantized(tmp_path: Path, samples: Path) -> None:
     with pytest.warns(ImageWarning, match="colours become 256 at most"):
         write_image(read_image(samples / "landscape.jpg"), tmp_path / "out.gif")
     with Image.open(samples / "landscape.jpg") as before, Image.open(tmp_path / "out.gif") as after:
@@ -281,14 +279,14 @@ def test_more_colours_than_a_gif_holds_become_the_best_there_are(
     assert np.abs(blocks).mean() < 0.6
 
 
-def test_the_options_of_pillows_encoder_reach_it_for_a_gif_too(tmp_path: Path) -> None:
+def test_encoder_options_reach_the_gif_encoder(tmp_path: Path) -> None:
     source = animation(".gif", [frame(0), frame(1), frame(2)], loop=5)
     write_image(read_image(source), tmp_path / "out.gif", save={"duration": 500})
     pictures, durations, loop = shown(tmp_path / "out.gif")
     assert (len(pictures), durations, loop) == (3, [500, 500, 500], 5)
 
 
-def test_an_animation_as_pages_tells_that_its_timing_is_lost(
+def test_writing_an_animation_as_pages_warns_of_lost_timing(
     run, samples: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "pages.tif"

@@ -57,7 +57,7 @@ def test_an_array_with_channels_last_is_warned_of(
         (".png", 1, 0.5, "floats become 8 bits: PNG holds no floats; .npy and tif do"),
     ],
 )
-def test_floats_that_a_format_does_not_hold_are_said(
+def test_floats_that_a_format_does_not_hold_are_warned_of(
     tmp_path: Path, suffix: str, channels: int, values: float, text: str
 ) -> None:
     samples = np.full((5, 6, channels), values, np.float32)

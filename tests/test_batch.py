@@ -95,9 +95,7 @@ class Killing(Convolution):
 KILLING = [Killing(load_filter("identity"))]
 
 
-def test_a_worker_that_is_killed_costs_its_picture_and_no_other(
-    pictures: list[str], tmp_path: Path
-) -> None:
+def test_a_killed_worker_loses_only_its_picture(pictures: list[str], tmp_path: Path) -> None:
     Image.new("RGB", (7, 7)).save(pictures[4])
     (tmp_path / "out").mkdir()
     jobs = plan_jobs(pictures, output_dir=str(tmp_path / "out"))
@@ -124,7 +122,7 @@ def no_room() -> None:
     threading.Thread.start = fail
 
 
-def test_without_room_for_threads_one_image_at_a_time_is_done(
+def test_without_threads_one_image_at_a_time_is_processed(
     start, samples: Path, tmp_path: Path
 ) -> None:
     request = ["apply", "-f", "sharpen", samples / "landscape.jpg", "-o"]
@@ -134,7 +132,7 @@ def test_without_room_for_threads_one_image_at_a_time_is_done(
     assert (process.wait(), process.stderr) == (0, "")
 
 
-def test_without_room_for_processes_a_batch_tells_what_needs_none(
+def test_without_processes_a_batch_says_to_use_one_job(
     start, pictures: list[str], tmp_path: Path
 ) -> None:
     request = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "-j"]
@@ -229,7 +227,7 @@ def test_any_executor_does_the_same_as_the_workers_here(
     )
 
 
-def test_what_an_executor_loses_is_told_and_the_rest_goes_on(
+def test_a_job_lost_by_an_executor_fails_and_the_others_go_on(
     pictures: list[str], tmp_path: Path
 ) -> None:
     results = list(run_jobs(planned(pictures, tmp_path / "out"), [], executor=Forgetful()))
@@ -238,7 +236,9 @@ def test_what_an_executor_loses_is_told_and_the_rest_goes_on(
     assert len(results) == 12
 
 
-def test_a_broken_executor_costs_what_it_had_not_done(pictures: list[str], tmp_path: Path) -> None:
+def test_a_broken_executor_fails_only_what_it_had_not_done(
+    pictures: list[str], tmp_path: Path
+) -> None:
     jobs = planned(pictures, tmp_path / "out")
     results = list(run_jobs(jobs, [], executor=AtOnce(breaks=True)))
     assert [result.status for result in results] == ["ok"] + ["failed"] * 11
@@ -278,7 +278,7 @@ class LastFirst(AtOnce):
         return self.waiting[-1]
 
 
-def test_tasks_that_nobody_waits_for_are_cancelled(pictures: list[str], tmp_path: Path) -> None:
+def test_tasks_of_an_abandoned_batch_are_cancelled(pictures: list[str], tmp_path: Path) -> None:
     executor = LastFirst()
     jobs = planned(pictures, tmp_path / "out")
     results = run_jobs(jobs, [], executor=executor)
@@ -287,7 +287,7 @@ def test_tasks_that_nobody_waits_for_are_cancelled(pictures: list[str], tmp_path
     assert [future.cancelled() for future in executor.waiting] == [True] * 3
 
 
-def test_a_result_tells_shapes_filters_and_time(pictures: list[str], tmp_path: Path) -> None:
+def test_a_result_has_shapes_filters_and_seconds(pictures: list[str], tmp_path: Path) -> None:
     np.save(tmp_path / "stack.npy", np.zeros((2, 1, 8, 10), np.float32))
     jobs = planned([pictures[0], str(tmp_path / "stack.npy")], tmp_path / "out")
     half = [Convolution(load_filter("grayscale").override(stride=2))]
@@ -301,7 +301,7 @@ def test_a_result_tells_shapes_filters_and_time(pictures: list[str], tmp_path: P
     assert result.output_shape == (2, 1, 8, 10)
 
 
-def test_a_failure_tells_how_far_it_came(pictures: list[str], tmp_path: Path) -> None:
+def test_a_failure_has_the_shapes_known_so_far(pictures: list[str], tmp_path: Path) -> None:
     Path(pictures[1]).write_bytes(b"nothing")
     sepia = [Convolution(load_filter("sepia"))]
     jobs = planned(pictures[:2], tmp_path / "out")
@@ -311,14 +311,14 @@ def test_a_failure_tells_how_far_it_came(pictures: list[str], tmp_path: Path) ->
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_told(pictures: list[str], tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(pictures: list[str], tmp_path: Path) -> None:
     jobs = planned(pictures[:2], tmp_path / "out" / "below")
     (tmp_path / "out").write_bytes(b"")
     for result in run_jobs(jobs, []):
         assert "out/below cannot be created: Not a directory" in str(result.error)
 
 
-def test_what_exists_is_skipped_and_not_even_read(pictures: list[str], tmp_path: Path) -> None:
+def test_inputs_of_existing_results_are_not_read(pictures: list[str], tmp_path: Path) -> None:
     jobs = planned(pictures, tmp_path / "out")
     (tmp_path / "out").mkdir()
     Path(jobs[4].target).write_bytes(b"precious")
@@ -406,7 +406,7 @@ def test_what_another_run_has_written_meanwhile_is_skipped_too(
     assert (tmp_path / "0-2.png").read_bytes() == b"the other's"
 
 
-def test_a_report_on_standard_output_is_all_that_is_there(
+def test_a_report_on_standard_output_is_the_only_output(
     run, pictures: list[str], tmp_path: Path
 ) -> None:
     flags = ["-d", tmp_path / "out", "--report", "-", "--progress"]
@@ -414,7 +414,7 @@ def test_a_report_on_standard_output_is_all_that_is_there(
     assert len(report_of(done.stdout)) == 12
 
 
-def test_a_report_holds_names_that_are_no_text_so_that_they_can_be_had_back(
+def test_undecodable_names_in_a_report_can_be_decoded(
     run, pictures: list[str], tmp_path: Path
 ) -> None:
     name = os.fsencode(tmp_path) + b"/\xff\xc3\xa4\n.png"
@@ -467,7 +467,7 @@ def test_an_image_and_a_report_do_not_share_standard_output(run, pictures: list[
     assert "either for the image or for the report" in done.stderr
 
 
-def test_a_folder_is_mirrored_and_its_results_are_no_inputs(
+def test_a_folder_is_mirrored_and_its_results_are_not_inputs(
     run, pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -517,7 +517,9 @@ def test_a_report_that_nobody_reads_any_more_ends_the_batch_with_a_message(
     assert os.listdir(tmp_path / "out") == ["0.png"]
 
 
-def test_failures_are_summed_up_unless_quiet(run, pictures: list[str], tmp_path: Path) -> None:
+def test_failures_are_counted_at_the_end_unless_quiet(
+    run, pictures: list[str], tmp_path: Path
+) -> None:
     for number in (3, 4, 5):
         Path(pictures[number]).write_bytes(b"nothing")
     command = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "-j", "1"]
@@ -526,7 +528,7 @@ def test_failures_are_summed_up_unless_quiet(run, pictures: list[str], tmp_path:
     assert quiet.count("\n") == quiet.count("Error: ") == 3
 
 
-def test_progress_is_told_in_lines_where_there_is_no_terminal(
+def test_progress_is_printed_in_lines_without_a_terminal(
     run, pictures: list[str], tmp_path: Path
 ) -> None:
     command = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "-j", "1"]
@@ -555,7 +557,7 @@ def on_a_terminal(*arguments: object) -> tuple[int, str]:
         os.close(terminal)
 
 
-def test_a_bar_shows_on_a_terminal_and_messages_stand_above_it(
+def test_messages_are_printed_above_the_progress_bar_of_a_terminal(
     pictures: list[str], tmp_path: Path
 ) -> None:
     Path(pictures[3]).write_bytes(b"nothing")
@@ -596,7 +598,7 @@ print([name for name in names if name in sys.modules])
     assert done.stdout == "[]\n"
 
 
-def test_nothing_is_decoded_ahead_by_a_process_that_may_fork(
+def test_a_process_that_may_fork_decodes_nothing_ahead(
     run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ahead: list[str] = []

@@ -66,7 +66,7 @@ def test_colours_and_transparency_split_as_stored(
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_channels_of_16_bits_stay_so(run, tmp_path: Path, suffix: str) -> None:
+def test_16_bit_channels_keep_their_depth(run, tmp_path: Path, suffix: str) -> None:
     deep = np.random.default_rng(3).integers(0, 65536, (6, 5)).astype(np.uint16)
     Image.fromarray(deep).save(tmp_path / "in.png")
     mine = bank(tmp_path / "mine.json", 2, 1)
@@ -102,7 +102,7 @@ def test_the_channels_of_an_animation_are_animations(run, samples: Path, tmp_pat
             np.testing.assert_array_equal(np.asarray(green.convert("L")), expected)
 
 
-def test_only_the_files_name_is_expanded(run, photo: Path, tmp_path: Path) -> None:
+def test_only_the_file_name_is_expanded_not_its_folder(run, photo: Path, tmp_path: Path) -> None:
     folder = tmp_path / "{channel}"
     folder.mkdir()
     assert run("apply", "-f", "identity", photo, "-o", folder / "out.png").exit_code == 0
@@ -143,7 +143,7 @@ def test_no_file_takes_its_place_before_all_are_written(tmp_path: Path) -> None:
     assert sorted(path.read_bytes() for path in tmp_path.iterdir()) == [b"0", b"1", b"2", b"3"]
 
 
-def test_a_count_that_no_picture_has_is_told_with_both_remedies(
+def test_the_message_for_an_unusual_channel_count_has_both_remedies(
     run, photo: Path, tmp_path: Path
 ) -> None:
     mine = bank(tmp_path / "mine.json", 5, 3)
@@ -185,7 +185,7 @@ def test_pages_of_different_channels_do_not_split(run, tmp_path: Path) -> None:
     assert run(*command, "--mode", "RGB").exit_code == 0
 
 
-def test_a_file_that_a_channel_might_replace_is_told_before_any_work(tmp_path: Path) -> None:
+def test_a_file_that_a_channel_might_replace_is_refused_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     sources = ["a-{channel}.png", "a-07.png"]
     with pytest.raises(

@@ -214,7 +214,7 @@ USAGE_ERRORS = [
 @pytest.mark.parametrize(
     ("arguments", "fault"), USAGE_ERRORS, ids=[" ".join(a)[:60] for a, _ in USAGE_ERRORS]
 )
-def test_a_wrong_command_line_is_told_and_touches_nothing(
+def test_a_wrong_command_line_exits_with_2_and_touches_nothing(
     run, photo: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], fault: str
 ) -> None:
     monkeypatch.chdir(photo.parent)
@@ -239,7 +239,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("content", "flags", "fault"), FAILURES)
-def test_an_image_that_fails_is_told_and_leaves_no_file(
+def test_an_image_that_fails_is_reported_and_leaves_no_file(
     run, photo: Path, content: bytes | None, flags: list[str], fault: str
 ) -> None:
     if content is not None:

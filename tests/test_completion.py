@@ -78,11 +78,11 @@ OFFERS = [
 
 
 @pytest.mark.parametrize(("words", "expected"), OFFERS, ids=[" ".join(w) for w, _ in OFFERS])
-def test_what_can_come_next_is_offered(folder: Path, words: list[str], expected: list[str]) -> None:
+def test_completions_are_offered(folder: Path, words: list[str], expected: list[str]) -> None:
     assert offered(words) == expected
 
 
-def test_what_is_offered_is_known() -> None:
+def test_every_completion_is_accepted() -> None:
     assert set(PRESETS) == set(KNOWN_PRESETS)
     for name in FORMATS:
         output_format(name)
@@ -159,7 +159,7 @@ class Terminal:
 
 
 @pytest.mark.parametrize("shell", START)
-def test_a_shell_completes_what_is_typed(folder: Path, shell: str) -> None:
+def test_bash_and_zsh_complete(folder: Path, shell: str) -> None:
     command, setup = START[shell]
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
@@ -183,7 +183,7 @@ def test_a_shell_completes_what_is_typed(folder: Path, shell: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
-def test_fish_completes_what_is_typed(folder: Path) -> None:
+def test_fish_completes(folder: Path) -> None:
     asked = ["apply -f sha", "apply pho", "apply -o tw", "apply --pad-mode ci", "apply -d fo"]
     lines = [LINES["fish"]]
     lines += [f"complete -C 'convcli {words}'" for words in asked]

@@ -190,11 +190,11 @@ def test_whole_factors_of_random_kernels() -> None:
         [[np.nan]],
     ],
 )
-def test_kernels_of_full_precision_are_not_taken_for_whole_numbers(kernel: object) -> None:
+def test_full_precision_kernels_are_not_treated_as_whole_numbers(kernel: object) -> None:
     assert whole_kernel(np.asarray(kernel, np.float32)) is None
 
 
-def test_whole_samples_are_told_from_others() -> None:
+def test_whole_samples_are_distinguished_from_others() -> None:
     samples = np.arange(12, dtype=np.float32).reshape(3, 4)
     assert is_whole(samples)
     assert is_whole(samples * -1e30)

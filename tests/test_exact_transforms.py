@@ -50,7 +50,7 @@ def test_large_kernels_are_exact_by_every_method(name: str, stride: tuple[int, i
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_samples_that_are_too_large_to_be_rounded_do_no_harm_elsewhere(mode: str) -> None:
+def test_samples_too_large_to_round_do_not_affect_others(mode: str) -> None:
     rng = np.random.default_rng(3)
     kernel = rng.integers(-9, 10, (31, 31))
     samples = rng.integers(0, 256, (90, 95))
@@ -80,7 +80,7 @@ def test_a_bank_of_whole_and_other_filters_is_exact_where_it_can_be() -> None:
     np.testing.assert_allclose(found[1], near[1], rtol=1e-5)
 
 
-def test_transforms_of_other_samples_stay_in_single_precision() -> None:
+def test_fractional_samples_are_transformed_in_single_precision() -> None:
     window = Window((0, 0), (70, 80), (31, 31), (1, 1), (1, 1))
     weight = np.float32(LARGE["dense"])[None, None, None]
     image = np.random.default_rng(5).random((1, 100, 110), np.float32)

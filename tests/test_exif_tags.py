@@ -59,7 +59,7 @@ def tags_of(path: Path) -> dict[int, Any]:
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", "-lzw.tif"])
 @pytest.mark.parametrize("source", ["in.jpg", "in.tif"])
-def test_what_a_tag_says_of_the_picture_stays(tmp_path: Path, source: str, suffix: str) -> None:
+def test_tags_about_the_picture_are_kept(tmp_path: Path, source: str, suffix: str) -> None:
     Image.new("RGB", (8, 6)).save(tmp_path / source, exif=table(KEPT))
     target = tmp_path / f"out{suffix}"
     save = {"compression": "tiff_lzw"} if "lzw" in suffix else {}
@@ -81,7 +81,7 @@ def test_what_a_tag_says_of_the_picture_stays(tmp_path: Path, source: str, suffi
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
-def test_what_a_tag_says_of_stored_pixels_goes(tmp_path: Path, suffix: str) -> None:
+def test_tags_about_the_stored_pixels_are_dropped(tmp_path: Path, suffix: str) -> None:
     Image.new("RGB", (8, 6)).save(tmp_path / "in.jpg", exif=table(LIES | {0x010F: "Camera"}))
     target = tmp_path / f"out{suffix}"
     write_image(read_image(tmp_path / "in.jpg"), target)
@@ -91,13 +91,13 @@ def test_what_a_tag_says_of_stored_pixels_goes(tmp_path: Path, suffix: str) -> N
         assert found.get(tag) != value
 
 
-def test_the_directory_of_a_tiff_says_nothing_of_its_strips_elsewhere(tmp_path: Path) -> None:
+def test_tags_of_a_tiffs_layout_are_not_copied_to_other_formats(tmp_path: Path) -> None:
     Image.new("RGB", (8, 6)).save(tmp_path / "in.tif", compression="jpeg", software="Editor")
     write_image(read_image(tmp_path / "in.tif"), tmp_path / "out.jpg")
     assert tags_of(tmp_path / "out.jpg") == {0x0131: "Editor"}
 
 
-def test_what_users_may_miss_is_named(tmp_path: Path) -> None:
+def test_dropped_tags_that_users_may_miss_are_named(tmp_path: Path) -> None:
     tags = {0x830E: (1.0, 1.0, 0.0), 0x8482: (0.0,) * 6, 0x935C: b"layers"}
     Image.new("L", (8, 6)).save(tmp_path / "in.tif", exif=table({**tags, 0x010F: "Camera"}))
     read = read_image(tmp_path / "in.tif")
@@ -110,13 +110,13 @@ def test_what_users_may_miss_is_named(tmp_path: Path) -> None:
         write_image(read, tmp_path / "stripped.tif", strip=True)
 
 
-def test_a_value_that_pillow_cannot_write_costs_itself_alone(tmp_path: Path) -> None:
+def test_only_the_value_that_pillow_cannot_write_is_lost(tmp_path: Path) -> None:
     exif = table({0x010F: "Camera", 0xFDE8: (1, "mixed"), 0xFDE9: b"", 0xFDEA: 5})
     assert exif_tags.remove_stale(exif) == ["EXIF tags 0xfde8"]
     assert dict(exif) == {0x010F: "Camera", 0xFDEA: 5}
 
 
-def test_a_value_that_pillow_cannot_read_costs_itself_alone() -> None:
+def test_only_the_value_that_pillow_cannot_read_is_lost() -> None:
     class Broken(Image.Exif):
         def __getitem__(self, tag: int) -> Any:
             if tag == 0xFDE8:
@@ -129,7 +129,7 @@ def test_a_value_that_pillow_cannot_read_costs_itself_alone() -> None:
     assert dict(exif) == {0x010F: "Camera"}
 
 
-def test_large_rare_tags_do_not_cost_a_jpeg_the_common_ones(tmp_path: Path) -> None:
+def test_a_jpeg_keeps_common_tags_beside_large_rare_ones(tmp_path: Path) -> None:
     Image.new("L", (8, 6)).save(
         tmp_path / "in.tif", exif=table({0x010F: "Camera", 0xFDE8: b"x" * 70_000})
     )
@@ -138,7 +138,7 @@ def test_large_rare_tags_do_not_cost_a_jpeg_the_common_ones(tmp_path: Path) -> N
     assert tags_of(tmp_path / "out.jpg") == {0x010F: "Camera"}
 
 
-def test_tags_that_libtiff_refuses_do_not_cost_the_picture(tmp_path: Path) -> None:
+def test_tags_that_libtiff_refuses_are_left_out(tmp_path: Path) -> None:
     exif = table({0x010F: "Camera", 0xC630: (1.5, 2.5, 3.5, 4.5)})  # floats, and not rational
     Image.new("L", (8, 6)).save(tmp_path / "in.tif", exif=exif)
     read = read_image(tmp_path / "in.tif")

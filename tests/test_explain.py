@@ -145,7 +145,7 @@ def test_gradients_are_those_of_conv2d_backward(options: dict) -> None:
         np.testing.assert_allclose(values(found, numbers), wanted, atol=1e-12)
 
 
-def test_sizes_are_the_kernel_modules() -> None:
+def test_sizes_agree_with_the_kernel() -> None:
     for size, kernel, stride, pad, dilation in itertools.product(
         (5, 8), (1, 2, 3), (1, 2, 3), (0, 1), (1, 2)
     ):
@@ -211,7 +211,7 @@ def test_windows_are_drawn_with_their_padding() -> None:
     assert "  output row 2              #  #  o\n" in text
 
 
-def test_what_floor_drops_is_said_with_the_sizes_that_fit() -> None:
+def test_dropped_rows_are_reported_with_sizes_that_fit() -> None:
     text = " ".join(plain(size_lines(settle("8x8", "3x3", stride=2))).split())
     assert "floor drops 1/2" in text
     assert "Inputs of 7 or 9 fit exactly" in text
@@ -286,7 +286,7 @@ def test_lines_fit_a_hundred_columns(options: dict) -> None:
     assert max(len(line.text) for line in lines) <= 100
 
 
-def test_a_filter_stands_in_for_the_kernel(run) -> None:
+def test_a_filter_can_be_the_kernel(run) -> None:
     text = run("explain", "--input", "1 2 3; 4 5 6; 7 8 9", "-f", "sharpen").stdout
     assert text.startswith("Convolution: input 3×3, kernel 3×3, stride 1, pad 1, pad mode replica")
     result = text.partition("\nResult\n")[2].split("\n\n")[0]
@@ -351,7 +351,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("arguments", "fault"), WRONG, ids=[" ".join(a)[:60] for a, _ in WRONG])
-def test_what_is_wrong_is_one_clear_error_and_exit_code_2(
+def test_mistakes_are_one_clear_error_and_exit_code_2(
     run, photo: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], fault: str
 ) -> None:
     monkeypatch.chdir(photo.parent)
@@ -363,7 +363,7 @@ def test_what_is_wrong_is_one_clear_error_and_exit_code_2(
     assert sorted(Path().iterdir()) == before
 
 
-def test_nothing_typed_ends_in_a_traceback() -> None:
+def test_no_input_ends_in_a_traceback() -> None:
     texts = [
         "|",
         "||",
@@ -389,7 +389,7 @@ def test_nothing_typed_ends_in_a_traceback() -> None:
                 pass
 
 
-def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colour_is_used_on_terminals_unless_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 
     from convcli.cli import cli
@@ -443,7 +443,7 @@ def test_the_whole_lesson_is_computed_and_its_commands_print_it(run) -> None:
             assert titled == printed[0]
 
 
-def test_the_lesson_says_where_the_usual_telling_is_wrong(run) -> None:
+def test_the_lesson_corrects_common_mistakes(run) -> None:
     whole = " ".join(run("explain", "lesson").stdout.split())
     assert "give 3×3, not 4×4 as it is often drawn" in whole
     assert "the last is d'z" in whole

@@ -65,7 +65,7 @@ def test_output_padding_and_crop_are_marked() -> None:
     assert gather.left.kinds[1] == ("pad", "input", "hole", "input", "pad", "pad")
 
 
-def test_ways_are_chosen(run, tmp_path: Path) -> None:
+def test_parts_of_an_animation_can_be_chosen(run, tmp_path: Path) -> None:
     arguments = ("explain", "--input", "2x2", "--kernel", "3x3", "--transpose", "--animate")
     for by, steps in (("both", 20), ("scatter", 4), ("gather", 16)):
         result = run(*arguments, tmp_path / f"{by}.svg", "--by", by)
@@ -155,7 +155,7 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_stand_out_from_what_they_are_on(scheme: str) -> None:
+def test_texts_have_enough_contrast(scheme: str) -> None:
     for text, fills in TEXT_ON.items():
         for fill in fills:
             one, two = (luminance(getattr(TONES[name], scheme)) for name in (text, fill))
@@ -176,7 +176,7 @@ def test_an_animation_that_exists_is_kept(run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("side", [13, 41])
-def test_what_is_too_large_to_be_drawn_is_refused(side: int) -> None:
+def test_animations_too_large_to_draw_are_refused(side: int) -> None:
     with pytest.raises(ConvcliError, match="the most"):
         parts_of(settle(f"{side}x{side}", "1x1"))
 

@@ -128,7 +128,9 @@ def test_the_convcli_lines_for_a_picture_run_in_shell_and_python(
 
 
 @pytest.mark.parametrize("language", ["numpy", "pytorch"])
-def test_what_takes_more_than_a_few_lines_is_refused(run, samples: Path, language: str) -> None:
+def test_filters_needing_more_than_a_few_lines_are_refused(
+    run, samples: Path, language: str
+) -> None:
     result = run("explain", "-f", "sharpen", samples / "badge.png", "--code", language)
     assert result.exit_code == 2
     assert "use --mode L or RGB, or --code convcli" in result.stderr

@@ -169,7 +169,7 @@ def test_buttons_and_keys_move_through_the_steps(page) -> None:
     assert driver.find_element(By.ID, "stride-value").text == "1"
 
 
-def test_playing_goes_on_and_stops(page) -> None:
+def test_playing_advances_and_stops(page) -> None:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
@@ -187,7 +187,7 @@ def test_playing_goes_on_and_stops(page) -> None:
     assert driver.execute_script("return timer") is None
 
 
-def test_what_leaves_nothing_of_the_result_is_said(page) -> None:
+def test_settings_with_an_empty_result_are_reported(page) -> None:
     from selenium.webdriver.common.by import By
 
     driver = page("2x2", "3x3", pad=1)

@@ -175,7 +175,7 @@ def test_a_picture_comes_from_standard_input(run, photo: Path) -> None:
     assert "magnitude √(" in text
 
 
-def test_a_stretched_range_is_written_out(run, tmp_path: Path) -> None:
+def test_a_rescaled_range_is_written_out(run, tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 30, 10]], np.uint8)).save(tmp_path / "a.png")
     (tmp_path / "d.json").write_text('{"weight": [[-1, 0, 1]], "range": "rescale"}')
     text = run("explain", "-f", tmp_path / "d.json", tmp_path / "a.png", "--at", "0,1").stdout

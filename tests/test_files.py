@@ -43,7 +43,7 @@ def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
     assert target.read_bytes() == b"new"
 
 
-def test_a_file_that_comes_up_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+def test_a_file_created_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     target = tmp_path / "a"
     with pytest.raises(ImageError, match="exists already"), replacing(target, False) as file:
         file.write(b"new")
@@ -66,7 +66,7 @@ def test_after_an_error_the_target_is_as_before(
 
 
 @pytest.mark.parametrize("name", ["a.png", "a", "a.tar.gz", "x" * 251 + ".png", "a." + "é" * 99])
-def test_a_result_in_the_making_is_known_by_its_name(tmp_path: Path, name: str) -> None:
+def test_temporary_files_are_recognized_by_name(tmp_path: Path, name: str) -> None:
     with replacing(tmp_path / name, False):
         (temporary,) = tmp_path.iterdir()
         assert is_temporary(temporary)
@@ -83,7 +83,7 @@ def test_a_result_in_the_making_is_known_by_its_name(tmp_path: Path, name: str) 
         ".convcli-0123456789abcdefg",
     ],
 )
-def test_other_names_are_no_results_in_the_making(name: str) -> None:
+def test_other_names_are_not_those_of_temporary_files(name: str) -> None:
     assert not is_temporary(name)
 
 
@@ -95,7 +95,7 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
     assert (tmp_path / "real").read_bytes() == b"new"
 
 
-def test_a_link_to_nothing_makes_the_file_it_names(tmp_path: Path) -> None:
+def test_writing_through_a_dangling_link_creates_its_target(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("real")
     write(tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
@@ -116,12 +116,12 @@ def test_a_device_is_written_to_and_stays_a_device() -> None:
         ("x" * 300, "cannot be written: File name too long"),
     ],
 )
-def test_where_nothing_can_be_written_is_told(tmp_path: Path, name: str, fault: str) -> None:
+def test_an_unwritable_target_is_reported(tmp_path: Path, name: str, fault: str) -> None:
     with pytest.raises(ImageError, match=fault):
         write(tmp_path / name)
     assert os.listdir(tmp_path) == []
 
 
-def test_a_full_disk_is_told() -> None:
+def test_a_full_disk_is_reported() -> None:
     with pytest.raises(ImageError, match="No space left"):
         write(Path("/dev/full"))

@@ -66,7 +66,7 @@ def test_a_file_has_these_defaults(tmp_path: Path) -> None:
     assert (loaded.preserve_alpha, loaded.reduce, loaded.description) == (False, None, "")
 
 
-def test_a_file_says_everything_else(tmp_path: Path) -> None:
+def test_a_file_overrides_every_default(tmp_path: Path) -> None:
     text = """{"name": "n", "description": "d", "source": "s", "weight": [[[[1, 2]]], [[[3, 4]]]],
         "bias": [0.5, -1], "divisor": 2, "stride": [1, 2], "dilation": 3, "pad": [1, 2, 3, 4],
         "pad_mode": "reflect", "flip": true, "range": "abs", "preserve_alpha": true,
@@ -79,7 +79,7 @@ def test_a_file_says_everything_else(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.offsets, [0.5, -1])
 
 
-def test_the_divisor_sum_is_each_filters_own_and_one_where_it_vanishes() -> None:
+def test_divisor_sum_is_per_filter_and_1_where_the_sum_is_0() -> None:
     bank = Filter([[[[1, 3]]], [[[-1, 1]]]], divisor="sum")
     np.testing.assert_array_equal(bank.kernel, [[[[0.25, 0.75]]], [[[-1, 1]]]])
 
@@ -109,7 +109,7 @@ def test_a_path_wins_over_a_bundled_name(tmp_path: Path, monkeypatch: pytest.Mon
     assert load_filter("sobel").reduce == "magnitude"
 
 
-def test_a_million_weights_are_taken(tmp_path: Path) -> None:
+def test_a_million_weights_are_accepted(tmp_path: Path) -> None:
     path = save(tmp_path, json.dumps({"weight": [[1] * 1000] * 1000}))
     assert load_filter(path).weight.size == 1_000_000
 
@@ -187,7 +187,7 @@ def test_a_million_weights_are_taken(tmp_path: Path) -> None:
         (json.dumps({"weight": [[1] * 1001] * 1000}), "1,001,000"),
     ],
 )
-def test_a_broken_file_is_told_with_its_name_the_place_and_the_remedy(
+def test_an_error_in_a_file_has_its_name_the_place_and_the_remedy(
     tmp_path: Path, text: str | bytes, fault: str
 ) -> None:
     path = save(tmp_path, text)
@@ -197,7 +197,7 @@ def test_a_broken_file_is_told_with_its_name_the_place_and_the_remedy(
     assert len(str(raised.value)) < 500
 
 
-def test_the_greatest_numbers_are_taken() -> None:
+def test_the_largest_numbers_are_accepted() -> None:
     largest = 2**31 - 1
     one = Filter(
         [[1e38, -1e38]], bias=1e9, divisor=1e8, stride=largest, dilation=largest, pad=largest
@@ -208,7 +208,7 @@ def test_the_greatest_numbers_are_taken() -> None:
     assert Filter([[0.0]], divisor=1e38).kernel == 0
 
 
-def test_weights_that_vanish_beside_others_are_taken() -> None:
+def test_tiny_weights_beside_large_ones_are_accepted() -> None:
     np.testing.assert_array_equal(Filter([[1e-300, 1]]).kernel[0, 0], [[1e-300, 1]])
 
 
@@ -239,7 +239,7 @@ def test_a_depthwise_weight_is_recognized(tmp_path: Path, mode: str, filters: in
     assert "--mode" not in str(raised.value)
 
 
-def test_the_forms_that_replace_a_depthwise_weight_work(pixels: np.ndarray) -> None:
+def test_the_suggested_forms_of_a_depthwise_weight_work(pixels: np.ndarray) -> None:
     picture = Picture.from_array(pixels.transpose(2, 0, 1))
     kernel = np.array([[1.0, 2, 1]]) / 4
     apart = np.zeros((3, 3, 1, 3))
@@ -262,17 +262,17 @@ def test_the_forms_that_replace_a_depthwise_weight_work(pixels: np.ndarray) -> N
         ("/", "is a folder"),
     ],
 )
-def test_an_unknown_filter_is_told_with_near_misses(name: str, fault: str) -> None:
+def test_an_unknown_filter_lists_near_misses(name: str, fault: str) -> None:
     with pytest.raises(FilterError, match=fault):
         load_filter(name)
 
 
-def test_a_filter_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_filter_is_reported(tmp_path: Path) -> None:
     (tmp_path / "loop.json").symlink_to("loop.json")
     with pytest.raises(FilterError, match="no filter file"):
         load_filter(tmp_path / "loop.json")
 
 
-def test_no_filter_is_read_without_end() -> None:
+def test_filter_files_without_end_are_refused() -> None:
     with pytest.raises(FilterError, match="MiB"):
         load_filter("/dev/zero")

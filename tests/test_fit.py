@@ -62,7 +62,7 @@ def test_bundled_filters_come_out_exactly_and_by_name(chosen: Filter) -> None:
     assert fit.filter.pad_mode == "replicate" or chosen.name == "identity"
 
 
-def test_clipped_samples_are_no_evidence() -> None:
+def test_clipped_samples_are_excluded() -> None:
     before = scene()
     after = apply_filters(before, [EDGES])
     fit = fit_filter(before, after)
@@ -231,7 +231,7 @@ def test_the_residual_is_the_signed_difference() -> None:
     np.testing.assert_allclose(residual, expected, atol=1e-6)
 
 
-def test_transparent_pixels_are_no_evidence() -> None:
+def test_transparent_pixels_are_excluded() -> None:
     colour = scene().frames[0].samples
     alpha = np.full((*colour.shape[:2], 1), 255, np.uint8)
     alpha[:100, :90] = 0

@@ -71,7 +71,7 @@ def shown(image: Image.Image | Frame) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("format_name", list(all_formats()))
-def test_every_format_gives_back_what_it_was_given_or_says_what_is_lost(
+def test_every_format_returns_what_was_written_or_warns_of_the_loss(
     format_name: str, kind: str
 ) -> None:
     frame = drawn(kind)
@@ -95,7 +95,7 @@ def test_every_format_gives_back_what_it_was_given_or_says_what_is_lost(
 
 
 @pytest.mark.parametrize("format_name", list(all_formats()))
-def test_a_format_is_known_to_hold_what_it_holds(format_name: str) -> None:
+def test_the_table_of_formats_agrees_with_pillow(format_name: str) -> None:
     """A warning about a mode that the format does hold would be a lie, and a loss."""
     for kind in KINDS:
         _, told = written(Picture((drawn(kind),)), format_name)
@@ -124,7 +124,7 @@ def test_a_picture_too_large_for_a_format_is_refused_not_shrunk(
 
 
 @pytest.mark.parametrize("format_name", ["ico", "icns"])
-def test_an_icon_keeps_its_one_size(tmp_path: Path, format_name: str) -> None:
+def test_an_icon_of_one_size_keeps_it(tmp_path: Path, format_name: str) -> None:
     path = tmp_path / f"out.{format_name}"
     write_image(Picture((drawn("RGBA"),)), path)
     with Image.open(path) as image:
@@ -132,7 +132,7 @@ def test_an_icon_keeps_its_one_size(tmp_path: Path, format_name: str) -> None:
         assert sizes == {(SIDE, SIDE)}
 
 
-def test_of_an_icon_in_several_sizes_the_largest_is_taken_with_a_warning(tmp_path: Path) -> None:
+def test_the_largest_size_of_an_icon_is_read_with_a_warning(tmp_path: Path) -> None:
     Image.new("RGBA", (64, 64)).save(tmp_path / "in.ico", sizes=[(16, 16), (64, 64)])
     with pytest.warns(ImageWarning, match="only the largest of 2 pictures"):
         assert read_image(tmp_path / "in.ico").frames[0].size == (64, 64)
@@ -147,7 +147,7 @@ def test_of_an_icon_in_several_sizes_the_largest_is_taken_with_a_warning(tmp_pat
         (".ppm", b"P6", ""),
     ],
 )
-def test_a_netpbm_file_is_of_the_kind_that_its_name_promises(
+def test_a_netpbm_file_has_the_kind_of_its_extension(
     tmp_path: Path, suffix: str, kind: bytes, expected: str
 ) -> None:
     path = tmp_path / f"out{suffix}"
@@ -158,7 +158,7 @@ def test_a_netpbm_file_is_of_the_kind_that_its_name_promises(
     assert expected in " ".join(str(warning.message) for warning in caught)
 
 
-def test_opaque_transparency_is_left_out_without_a_word(tmp_path: Path) -> None:
+def test_opaque_alpha_is_dropped_without_a_warning(tmp_path: Path) -> None:
     frame = drawn("RGBA")
     samples = frame.samples.copy()
     samples[..., 3] = 255

@@ -56,7 +56,7 @@ def test_frames_and_channels_both_go_into_one_name(run, tmp_path: Path) -> None:
             np.testing.assert_array_equal(written, frame[:, :, channel])
 
 
-def test_pages_of_different_sizes_and_channels_go_apart(tmp_path: Path) -> None:
+def test_pages_of_different_sizes_and_channels_are_split(tmp_path: Path) -> None:
     pages = [Image.new("RGB", (4, 5), (1, 2, 3)), Image.new("L", (6, 2), 9)]
     pages[0].save(tmp_path / "in.tif", save_all=True, append_images=pages[1:])
     picture = read_image(tmp_path / "in.tif")
@@ -85,7 +85,7 @@ def test_each_page_keeps_its_own_profile(tmp_path: Path) -> None:
             assert image.info.get("icc_profile") == expected
 
 
-def test_stacks_of_arrays_go_apart_as_arrays(run, tmp_path: Path) -> None:
+def test_stacks_of_arrays_are_split_into_arrays(run, tmp_path: Path) -> None:
     stack = np.random.default_rng(1).random((3, 2, 4, 5), np.float32)
     np.save(tmp_path / "in.npy", stack)
     target = tmp_path / "out-{frame}.npy"
@@ -124,7 +124,7 @@ def test_a_format_of_one_image_names_the_way_to_a_file_each(run, tmp_path: Path)
     ("name", "channels", "frames"),
     [("{frame}.png", 1, 12), ("a{channel}-{frame}.png", 100, 2), ("{frame}{channel}", 3, 1000)],
 )
-def test_the_first_part_tells_whether_there_are_any(
+def test_the_first_part_shows_whether_results_exist(
     tmp_path: Path, name: str, channels: int, frames: int
 ) -> None:
     first, *_, last = part_targets(tmp_path / name, [channels] * frames)

@@ -160,7 +160,7 @@ def test_a_file_that_is_not_read_is_named(tmp_path: Path, data: bytes, kind: str
 
 
 @pytest.mark.parametrize("data", [b"text", b"II*\0" + bytes(40)])
-def test_what_is_not_known_is_no_image(data: bytes) -> None:
+def test_unknown_contents_are_not_an_image(data: bytes) -> None:
     with pytest.raises(ImageError, match=r"^it is not an image, or of a format that Pillow does"):
         read_image(data)
 
@@ -178,7 +178,7 @@ def test_pillow_is_never_asked_to_open_a_file_of_any_format() -> None:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.xyz", "a"])
-def test_contents_count_not_names(tmp_path: Path, name: str) -> None:
+def test_formats_are_identified_by_contents_not_names(tmp_path: Path, name: str) -> None:
     Image.new("RGB", (6, 5)).save(tmp_path / name, "JPEG")
     assert read_image(tmp_path / name).format == "JPEG"
 

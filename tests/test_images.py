@@ -93,7 +93,7 @@ def test_16_bit_grey_of_the_other_byte_order_is_the_same(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
-def test_unscaled_numbers_stay_what_they_are(tmp_path: Path, mode: str) -> None:
+def test_unscaled_samples_keep_their_values(tmp_path: Path, mode: str) -> None:
     path, target = tmp_path / "in.tif", tmp_path / "out.tif"
     drawn(mode).save(path)
     picture = read_image(path)
@@ -115,9 +115,7 @@ def test_a_transparent_colour_becomes_alpha(tmp_path: Path, mode: str, becomes: 
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_comes_upright_and_keeps_the_rest_of_its_exif(
-    tmp_path: Path, orientation: int
-) -> None:
+def test_orientation_is_applied_and_other_exif_kept(tmp_path: Path, orientation: int) -> None:
     path, target = tmp_path / "in.jpg", tmp_path / "out.png"
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = orientation, "Camera"
@@ -171,7 +169,9 @@ def test_arrays_come_in_and_go_out(tmp_path: Path, dtype: str, shape: tuple[int,
         (np.zeros((3, 3), bool), "save it as float32"),
     ],
 )
-def test_an_array_that_is_no_picture_is_told(tmp_path: Path, array: np.ndarray, fault: str) -> None:
+def test_an_array_of_another_shape_is_refused(
+    tmp_path: Path, array: np.ndarray, fault: str
+) -> None:
     np.save(tmp_path / "in.npy", array)
     with pytest.raises(ImageError, match=fault):
         read_image(tmp_path / "in.npy")
@@ -208,7 +208,7 @@ def broken(kind: str) -> bytes:
 @pytest.mark.parametrize(
     "kind", ["empty", "text", "truncated", "head", "flipped", "array", "array-head"]
 )
-def test_a_broken_file_is_told_with_its_name(tmp_path: Path, kind: str) -> None:
+def test_a_broken_file_is_reported_with_its_name(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "broken.png"
     path.write_bytes(broken(kind))
     with pytest.raises(ImageError, match=r"broken\.png: "):
@@ -222,7 +222,7 @@ def test_a_palette_image_without_its_palette_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "fault"), [("gone.png", "no such file"), (".", "is a folder")])
-def test_what_is_not_there_is_told(tmp_path: Path, name: str, fault: str) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path, name: str, fault: str) -> None:
     with pytest.raises(ImageError, match=fault):
         read_image(tmp_path / name)
 
@@ -296,7 +296,7 @@ def test_pages_keep_their_own_size_and_mode(tmp_path: Path) -> None:
             np.testing.assert_array_equal(np.asarray(written), np.asarray(page))
 
 
-def test_frames_go_only_where_there_is_room(tmp_path: Path, samples: Path) -> None:
+def test_frames_are_refused_by_formats_of_one_image(tmp_path: Path, samples: Path) -> None:
     animation = read_image(samples / "pulse.gif")
     with pytest.raises(
         ImageError, match=r"JPEG holds one image, and this has 10.*frames=\"first\""
@@ -359,7 +359,7 @@ def test_what_a_format_cannot_hold_is_converted_with_a_warning(
         assert written.size == SHAPE[::-1]
 
 
-def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
+def test_transparency_is_composited_on_white(tmp_path: Path) -> None:
     Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(tmp_path / "in.png")
     with pytest.warns(ImageWarning, match="white"):
         write_image(read_image(tmp_path / "in.png"), tmp_path / "out.bmp")
@@ -386,7 +386,7 @@ def test_quality_is_a_jpegs_quality(tmp_path: Path, samples: Path) -> None:
     assert sizes[None] == sizes[90]
 
 
-def test_channels_that_make_no_picture_are_told(tmp_path: Path) -> None:
+def test_channel_counts_of_no_picture_are_refused(tmp_path: Path) -> None:
     for channels in (2, 4, 5):
         with pytest.raises(ImageError, match=rf"{channels} channels is no picture.*\.npy"):
             write_image(np.zeros((channels, 2, 2), np.float32), tmp_path / "out.png")
@@ -410,7 +410,7 @@ def test_formats_are_known_by_extension_and_name(name: str, expected: str) -> No
 
 
 @pytest.mark.parametrize("name", ["", ".", ".txt", "pngg", "psd", "grib", "../png"])
-def test_a_format_that_cannot_be_written_is_told(name: str) -> None:
+def test_a_format_that_cannot_be_written_is_refused(name: str) -> None:
     with pytest.raises(ImageError, match="no image format that can be written"):
         output_format(name)
 
@@ -424,7 +424,7 @@ def test_streams_need_a_format() -> None:
     assert isinstance(read_image(buffer.getvalue()), Picture)
 
 
-def test_what_an_encoder_refuses_is_told_and_leaves_no_file(tmp_path: Path) -> None:
+def test_what_an_encoder_refuses_is_reported_and_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"out\.jpg: cannot be written as JPEG"):
         write_image(np.zeros((1, 1, 66_000), np.float32), tmp_path / "out.jpg")
     assert list(tmp_path.iterdir()) == []

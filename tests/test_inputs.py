@@ -54,7 +54,7 @@ def test_a_folder_stands_for_its_images_by_name_with_their_tree(tree: Path) -> N
     assert all(source.is_found for source in found)
 
 
-def test_a_folder_without_recursive_is_told_with_the_remedy(tree: Path) -> None:
+def test_a_folder_without_recursive_is_refused_with_the_remedy(tree: Path) -> None:
     with pytest.raises(PlanError, match="in is a folder: recursive=True takes"):
         expand(["in"])
     with pytest.raises(PlanError, match="in is a folder: recursive=True takes"):
@@ -84,7 +84,7 @@ def test_links_to_folders_are_not_followed_and_links_to_files_are(tree: Path) ->
     assert len(expand(["elsewhere"], recursive=True)) == 5
 
 
-def test_a_folder_that_cannot_be_read_is_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_folder_is_reported(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Permissions do not stop a superuser.
     scandir = os.scandir
 
@@ -126,7 +126,7 @@ def test_a_list_is_read_by_lines_or_by_nul(
     assert read_list(str(tmp_path / "list"), null=null) == names
 
 
-def test_a_list_that_is_not_what_it_was_said_to_be_is_told(tmp_path: Path) -> None:
+def test_a_list_with_the_wrong_separator_is_reported(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(b"a.png\0b.png\0")
     with pytest.raises(PlanError, match="null=True reads it"):
         read_list(str(tmp_path / "list"))
@@ -162,7 +162,7 @@ def test_a_list_may_come_from_standard_input_with_any_names(
     assert set(os.listdir(b"out")) == expected
 
 
-def test_names_that_no_terminal_should_see_are_escaped_in_messages(run, tmp_path: Path) -> None:
+def test_control_characters_in_names_are_escaped_in_messages(run, tmp_path: Path) -> None:
     flags = ["--files-from", "-", "-0", "-d", tmp_path / "out"]
     names = b"red\x1b[31m\nline.png\0\xff.png"
     done = run("apply", "-f", "identity", *flags, "-j", "1", stdin=names)
@@ -171,7 +171,7 @@ def test_names_that_no_terminal_should_see_are_escaped_in_messages(run, tmp_path
     assert "Error: \\xff.png: there is no such file\n" in done.stderr
 
 
-def test_an_empty_list_is_nothing_to_do(run, tmp_path: Path) -> None:
+def test_an_empty_list_is_no_error(run, tmp_path: Path) -> None:
     flags = ["--files-from", "-", "-d", tmp_path / "out", "--report", tmp_path / "report"]
     done = run("apply", "-f", "identity", *flags, stdin=b"\n\n")
     assert (done.exit_code, done.stdout) == (0, "")

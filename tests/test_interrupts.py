@@ -299,7 +299,7 @@ def limited(megabytes: int) -> Callable[[], None]:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_picture_without_enough_memory_costs_itself_and_no_other(
+def test_a_picture_without_enough_memory_fails_alone(
     start, photo: Path, tmp_path: Path, jobs: int
 ) -> None:
     Image.new("RGB", (7000, 7000)).save(tmp_path / "large.png", compress_level=1)

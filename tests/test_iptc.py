@@ -40,7 +40,7 @@ def picture(size: tuple[int, int] = (6, 8), **metadata: Any) -> Picture:
 
 @pytest.mark.parametrize("headline", [HEADLINE, HEADLINE + "!"])  # odd and even lengths
 @pytest.mark.parametrize("size", [(6, 8), (700, 600)])  # by Pillow, and by the encoder on threads
-def test_it_goes_from_format_to_format(
+def test_iptc_is_copied_between_formats(
     tmp_path: Path, headline: str, size: tuple[int, int]
 ) -> None:
     data = records(headline)
@@ -66,7 +66,7 @@ def test_it_goes_from_format_to_format(
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
-def test_strip_leaves_it_out(tmp_path: Path, suffix: str) -> None:
+def test_strip_drops_iptc(tmp_path: Path, suffix: str) -> None:
     write_image(picture(iptc=records()), tmp_path / f"out{suffix}", strip=True)
     assert not iptc_of(image_of(tmp_path / f"out{suffix}"))
     assert b"bridge" not in (tmp_path / f"out{suffix}").read_bytes()
@@ -74,7 +74,7 @@ def test_strip_leaves_it_out(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("byte_order", ["<", ">"])
 @pytest.mark.parametrize("is_swapped", [False, True])
-def test_a_tiff_may_have_it_as_long_numbers(
+def test_iptc_of_a_tiff_may_be_of_type_long(
     tmp_path: Path, byte_order: str, is_swapped: bool
 ) -> None:
     data = records()
@@ -105,7 +105,7 @@ def test_a_tiff_may_have_it_as_long_numbers(
     assert read_image(tmp_path / "in.tif").metadata["iptc"] == data
 
 
-def test_a_tiff_may_have_it_among_the_resources_of_photoshop(tmp_path: Path) -> None:
+def test_iptc_of_a_tiff_may_be_in_photoshop_resources(tmp_path: Path) -> None:
     resources = b"8BIM\x03\xed\x05names\0\0\0\x03abc\0" + jpeg_segment(records())[18:]
     image = Image.new("L", (6, 5))
     image.save(tmp_path / "in.tif", tiffinfo={0x8649: resources})
@@ -115,7 +115,7 @@ def test_a_tiff_may_have_it_among_the_resources_of_photoshop(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "text", ["", "\niptc\n 4\n38", "\niptc\n 4\nxyz", "\niptc\n 9\n3842494d0404000000"]
 )
-def test_what_is_broken_is_nothing(tmp_path: Path, text: str) -> None:
+def test_broken_iptc_is_ignored(tmp_path: Path, text: str) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()

@@ -88,7 +88,7 @@ def test_metadata_is_kept_once() -> None:
         ({"quality": 90, "qtables": "web_high"}, False),
     ],
 )
-def test_what_goes_through_the_whole_picture_is_left_to_pillow(
+def test_codings_that_cannot_be_cut_into_bands_are_left_to_pillow(
     options: dict[str, Any], takes: bool
 ) -> None:
     image = Image.new("RGB", (1000, 400))
@@ -121,7 +121,7 @@ def test_a_large_picture_is_written_in_bands(tmp_path: Path) -> None:
         ("grey.jpg", [], -1),
     ],
 )
-def test_from_quality_90_up_colour_is_as_fine_as_it_was(
+def test_quality_90_and_more_keeps_the_colour_resolution(
     run, tmp_path: Path, source: str, flags: list[str], expected: int
 ) -> None:
     image = picture("RGB", (40, 30))

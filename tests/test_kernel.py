@@ -185,7 +185,7 @@ def test_same_puts_the_odd_row_and_column_last() -> None:
     )
 
 
-def test_a_kernel_laid_two_apart_is_the_worked_example() -> None:
+def test_the_1d_example_at_stride_2() -> None:
     a, b, x, y, z = 2.0, 3.0, 5.0, 7.0, 11.0
     result = conv_transpose2d([[[a, b]]], [[[[x, y, z]]]], stride=(1, 2))
     np.testing.assert_array_equal(result, [[[a * x, a * y, a * z + b * x, b * y, b * z]]])
@@ -243,7 +243,7 @@ IMAGE, WEIGHT = np.ones((2, 4, 5)), np.ones((3, 2, 3, 3))
         ((IMAGE, WEIGHT), {"dilation": 3}, r"floor\(\(4 \+ 0 - 7\) / 1\) \+ 1 = -2"),
     ],
 )
-def test_what_does_not_fit_is_a_shape_error(
+def test_sizes_that_do_not_fit_are_shape_errors(
     arguments: tuple[object, ...], options: dict[str, object], fault: str
 ) -> None:
     with pytest.raises(ShapeError, match=fault):
@@ -260,7 +260,7 @@ def test_what_does_not_fit_is_a_shape_error(
         ({"pad_mode": "mirror"}, "pad_mode"),
     ],
 )
-def test_a_transposed_convolution_says_what_does_not_fit(
+def test_a_transposed_convolution_reports_sizes_that_do_not_fit(
     options: dict[str, object], fault: str
 ) -> None:
     with pytest.raises(ShapeError, match=fault):

@@ -49,7 +49,7 @@ def samples_of(picture: Picture) -> np.ndarray:
 
 @pytest.mark.parametrize(("dtype", "side"), [(np.uint8, 16), (np.uint16, 256)])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_every_value_there_is_comes_back_from_linear_light(
+def test_every_sample_value_survives_linear_light(
     run, tmp_path: Path, dtype: type, side: int, suffix: str
 ) -> None:
     values = np.arange(side * side).astype(dtype).reshape(side, side)
@@ -70,7 +70,7 @@ def test_light_becomes_the_nearest_sample(dtype: type) -> None:
     np.testing.assert_allclose(found, exact, rtol=0, atol=0.5 + 1e-6 * top)
 
 
-def test_light_outside_of_the_scale_is_clipped_and_what_is_no_number_is_black() -> None:
+def test_light_outside_0_to_1_is_clipped_and_nan_is_black() -> None:
     light = np.array([np.nan, -np.inf, -1, -0.001, 1.001, 300, np.inf], np.float32)
     assert srgb_samples(light, np.dtype(np.uint8)).tolist() == [0, 0, 0, 0, 255, 255, 255]
 
@@ -159,7 +159,7 @@ def test_raw_numbers_of_linear_light_are_left_linear(run, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".tif"])
-def test_numbers_without_a_scale_are_light_already(run, tmp_path: Path, suffix: str) -> None:
+def test_float_samples_are_linear_already(run, tmp_path: Path, suffix: str) -> None:
     values = np.array([[-3, 0.2, 0.5, 7]], np.float32)
     path, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
     if suffix == ".npy":
@@ -189,6 +189,6 @@ def test_cmyk_has_no_linear_light(run, tmp_path: Path) -> None:
         upsample(noise("CMYK"), linear=True)
 
 
-def test_a_float_picture_is_told_of_in_python_too() -> None:
+def test_linear_with_a_float_picture_is_warned_of_in_python() -> None:
     with pytest.warns(ImageWarning, match="linear light already"):
         upsample(Picture.from_array(np.ones((3, 3))), linear=True)

@@ -47,7 +47,7 @@ def array_that_says(path: Path, shape: tuple[int, ...]) -> Path:
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
 @pytest.mark.parametrize("size", [(10_000, 10_000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
-def test_a_bomb_is_told_by_its_header(
+def test_a_decompression_bomb_is_refused_by_its_header(
     run, tmp_path: Path, size: tuple[int, int], dry: list[str]
 ) -> None:
     bomb = png_that_says(tmp_path / "bomb.png", *size)
@@ -69,7 +69,7 @@ def test_an_array_is_refused_by_its_header(run, tmp_path: Path, shape: tuple[int
     assert "in.npy: it is too large" in done.stderr
 
 
-def test_an_array_that_promises_more_than_there_is_is_told(run, tmp_path: Path) -> None:
+def test_an_array_shorter_than_its_header_says_is_refused(run, tmp_path: Path) -> None:
     array = array_that_says(tmp_path / "in.npy", (3, 1000, 1000))
     done = run("apply", "-f", "sharpen", array, "-o", tmp_path / "out.npy")
     assert done.exit_code == 1
@@ -92,7 +92,7 @@ ABSURD = [
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
 @pytest.mark.parametrize("arguments", ABSURD, ids=" ".join)
-def test_absurd_geometry_is_a_message(
+def test_absurd_geometry_is_an_error_message(
     run, photo: Path, arguments: list[str], dry: list[str]
 ) -> None:
     mine = photo.with_name("mine.json")
@@ -150,7 +150,7 @@ def test_a_limit_above_pillows_own_lets_more_through(
     assert Image.MAX_IMAGE_PIXELS == 50
 
 
-def test_a_result_of_many_channels_counts_for_what_it_takes() -> None:
+def test_the_limit_for_results_counts_channels() -> None:
     picture = Picture.from_array(np.zeros((100, 100), np.float32))
     bank = Filter(np.ones((64, 1, 1, 1)))
     with pytest.raises(ImageError, match="64 channels of 100×100"):
@@ -200,7 +200,7 @@ def test_warnings_keep_to_their_threads() -> None:
     assert (warnings.filters, warnings.showwarning) == before
 
 
-def test_a_warning_of_a_thread_that_decodes_for_the_only_job_is_its() -> None:
+def test_a_warning_while_decoding_ahead_belongs_to_its_job() -> None:
     from convcli.system.thread_warnings import collect_warnings
 
     texts: list[str] = []

@@ -193,7 +193,7 @@ def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("suffix", "mode"), [(suffix, mode) for suffix, modes in FORMATS.items() for mode in modes]
 )
-def test_every_picture_comes_out_as_naive_loops_have_it(
+def test_every_picture_agrees_with_naive_loops(
     run, tmp_path: Path, suffix: str, mode: str, kind: str
 ) -> None:
     path, mine, target = tmp_path / f"in{suffix}", tmp_path / "f.json", tmp_path / f"out{suffix}"
@@ -260,7 +260,7 @@ def test_the_identity_returns_every_mode_bit_for_bit(
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".tga"])
-def test_no_green_comes_out_of_transparency_at_a_seam(run, tmp_path: Path, suffix: str) -> None:
+def test_hidden_colour_does_not_leak_at_a_strip_boundary(run, tmp_path: Path, suffix: str) -> None:
     row = [[0, 255, 0, 0]] * 4 + [[255, 0, 0, 255]] * 4
     path = tmp_path / f"in{suffix}"
     Image.fromarray(np.array([row] * 5, np.uint8)).save(path, **SAVE.get(suffix, {}))

@@ -52,7 +52,7 @@ def test_the_library_names_parameters_that_the_command_line_can_translate(path: 
         assert not re.search(r'\b[a-z_]+=(True|False|"|\{|[A-Z]{2,}|N\b)', rendered), text
 
 
-def test_every_parameter_becomes_an_option_that_there_is() -> None:
+def test_every_parameter_becomes_an_existing_option() -> None:
     options = {
         flag
         for command in COMMANDS

@@ -47,7 +47,7 @@ def through(tmp_path: Path, source: str, target: str, strip: bool = False, **sav
 
 
 @pytest.mark.parametrize("target", ["out.jpg", "out.png", "out.tif", "out.webp", "out.avif"])
-def test_a_photo_comes_upright_with_all_that_its_camera_said(tmp_path: Path, target: str) -> None:
+def test_a_photo_is_turned_upright_and_keeps_its_exif(tmp_path: Path, target: str) -> None:
     said = {"exif": exif(orientation=6), "icc_profile": SRGB, "dpi": (300, 300), "xmp": XMP}
     if target not in ("out.jpg", "out.png"):
         with pytest.warns(ImageWarning, match="^not kept in (TIFF|WEBP|AVIF): the comment$"):
@@ -146,7 +146,7 @@ def test_text_in_a_png_stays_with_its_language(tmp_path: Path) -> None:
     assert not any(key.startswith("Raw profile") for key in image.text)
 
 
-def test_what_a_png_says_of_its_colours_stays(tmp_path: Path) -> None:
+def test_colour_chunks_of_a_png_are_kept(tmp_path: Path) -> None:
     info = PngInfo()
     info.add(b"gAMA", (45455).to_bytes(4))
     points = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
@@ -158,7 +158,7 @@ def test_what_a_png_says_of_its_colours_stays(tmp_path: Path) -> None:
     assert image.info["srgb"] == 1
 
 
-def test_a_large_png_says_the_same_as_a_small_one(tmp_path: Path) -> None:
+def test_a_large_png_has_the_metadata_of_a_small_one(tmp_path: Path) -> None:
     info = PngInfo()
     info.add_text("Title", "Lake")
     info.add(b"gAMA", (45455).to_bytes(4))
@@ -189,7 +189,9 @@ def test_a_tiff_stays_compressed(tmp_path: Path, compression: str) -> None:
 
 
 @pytest.mark.parametrize("wish", [{}, {"compression": "tiff_lzw"}])
-def test_what_a_compressed_tiff_cannot_hold_is_said(tmp_path: Path, wish: dict[str, str]) -> None:
+def test_what_a_compressed_tiff_cannot_hold_is_warned_of(
+    tmp_path: Path, wish: dict[str, str]
+) -> None:
     picture().save(tmp_path / "in.tif", exif=exif().tobytes())
     read = read_image(tmp_path / "in.tif")
     if not wish:
@@ -203,13 +205,13 @@ def test_what_a_compressed_tiff_cannot_hold_is_said(tmp_path: Path, wish: dict[s
         assert float(image.getexif().get_ifd(CAMERA)[0x829A]) == pytest.approx(0.01)
 
 
-def test_exif_of_a_large_kind_of_tiff_goes_into_any_file(tmp_path: Path) -> None:
+def test_exif_of_a_bigtiff_is_written_to_any_format(tmp_path: Path) -> None:
     save = {"big_tiff": True, "description": "A lake", "dpi": (300, 300)}
     assert through(tmp_path, "in.tif", "out.tif", **save).tag_v2[270] == "A lake"
     assert through(tmp_path, "in.tif", "out.jpg", **save).getexif()[270] == "A lake"
 
 
-def test_a_description_and_the_resolution_of_a_tiff_stay(tmp_path: Path) -> None:
+def test_description_and_resolution_of_a_tiff_are_kept(tmp_path: Path) -> None:
     save = {"description": "A lake", "resolution_unit": 3, "x_resolution": 100, "y_resolution": 50}
     image = through(tmp_path, "in.tif", "out.tif", **save)
     assert image.tag_v2[270] == "A lake"
@@ -227,7 +229,7 @@ def test_what_is_too_large_for_a_jpeg_is_left_out_with_a_warning(tmp_path: Path,
         through(tmp_path, "in.png", "out.jpg", **save)
 
 
-def test_broken_exif_costs_itself_not_the_picture(
+def test_broken_exif_is_dropped_and_the_picture_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: Image.Image) -> Image.Exif:
@@ -242,7 +244,7 @@ def test_broken_exif_costs_itself_not_the_picture(
 
 
 @pytest.mark.parametrize("reuse", [False, True])
-def test_nothing_of_the_source_sneaks_into_the_result(tmp_path: Path, reuse: bool) -> None:
+def test_no_other_metadata_of_the_source_reaches_the_result(tmp_path: Path, reuse: bool) -> None:
     """An encoder of Pillow's takes what it finds at the image, if it is the one that was read."""
     picture().save(tmp_path / "in.tif", xmp=XMP, dpi=(300, 300), icc_profile=SRGB, exif=exif())
     read = read_image(tmp_path / "in.tif")

@@ -93,7 +93,7 @@ def test_float32_stays_near_float64(method: str, kernel: int) -> None:
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
 @pytest.mark.parametrize("method", ["direct", "banded", "separable", "fft"])
 @pytest.mark.parametrize("pixel", [1, 3, 4])
-def test_interleaved_pixels_are_read_as_they_lie(method: str, pixel: int, mode: str) -> None:
+def test_interleaved_pixels_are_read_without_a_copy(method: str, pixel: int, mode: str) -> None:
     rng = np.random.default_rng(0)
     samples = rng.integers(0, 256, (40, 33, pixel), np.uint8)
     weight = rng.random((1, 1, 5, 4), np.float32)
@@ -170,7 +170,7 @@ def test_integers_are_rounded_to_nearest_and_clipped(dtype: type, top: int) -> N
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("method", ["banded", "separable", "fft"])
-def test_what_is_no_number_spreads_no_further_than_the_kernel(method: str, bad: float) -> None:
+def test_nan_and_infinity_spread_no_further_than_the_kernel(method: str, bad: float) -> None:
     rng = np.random.default_rng(0)
     image = rng.random((1, 1, 300, 40), np.float32)
     image[0, 0, 150, 20] = bad
@@ -273,7 +273,7 @@ def test_few_methods_are_kept() -> None:
     assert prepare(given, keep=True) is not first
 
 
-def test_a_stride_makes_low_rank_pay_earlier() -> None:
+def test_with_a_stride_the_separable_method_is_chosen_for_smaller_kernels() -> None:
     given = problem(np.ones((3, 3)), channels=1)
     assert choose(given) == "banded"
     assert choose(given._replace(window=given.window._replace(stride=(2, 2)))) == "separable"

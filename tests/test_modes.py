@@ -124,7 +124,7 @@ def test_a_transparent_value_of_16_bit_grey_is_lost_with_a_warning() -> None:
     ],
     ids=["RGB", "RGBA", "LA", "PPM", "PPM of 10 bits", "plain PPM", "SGI", "grey SGI"],
 )
-def test_bits_that_pillow_does_not_read_are_told(data: bytes) -> None:
+def test_bits_that_pillow_does_not_read_are_warned_of(data: bytes) -> None:
     with pytest.warns(ImageWarning, match="16 bits a channel, of which Pillow reads 8"):
         read_image(data)
 
@@ -139,7 +139,7 @@ def test_bits_that_pillow_does_not_read_are_told(data: bytes) -> None:
         ("AVIF", b"pixi", 5, 8, 8),
     ],
 )
-def test_depth_that_only_a_header_tells_is_read_from_it(
+def test_a_depth_that_only_the_header_has_is_read_from_it(
     format_name: str, mark: bytes, after: int, stored: int, bits: int
 ) -> None:
     file = io.BytesIO()
@@ -218,7 +218,7 @@ CYAN = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 @pytest.mark.parametrize("suffix", [".tif", ".jpg"])
-def test_ink_becomes_the_colour_that_its_profile_says(suffix: str, mode: str) -> None:
+def test_cmyk_is_converted_by_its_profile(suffix: str, mode: str) -> None:
     picture = read_image(saved(CYAN, suffix, icc_profile=ink_profile()), mode=mode)
     red, green, blue, *alpha = picture.frames[0].samples[4, 4]
     assert red > 200 > 150 > green < blue
@@ -226,7 +226,7 @@ def test_ink_becomes_the_colour_that_its_profile_says(suffix: str, mode: str) ->
     assert "icc_profile" not in picture.metadata
 
 
-def test_paper_is_white_and_black_ink_black() -> None:
+def test_no_ink_is_white_and_black_ink_black() -> None:
     inks = Image.new("CMYK", (2, 1))
     inks.putpixel((1, 0), (0, 0, 0, 255))
     picture = read_image(saved(inks, ".tif", icc_profile=ink_profile()), mode="RGB")
@@ -236,7 +236,7 @@ def test_paper_is_white_and_black_ink_black() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".bmp", ".gif"])
-def test_ink_goes_through_its_profile_where_a_format_holds_none(
+def test_cmyk_is_converted_by_its_profile_for_a_format_without_profiles(
     tmp_path: Path, suffix: str
 ) -> None:
     picture = read_image(saved(CYAN, ".tif", icc_profile=ink_profile()))
@@ -249,7 +249,7 @@ def test_ink_goes_through_its_profile_where_a_format_holds_none(
         assert "icc_profile" not in image.info
 
 
-def test_ink_stays_ink_with_its_profile(tmp_path: Path) -> None:
+def test_cmyk_stays_cmyk_with_its_profile(tmp_path: Path) -> None:
     for suffix in (".tif", ".jpg"):
         picture = read_image(saved(CYAN, suffix, icc_profile=ink_profile()))
         write_image(picture, tmp_path / f"out{suffix}")
@@ -260,7 +260,7 @@ def test_ink_stays_ink_with_its_profile(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("profile", [None, b"broken", ink_profile()[:200]])
-def test_ink_without_a_profile_that_works_is_converted_with_a_warning(
+def test_cmyk_without_a_usable_profile_is_converted_with_a_warning(
     profile: bytes | None,
 ) -> None:
     data = saved(CYAN, ".tif", **({"icc_profile": profile} if profile else {}))
@@ -269,7 +269,7 @@ def test_ink_without_a_profile_that_works_is_converted_with_a_warning(
     np.testing.assert_array_equal(picture.frames[0].samples[0, 0], (0, 255, 255))
 
 
-def test_without_little_cms_ink_is_converted_with_a_warning(
+def test_without_little_cms_cmyk_is_converted_with_a_warning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing(*_: object, **__: object) -> None:
@@ -281,13 +281,13 @@ def test_without_little_cms_ink_is_converted_with_a_warning(
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_colour_becomes_ink_with_a_warning(mode: str) -> None:
+def test_rgb_becomes_cmyk_with_a_warning(mode: str) -> None:
     with pytest.warns(ImageWarning, match="becomes CMYK without a profile"):
         picture = read_image(saved(Image.new(mode, (4, 4), "white"), ".png"), mode="CMYK")
     assert not picture.frames[0].samples.any()
 
 
-def test_a_profile_goes_with_the_colours_that_it_is_for(tmp_path: Path) -> None:
+def test_a_profile_is_kept_for_its_colour_space_only(tmp_path: Path) -> None:
     red = Image.new("RGB", (4, 4), (255, 0, 0))
     data = saved(red, ".png", icc_profile=wide_profile())
     write_image(read_image(data), tmp_path / "out.png")
@@ -350,7 +350,7 @@ def test_a_mode_without_transparency_shows_the_picture_on_white(mode: str) -> No
         read_image(saved(Image.new("RGBA", (4, 4), "red"), ".png"), mode=mode)
 
 
-def test_numbers_without_a_scale_have_no_colours() -> None:
+def test_float_samples_are_not_converted_to_colours() -> None:
     data = saved(Image.fromarray(np.ones((4, 4), np.float32)), ".tif")
     with pytest.raises(ImageError, match="unscaled numbers has no RGB: give no mode"):
         read_image(data, mode="RGB")
@@ -369,7 +369,7 @@ def test_little_cms_is_not_loaded_for_colours_that_stay(run, photo: Path, tmp_pa
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_ink_profile_of_these_tests_is_one() -> None:
+def test_the_cmyk_profile_of_these_tests_is_valid() -> None:
     profile = ImageCms.ImageCmsProfile(io.BytesIO(ink_profile()))
     assert profile.profile.xcolor_space == "CMYK"
     assert icc.suits(ink_profile(), "CMYK")

@@ -58,7 +58,7 @@ def test_the_transparent_colour_of_a_png_with_16_bits_is_found_by_its_upper_8() 
 
 
 @pytest.mark.parametrize("keyword", ["gamma", "srgb", "icc_profile", "transparency", "comment"])
-def test_a_text_of_a_png_is_a_text_whatever_its_keyword(tmp_path: Path, keyword: str) -> None:
+def test_any_keyword_of_a_png_text_is_kept(tmp_path: Path, keyword: str) -> None:
     texts = PngInfo()
     texts.add_text(keyword, "of the text")
     Image.new("RGB", (3, 2), "teal").save(tmp_path / "in.png", pnginfo=texts)
@@ -83,7 +83,7 @@ def gif(size: tuple[int, int], frames: list[tuple[int, int, int, int, int]]) -> 
     return b"".join([*parts, b";"])
 
 
-def test_what_a_gif_disposes_of_is_transparent_and_not_of_the_background_colour(
+def test_a_disposed_area_of_a_gif_is_transparent(
     tmp_path: Path,
 ) -> None:
     """As ImageMagick and browsers show it."""
@@ -107,14 +107,14 @@ def test_a_gif_that_disposes_of_what_the_next_frame_covers_stays_opaque() -> Non
 
 
 @pytest.mark.parametrize("earlier", [2, 3])
-def test_a_frame_of_a_gif_that_says_nothing_of_its_disposal_stays(earlier: int) -> None:
+def test_a_gif_frame_without_disposal_is_kept(earlier: int) -> None:
     parts = [(0, 0, 6, 4, 1), (1, 1, 3, 2, earlier), (5, 3, 1, 1, 0), (0, 0, 1, 1, 1)]
     last = read_image(gif((6, 4), parts)).frames[3]
     assert last.samples[3, 5, :3].tolist() == [6, 7, 8]
     assert last.samples[0, 0, :3].tolist() == [9, 10, 11]
 
 
-def test_a_frame_of_a_gif_that_reaches_out_of_the_picture_is_cut() -> None:
+def test_a_gif_frame_larger_than_the_picture_is_cropped() -> None:
     picture = read_image(gif((6, 4), [(0, 0, 6, 4, 1), (4, 2, 5, 5, 1), (0, 0, 1, 1, 1)]))
     assert picture.shape == (3, 3, 4, 6)
     assert picture.frames[1].samples[:, :, 0].tolist() == [[0] * 6] * 2 + [[0] * 4 + [3] * 2] * 2
@@ -166,7 +166,7 @@ def test_pages_of_several_profiles_become_an_animation_in_srgb(tmp_path: Path, s
     assert np.abs(result.tensor[:, 1] * 255 - 99).max() <= 1
 
 
-def test_a_profile_of_inks_that_does_not_go_into_a_file_is_told_of() -> None:
+def test_a_dropped_cmyk_profile_is_warned_of() -> None:
     buffer = io.BytesIO()
     Image.new("CMYK", (4, 3)).save(buffer, "TIFF", icc_profile=profile(b"CMYK"))
     with pytest.warns(ImageWarning, match="JPEG2000 holds no ICC profile: it is left out"):
@@ -180,7 +180,7 @@ def test_grey_of_16_bits_keeps_them_as_floats(tmp_path: Path) -> None:
         np.testing.assert_allclose(np.asarray(image), grey / 65535, atol=1e-7)
 
 
-def test_durations_that_are_no_whole_milliseconds_add_up_in_an_avif(tmp_path: Path) -> None:
+def test_the_total_duration_of_an_avif_with_fractional_milliseconds_is_kept(tmp_path: Path) -> None:
     pytest.importorskip("PIL._avif")
     frames = [Image.new("RGB", (16, 16), (40 * k, 0, 0)) for k in range(6)]
     frames[0].save(tmp_path / "in.png", save_all=True, append_images=frames[1:], duration=100)
@@ -199,7 +199,7 @@ def test_durations_that_are_no_whole_milliseconds_add_up_in_an_avif(tmp_path: Pa
     assert sum(read_image(tmp_path / "out.avif").metadata["durations"]) == 200
 
 
-def test_an_animation_that_plays_more_often_than_a_webp_can_tell_plays_as_often_as_it_can(
+def test_a_loop_count_above_webps_limit_becomes_the_limit(
     tmp_path: Path,
 ) -> None:
     frames = [Image.new("RGB", (8, 8), (200 * k, 0, 0)) for k in range(2)]
@@ -224,9 +224,7 @@ def test_an_array_that_would_have_to_be_converted_is_refused(tmp_path: Path, rea
         read(tmp_path / "in.npy", mode="L")
 
 
-def test_a_warning_about_a_picture_that_is_decoded_ahead_is_told_as_any_other(
-    run, tmp_path: Path
-) -> None:
+def test_a_warning_while_decoding_ahead_is_reported(run, tmp_path: Path) -> None:
     views = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue")]
     source = tmp_path / "in.jpg"
     views[0].save(source, "MPO", save_all=True, append_images=views[1:])
@@ -245,18 +243,18 @@ def tiff(bits: int, meaning: int, data: bytes, width: int) -> bytes:
     return head + data + struct.pack("<H", len(entries)) + table + bytes(4)
 
 
-def test_a_tiff_of_16_bits_with_0_for_white_is_no_negative() -> None:
+def test_a_16_bit_tiff_with_white_as_0_is_inverted() -> None:
     frame = read_image(tiff(16, 0, struct.pack("<4H", 0, 1, 65534, 65535), 4)).frames[0]
     assert frame.samples[0, :, 0].tolist() == [65535, 65534, 1, 0]
 
 
-def test_a_tiff_of_12_bits_is_as_bright_as_it_is_meant() -> None:
+def test_a_12_bit_tiff_is_scaled_to_full_range() -> None:
     frame = read_image(tiff(12, 1, bytes.fromhex("000fff800001"), 4)).frames[0]
     assert frame.samples[0, :, 0].tolist() == [0, 65535, 0x8008, 0x0010]
 
 
 @pytest.mark.parametrize("name", ["e-sRGB", "Linear sRGB", "sRGB-elle-V2-g10.icc"])
-def test_a_profile_with_a_name_like_srgb_is_not_taken_for_it(name: str) -> None:
+def test_a_profile_named_like_srgb_is_not_treated_as_srgb(name: str) -> None:
     made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert is_srgb(made)
     assert not is_srgb(made + name.encode("utf-16-be"))

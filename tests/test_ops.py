@@ -137,7 +137,7 @@ def test_rescale_stretches_to_the_full_range() -> None:
 
 
 @pytest.mark.parametrize("keeps", [False, True])
-def test_what_is_not_to_be_seen_has_no_say_in_rescale(keeps: bool) -> None:
+def test_invisible_pixels_do_not_affect_rescale(keeps: bool) -> None:
     samples = np.array([[[0, 0, 0, 0], [100, 120, 110, 255], [150, 150, 150, 128]]], np.uint8)
     one = Filter([[1.0]], range="rescale", preserve_alpha=keeps)
     result = only(apply_filters(picture(samples, "RGBA"), [one])).samples
@@ -145,7 +145,7 @@ def test_what_is_not_to_be_seen_has_no_say_in_rescale(keeps: bool) -> None:
     assert np.abs(result[0, 2].astype(int) - (255, 255, 255, 128)).max() <= 1
 
 
-def test_rescale_takes_numbers_for_its_range_and_nothing_else() -> None:
+def test_rescale_ignores_nan_and_infinity() -> None:
     values = np.array([[1, np.nan, 3], [np.inf, 5, -np.inf]], np.float32)
     result = apply_filters(Picture.from_array(values), [Filter([[1.0]], range="rescale")])
     expected = [[[0, np.nan, 0.5], [np.inf, 1, -np.inf]]]
@@ -214,7 +214,7 @@ def test_a_filter_for_four_channels_takes_them_as_stored(mode: str) -> None:
     np.testing.assert_array_equal(result.samples, only(noise(mode)).samples[..., ::-1])
 
 
-def test_four_answers_of_an_rgba_picture_are_rgba() -> None:
+def test_four_output_channels_of_an_rgba_picture_are_rgba() -> None:
     source = noise("RGBA")
     red_as_alpha = Filter(np.eye(4, 3)[[1, 2, 0, 0], :, None, None])
     with pytest.warns(ImageWarning, match="transparency is dropped"):
@@ -227,7 +227,7 @@ def test_four_answers_of_an_rgba_picture_are_rgba() -> None:
     np.testing.assert_array_equal(only(back).samples, only(source).samples)
 
 
-def test_transparency_that_has_no_place_is_dropped_with_a_warning() -> None:
+def test_transparency_that_cannot_be_kept_is_dropped_with_a_warning() -> None:
     smaller = load_filter("grayscale").override(stride=2)
     with pytest.warns(ImageWarning, match="transparency is dropped"):
         assert only(apply_filters(noise("RGBA"), [smaller])).mode == "L"
@@ -256,7 +256,7 @@ def test_a_mismatch_of_channels_names_both_counts(mode: str, fault: str) -> None
         apply_filters(noise(mode), [load_filter("sepia")])
 
 
-def test_an_absurd_result_is_refused_before_memory_is_asked_for() -> None:
+def test_an_absurd_result_is_refused_before_memory_is_allocated() -> None:
     with pytest.raises(ImageError, match="more than the limit"):
         upsample(noise("L"), Filter([[1.0]]), scale=1_000_000)
     with pytest.raises(FilterError, match="weights"):
@@ -304,7 +304,7 @@ def test_enlarging_leaks_no_colour_out_of_transparent_pixels() -> None:
     assert (result[..., 0][result[..., 3] > 0] == 255).all()
 
 
-def test_a_filter_of_ones_own_is_laid_for_every_pixel() -> None:
+def test_a_custom_filter_is_placed_for_every_pixel() -> None:
     source = noise("RGB")
     weight = RNG.random((3, 4))
     result = upsample(source, Filter(weight, bias=0.25), as_float=True).tensor
@@ -328,14 +328,14 @@ def test_a_filter_across_channels_is_transposed_too() -> None:
     np.testing.assert_allclose(result.tensor, expected, atol=1e-5)
 
 
-def test_normalizing_cures_the_checkerboard() -> None:
+def test_normalizing_removes_the_checkerboard() -> None:
     flat = picture(np.full((6, 6, 1), 90, np.uint8), "L")
     uneven = Filter(np.ones((3, 3)) / 4, stride=2)
     assert len(np.unique(only(upsample(flat, uneven)).samples)) > 1
     assert (only(upsample(flat, uneven, normalize=True)).samples == 90).all()
 
 
-def test_what_cannot_be_transposed_is_told() -> None:
+def test_what_cannot_be_transposed_is_refused() -> None:
     with pytest.raises(FilterError, match="vanishes"):
         upsample(noise("L"), Filter([[1.0]]), scale=2, normalize=True)
     with pytest.raises(FilterError, match="no transpose"):
@@ -356,7 +356,7 @@ def test_preserved_alpha_is_enlarged_by_the_nearest_pixel(preset: str) -> None:
     np.testing.assert_array_equal(result, expected)
 
 
-def test_plain_pictures_are_filtered_as_they_lie_and_in_their_own_memory(
+def test_plain_pictures_are_filtered_in_place(
     samples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shortest = []

@@ -93,7 +93,7 @@ def test_a_new_file_has_what_the_umask_leaves(tmp_path: Path, umask: int) -> Non
     assert mode_of(tmp_path / "new") == 0o666 & ~umask
 
 
-def test_the_file_behind_a_link_hands_on_its_bits(tmp_path: Path) -> None:
+def test_the_permissions_of_a_links_target_are_kept(tmp_path: Path) -> None:
     target = old(tmp_path, 0o600)
     (tmp_path / "link").symlink_to(target.name)
     replace(tmp_path / "link")
@@ -101,7 +101,7 @@ def test_the_file_behind_a_link_hands_on_its_bits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o604, 0o4750])
-def test_at_no_moment_is_more_allowed(
+def test_permissions_are_never_wider_than_the_final_ones(
     tmp_path: Path, mode: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = CREW if os.geteuid() == 0 else -1
@@ -129,7 +129,7 @@ def test_at_no_moment_is_more_allowed(
         assert found[1] & ~mode == 0
 
 
-def test_bits_that_are_taken_away_meanwhile_are_not_given_back(tmp_path: Path) -> None:
+def test_permissions_revoked_while_writing_stay_revoked(tmp_path: Path) -> None:
     target = old(tmp_path, 0o644)
     with replacing(target, True) as file:
         file.write(b"new")

@@ -27,7 +27,7 @@ def test_results_go_to_a_folder_that_need_not_exist() -> None:
     assert os.listdir() == []
 
 
-def test_what_was_found_in_a_folder_keeps_its_tree() -> None:
+def test_files_of_a_folder_keep_their_tree() -> None:
     found = [Source("in/sub/a.png", "sub/a.png", True), Source("in/a.png", "a.png", True)]
     assert targets(*found, output_dir="out") == ["out/sub/a.png", "out/a.png"]
 
@@ -77,7 +77,7 @@ def test_no_result_replaces_another_input_even_with_overwrite() -> None:
         targets("a.png", "a-2.png", suffix="-2", overwrite=True)
 
 
-def test_nothing_planned_is_no_error_but_nowhere_to_go_is() -> None:
+def test_no_inputs_are_no_error_but_no_output_is() -> None:
     assert targets(output_dir="out") == targets(output="a.png") == targets(suffix="-2") == []
     with pytest.raises(PlanError, match="Name output=FILE for one picture"):
         targets()
@@ -115,7 +115,7 @@ def test_nothing_planned_is_no_error_but_nowhere_to_go_is() -> None:
         ),
     ],
 )
-def test_what_cannot_be_right_as_a_whole_is_told(
+def test_contradicting_output_options_are_refused(
     sources: list[str | Source], options: dict[str, str], fault: str
 ) -> None:
     Path("file").touch()

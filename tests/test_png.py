@@ -142,7 +142,7 @@ def test_metadata_is_what_pillow_writes_in_the_same_order() -> None:
     assert_decodes_to(ours, image)
 
 
-def test_what_the_image_itself_carries_is_written_as_by_pillow() -> None:
+def test_metadata_of_the_image_is_written_as_by_pillow() -> None:
     image = noise("L", (50, 40))
     image.info = {"icc_profile": b"profile", "transparency": 7}
     kinds = [kind for kind, _ in chunks(encoded(image))]
@@ -171,7 +171,7 @@ def test_a_photograph_is_not_searched_for_matches() -> None:
     assert png._cheap_plan(drawn((600, 400)), 1).level == 6
 
 
-def test_what_pillow_should_decide_is_left_to_it() -> None:
+def test_unsupported_options_are_left_to_pillow() -> None:
     image = Image.new("RGB", (1000, 500))
     assert png.can_write(image, {})
     assert png.can_write(image, {"dpi": (72, 72), "exif": b"", "icc_profile": b""})
@@ -206,7 +206,7 @@ def to_pipe(image: Image.Image, room: int) -> bytes:
     return pipe.taken
 
 
-def test_a_stream_that_cannot_seek_will_do() -> None:
+def test_a_stream_that_cannot_seek_is_written() -> None:
     image = smooth("RGB", (50, 40))
     assert to_pipe(image, 1 << 20) == encoded(image)
 

@@ -53,7 +53,7 @@ def kinds(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("frames", ["all", "first"])
 @pytest.mark.parametrize("mode", [None, "L"])
 @pytest.mark.filterwarnings("ignore::convcli.errors.ImageWarning")
-def test_a_header_tells_what_reading_the_picture_gives(
+def test_sizes_and_channels_of_a_header_are_those_of_the_picture(
     kinds: Path, mode: str | None, frames: str
 ) -> None:
     for path in kinds.iterdir():
@@ -78,7 +78,7 @@ def test_a_header_tells_what_reading_the_picture_gives(
     ],
     ids=" ".join,
 )
-def test_the_sizes_told_are_the_sizes_that_come(run, kinds: Path, command: list[str]) -> None:
+def test_predicted_sizes_are_the_real_ones(run, kinds: Path, command: list[str]) -> None:
     out = kinds.parent / "out"
     flags = [*command, "-r", kinds, "-d", out, "-j", "1"]
     told = run(*flags, "--dry-run")
@@ -120,7 +120,7 @@ def test_the_plan_is_printed_without_decoding_or_writing_anything(
     assert os.listdir(tmp_path) == []
 
 
-def test_what_would_fail_is_told_and_makes_the_exit_code_1(run, photo: Path) -> None:
+def test_predicted_failures_make_the_exit_code_1(run, photo: Path) -> None:
     (photo.parent / "bad.png").write_bytes(b"nothing")
     (photo.parent / "empty.png").write_bytes(b"")
     (photo.parent / "out").mkdir()
@@ -142,21 +142,21 @@ def test_what_would_fail_is_told_and_makes_the_exit_code_1(run, photo: Path) -> 
     assert "there.png  skipped: it exists\n" in done.stdout
 
 
-def test_a_channel_mismatch_is_told_without_pixels(run, photo: Path) -> None:
+def test_a_channel_mismatch_is_predicted(run, photo: Path) -> None:
     flags = ["-f", "sepia", "--mode", "L", "-o", photo.with_name("out.png"), "--dry-run"]
     done = run("apply", photo, *flags)
     assert done.exit_code == 1
     assert "photo.png: filter sepia reads 3 channels and the picture has 1" in done.stderr
 
 
-def test_lost_transparency_is_told_beforehand(run, samples: Path, tmp_path: Path) -> None:
+def test_lost_transparency_is_predicted(run, samples: Path, tmp_path: Path) -> None:
     flags = ["-f", "sepia", "--stride", "2", "--no-preserve-alpha", "-o", tmp_path / "o.png"]
     done = run("apply", samples / "badge.png", *flags, "--dry-run")
     assert done.exit_code == 0
     assert "transparency is dropped" in done.stderr
 
 
-def test_standard_input_can_be_looked_at_too(run, photo: Path) -> None:
+def test_standard_input_can_be_predicted(run, photo: Path) -> None:
     done = run("apply", "-f", "sharpen", "-", "--dry-run", stdin=photo.read_bytes())
     assert (done.exit_code, done.stdout) == (0, "- -> -  12x9 RGB -> 12x9\n")
 
@@ -185,7 +185,7 @@ def test_names_in_the_plan_are_one_line_each(run, photo: Path) -> None:
         ("stack.npy", ["--format", "jpg", "--frames", "first"], None),
     ],
 )
-def test_what_the_format_does_not_hold_is_told_beforehand(
+def test_what_the_format_does_not_hold_is_predicted(
     run, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name, flags, fault
 ) -> None:
     monkeypatch.chdir(tmp_path)

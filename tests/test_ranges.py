@@ -131,7 +131,7 @@ def test_a_side_longer_than_any_picture_is_refused_whatever_the_limit(
     assert "photo.png: the result would have 10999999990×9 pixels, and no side" in done.stderr
 
 
-def test_the_greatest_scale_of_a_single_pixel_is_quick(run, tmp_path: Path) -> None:
+def test_the_largest_scale_of_a_single_pixel_is_computed(run, tmp_path: Path) -> None:
     Image.new("L", (1, 1), 200).save(tmp_path / "in.png")
     (tmp_path / "mine.json").write_text('{"weight": [[0.5, 1], [1, 0.25]], "pad": 0}')
     flags = ["-f", tmp_path / "mine.json", "--scale", "999999999", "-o", tmp_path / "out.png"]

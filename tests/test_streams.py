@@ -66,9 +66,7 @@ def test_a_full_disk_for_messages_does_not_stop_a_batch(photo: Path) -> None:
     assert os.listdir(photo.parent / "out") == ["photo.png"]
 
 
-def test_what_standard_output_cannot_hold_is_told_with_the_name_of_its_image(
-    run, samples: Path
-) -> None:
+def test_an_error_on_standard_output_names_its_image(run, samples: Path) -> None:
     done = run("apply", "-f", "identity", samples / "pulse.gif", "-o", "-", "--format", "jpg")
     assert (done.exit_code, done.stdout_bytes) == (1, b"")
     assert done.stderr.startswith(f"Error: {samples / 'pulse.gif'}: JPEG holds one image")
@@ -143,7 +141,7 @@ FORMATS += ["jp2"] if features.check("jpg_2000") else []
 
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.filterwarnings("ignore::convcli.errors.ImageWarning")
-def test_a_disk_that_is_full_leaves_what_was_there(start, tmp_path: Path, suffix: str) -> None:
+def test_a_full_disk_leaves_the_old_file(start, tmp_path: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "in.png")
     (tmp_path / "out").mkdir()
@@ -228,7 +226,7 @@ def unreadable(kind: str, folder: Path) -> str:
         ),
     ],
 )
-def test_what_cannot_be_opened_is_told(
+def test_files_that_cannot_be_opened_are_reported(
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, fault: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -241,7 +239,7 @@ def test_what_cannot_be_opened_is_told(
 
 
 @pytest.mark.skipif(IS_ROOT, reason="nothing is forbidden to root")
-def test_a_folder_that_takes_no_files_is_told(run, photo: Path) -> None:
+def test_a_folder_without_write_permission_is_reported(run, photo: Path) -> None:
     closed = photo.with_name("closed")
     closed.mkdir(0o500)
     done = run("apply", "-f", "identity", photo, "-o", closed / "out.png")
@@ -249,7 +247,7 @@ def test_a_folder_that_takes_no_files_is_told(run, photo: Path) -> None:
     assert "cannot be written: Permission denied" in done.stderr
 
 
-def test_a_name_with_a_zero_byte_is_told(tmp_path: Path) -> None:
+def test_a_name_with_a_zero_byte_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="zero byte"), replacing(tmp_path / "a\0.png", False):
         pass
     with pytest.raises(ImageError, match="null byte"):

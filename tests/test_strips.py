@@ -161,7 +161,7 @@ WALKS = {
 @pytest.mark.parametrize("walk", list(WALKS))
 @pytest.mark.parametrize("pad_mode", MODES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_result_in_its_pictures_own_memory_is_that_in_fresh_memory(
+def test_in_place_results_equal_those_in_fresh_memory(
     walk: str, pad_mode: str, dtype: type
 ) -> None:
     top = np.iinfo(dtype).max

@@ -20,7 +20,7 @@ def double(number: int) -> int:
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_workers_can_be_started_in_every_way_there_is(
+def test_workers_start_with_every_start_method(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     monkeypatch.setattr(process_pool, "START_METHOD", method)
@@ -63,7 +63,7 @@ def terminated_at_3(number: int) -> int:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_a_worker_that_is_terminated_costs_its_task_and_no_other(
+def test_a_terminated_worker_loses_only_its_task(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     monkeypatch.setattr(process_pool, "START_METHOD", method)
