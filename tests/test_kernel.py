@@ -68,6 +68,17 @@ def test_gradients_are_their_definition(case: Case, dtype: type) -> None:
         assert_same(one, other, dtype)
 
 
+def test_the_weight_gradient_sums_over_a_long_stack() -> None:
+    rng = np.random.default_rng(0)
+    images, grads = rng.normal(size=(11, 2, 5, 4)), rng.normal(size=(11, 3, 3, 2))
+    weight = rng.normal(size=(3, 2, 3, 3))
+    expected = sum(
+        reference.conv2d_backward(grad, image, weight)[1]
+        for grad, image in zip(grads, images, strict=True)
+    )
+    assert_same(conv2d_backward(grads, images, weight)[1], expected)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @over_cases
 def test_conv_transpose2d_is_its_definition_in_every_pad_mode(case: Case, dtype: type) -> None:

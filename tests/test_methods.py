@@ -115,6 +115,7 @@ INTEGERS = {
     "gauss": ([[1 / 16, 2 / 16, 1 / 16], [2 / 16, 4 / 16, 2 / 16]], 0.25),
     "nine": ([[1, 2, 3], [-4, 5, 6], [7, -8, 9]], 0.0),
     "halves": ([[0.5, -0.25], [1.5, 0.125]], 0.0625),
+    "brighter": ([[1, 1], [0, 1]], 0.0),
     "nothing": ([[0, 0], [0, 0]], 3.5),
     "one": ([[1]], 0.0),
     "minus one": ([[-1]], 255.0),
@@ -166,6 +167,20 @@ def test_integers_are_rounded_to_nearest_and_clipped(dtype: type, top: int) -> N
     out = np.empty_like(image)
     correlate(image, np.float32([[[[1.5]]]]), window, bias=np.float32([-1]), out=out)
     assert out.ravel().tolist() == [0, 1, 149, top]
+
+
+@pytest.mark.parametrize("method", ["banded", "separable", "fft", "direct"])
+def test_a_sum_of_weights_just_above_1_is_clipped(method: str) -> None:
+    image = np.full((1, 1, 9, 9), 255, np.uint8)
+    out = np.empty_like(image)
+    correlate(
+        image,
+        np.float32([[[[1.01]]]]),
+        Window((0, 0), (9, 9), (1, 1), (1, 1), (1, 1)),
+        out=out,
+        method=method,
+    )
+    assert (out == 255).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

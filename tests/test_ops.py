@@ -179,6 +179,19 @@ def test_chained_filters_are_neither_rounded_nor_clipped_in_between() -> None:
     )
 
 
+def test_negative_alpha_between_filters_keeps_its_colour() -> None:
+    source = picture(np.zeros((1, 2, 4), np.uint8), "RGBA")
+    only(source).samples[0, :] = [[100, 50, 200, 255], [40, 90, 10, 255]]
+    # Alpha becomes -1 on the left and 1 on the right; the second filter makes both positive.
+    negate = Filter([[1.0, -2.0, 0.0]], pad_mode="replicate")
+    back = Filter([[-1.0]])
+    result = only(apply_filters(source, [negate, back])).samples
+    # premultiplied: -(x[-1] - 2 x[0]), divided by its alpha
+    left, right = np.array([[100, 50, 200], [40, 90, 10]])
+    np.testing.assert_array_equal(result[0, 0], [*left, 255])
+    np.testing.assert_array_equal(result[0, 1], [*np.clip(2 * right - left, 0, 255), 255])
+
+
 def test_an_array_stays_float_and_unclipped() -> None:
     source = Picture.from_array(np.array([[[-3.0, 5.0]]]))
     result = apply_filters(source, [Filter([[2.0]], range="abs")], as_float=True)
