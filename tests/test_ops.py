@@ -445,6 +445,27 @@ def test_a_strip_in_a_gap_between_kernels_is_empty(mode: str) -> None:
     assert np.count_nonzero(result) == samples.size
 
 
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("taps", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("scale", [1, 2, 3, 5])
+def test_normalizing_divides_by_the_transpose_of_ones(scale: int, taps: int, mode: str) -> None:
+    rng = np.random.default_rng(taps)
+    kernel = (rng.random((taps, 2)) + 0.1).astype(np.float32)
+    for rows, pad, dilation in [(3, 0, 1), (30, 1, 1), (31, 2, 2), (29, "same", 1)]:
+        x = rng.random((1, rows, 4), np.float32)
+        pads = pad if pad == "same" else (pad, 0, pad, 0)
+        options = {"stride": (scale, 2), "pad": pads, "dilation": (dilation, 1), "pad_mode": mode}
+        try:
+            sums = conv_transpose2d(x, kernel[None, None], **options)
+            ones = conv_transpose2d(np.ones_like(x), kernel[None, None], **options)
+        except ShapeError:  # nothing is left of the result, or "same" would need negative pads
+            continue
+        if not ones.all():
+            continue
+        found = upsample(Picture.from_array(x), Filter(kernel, **options), normalize=True)
+        np.testing.assert_allclose(found.tensor, sums / ones, rtol=2e-5)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_a_divisor_that_vanishes_is_found_without_samples(seed: int) -> None:
     rng = np.random.default_rng(seed)
