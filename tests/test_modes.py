@@ -13,8 +13,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from convcli import ImageError, ImageWarning, apply_filters, load_filter, read_image, write_image
-from convcli.images import decode, icc, pillow_quirks
-from convcli.images.modes import frame_of
+from convcli.images.conversion import icc
+from convcli.images.decoding import opened, pillow_quirks
+from convcli.images.decoding.modes import frame_of
 
 SHAPE = (5, 7)
 
@@ -154,7 +155,7 @@ def test_a_depth_that_only_the_header_has_is_read_from_it(
         == bits
     )
     if format_name == "JPEG2000":  # an AVIF stores its depth twice, and is refused now
-        assert decode.Opened(io.BytesIO(data)).bits == bits
+        assert opened.Opened(io.BytesIO(data)).bits == bits
 
 
 def test_16_bit_grey_becomes_colour_of_8_bits_with_a_warning(tmp_path: Path) -> None:
@@ -363,7 +364,7 @@ def test_little_cms_is_not_loaded_for_colours_that_stay(run, photo: Path, tmp_pa
     code = (
         "import sys; from convcli import read_image, write_image; "
         f"write_image(read_image({str(photo)!r}), {str(tmp_path / 'out.png')!r}); "
-        "assert not {'PIL.ImageCms', 'convcli.images.palettes', "
+        "assert not {'PIL.ImageCms', 'convcli.images.conversion.palettes', "
         "'convcli.images.codecs.gif'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

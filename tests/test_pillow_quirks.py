@@ -15,7 +15,7 @@ from PIL.TiffImagePlugin import AppendingTiffWriter
 
 from convcli import ImageError, ImageWarning, read_image, write_image
 from convcli.images import read_header
-from convcli.images.icc import is_srgb
+from convcli.images.conversion.icc import is_srgb
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

@@ -18,7 +18,7 @@ from convcli.cli.outcome import follow, show_previews
 if TYPE_CHECKING:
     from convcli.batch import Job, Options
     from convcli.batch.report import Report
-    from convcli.images.decode import Opened
+    from convcli.images.decoding.opened import Opened
     from convcli.pipeline.operators import Operator
 
 
@@ -50,7 +50,7 @@ def begin(images: Sequence[str], given: Mapping[str, Any]) -> Opened | None:
     # A list may name more pictures, and worker processes would not have the decoding thread.
     is_only = len(images) == 1 and given["files_from"] is None
     if is_only and not (given["dry_run"] or given["skip_existing"] or given["update"]):
-        from convcli.images.decode import decode_ahead
+        from convcli.images.decoding.opened import decode_ahead
 
         return decode_ahead(images[0], given["max_pixels"])
     return None

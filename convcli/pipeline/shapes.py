@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from convcli.errors import ImageError, ShapeError
 from convcli.filters.validate import shape_text
-from convcli.images.decode import MOST_FRAMES
+from convcli.images.decoding.opened import MOST_FRAMES
 from convcli.images.picture import ALPHA_MODES
 from convcli.kernel.geometry import LARGEST, Geometry, Pair
 from convcli.pipeline.operators import Operator
