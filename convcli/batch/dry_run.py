@@ -19,7 +19,7 @@ from convcli.batch.jobs import Job
 from convcli.batch.run import FAILED, OK, SKIPPED, Options, check_nothing_lost, is_skipped
 from convcli.errors import ConvcliError, ExistsError, ImageError
 from convcli.images import Header, output_format, read_header
-from convcli.images.changes import Loss
+from convcli.images.conversion.changes import Loss
 from convcli.images.split_names import check_output
 from convcli.images.write import predict_write
 from convcli.pipeline.apply import predict

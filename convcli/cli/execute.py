@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from convcli.batch import Job, Options
     from convcli.batch.parts import Part
     from convcli.batch.report import Report
-    from convcli.images.decode import Opened
+    from convcli.images.decoding.opened import Opened
     from convcli.pipeline.operators import Operator
 
 
@@ -53,7 +53,7 @@ def begin(images: Sequence[str], given: Mapping[str, Any]) -> Opened | None:
     is_only = len(images) == 1 and given["files_from"] is None
     may_be_skipped = given["skip_existing"] or given["update"] or given["shard"]
     if is_only and not (given["dry_run"] or may_be_skipped):
-        from convcli.images.decode import decode_ahead
+        from convcli.images.decoding.opened import decode_ahead
 
         return decode_ahead(images[0], given["max_pixels"])
     return None

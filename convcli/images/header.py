@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import BinaryIO, NamedTuple
 
-from convcli.images.array_files import array_header, array_picture
-from convcli.images.changes import Loss
-from convcli.images.decode import Opened, limit_of
+from convcli.images.conversion.changes import Loss
+from convcli.images.decoding.array_files import array_header, array_picture
+from convcli.images.decoding.opened import Opened, limit_of
 from convcli.images.picture import Picture
 from convcli.images.read import opened_source, picture_of
 

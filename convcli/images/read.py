@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from convcli.errors import ImageError, ImageWarning
-from convcli.images.array_files import array_header, array_picture
-from convcli.images.changes import Loss
-from convcli.images.decode import Opened, limit_of
-from convcli.images.icc import suits
-from convcli.images.metadata import collected
-from convcli.images.modes import frame_kind, frame_of
+from convcli.images.conversion.changes import Loss
+from convcli.images.conversion.icc import suits
+from convcli.images.decoding.array_files import array_header, array_picture
+from convcli.images.decoding.modes import frame_kind, frame_of
+from convcli.images.decoding.opened import Opened, limit_of
+from convcli.images.metadata.read_metadata import read_metadata
 from convcli.images.picture import Frame, Picture
 from convcli.images.raster import PillowRaster
 from convcli.system.warn import warn
@@ -64,8 +64,8 @@ def read_image(
     are pixels: they are divided by 255 and 65535, as those of an image file are, which an
     :class:`ImageWarning` says; a result of them is float32 on the 0-1 scale.
 
-    ``decoding``, of :func:`~convcli.images.decode.decode_ahead`, takes the place of opening its
-    file again.
+    ``decoding`` is what :func:`~convcli.images.decoding.opened.decode_ahead` returned for
+    ``source``: the file is then not opened again.
 
     Raises :class:`ImageError` where the file cannot be read; warns with :class:`ImageWarning`
     of what is not kept.
@@ -170,7 +170,7 @@ def picture_of(
                 if not frames or is_tiff:
                     turn = _turn(image)
                 if not frames:
-                    metadata = collected(image)
+                    metadata = read_metadata(image)
                 durations.append(image.info.get("duration", 0))
                 profile = metadata.get("icc_profile")
                 if is_tiff:  # a page without one has that of another in its info
@@ -244,7 +244,7 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
     try:
         # A PNG's own getexif() would decode it.
         return _TURNS.get(Image.Image.getexif(image).get(_ORIENTATION, 1))
-    except Exception:  # a broken table raises what comes up; collected() tells of it
+    except Exception:  # a broken table raises what comes up; read_metadata() tells of it
         image._exif = None  # else Pillow would then have an empty one
         return None
 

@@ -16,13 +16,13 @@ from PIL import Image
 
 from convcli.errors import ExistsError, ImageError
 from convcli.images import formats
-from convcli.images.changes import Loss
-from convcli.images.encoding import Encoding, encoding_of
-from convcli.images.frames import frame_options
-from convcli.images.icc import suits
+from convcli.images.conversion.changes import Loss
+from convcli.images.conversion.icc import suits
+from convcli.images.decoding.pillow_quirks import forget_encoder
+from convcli.images.encoding.frames import frame_options
+from convcli.images.encoding.save_options import check_save_options
+from convcli.images.encoding.settings import Encoding, encoding_of
 from convcli.images.picture import Picture
-from convcli.images.pillow_quirks import forget_encoder
-from convcli.images.save_options import check_save_options
 from convcli.images.split_names import has_channels, has_frames, is_split, part_targets, prefix
 from convcli.system.atomic_files import replace_all, replacing
 from convcli.system.threads import processors

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from PIL import Image, ImageChops
 
-from convcli.images.icc import is_opaque
-from convcli.images.palettes import with_palette
+from convcli.images.conversion.icc import is_opaque
+from convcli.images.conversion.palettes import with_palette
 
 _KEEP, _CLEAR = 1, 2  # what becomes of a frame before the next one comes: its place is made empty
 _LONGEST = 65535  # hundredths of a second

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from convcli.images.changes import Loss
+from convcli.images.conversion.changes import Loss
 
 _OPAQUE = 128  # from half opacity on, a pixel is there
 _SAMPLE = 1 << 17  # pixels to choose the colours by; the search takes 0.2 s for so many

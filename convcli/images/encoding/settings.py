@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from convcli.images import formats
-from convcli.images.changes import Loss
 from convcli.images.codecs.icons import check_icon
-from convcli.images.coerce import Fitting, fitting, in_one_space, unified
-from convcli.images.frames import animation_options, frames_for
-from convcli.images.icc import is_srgb, suits
-from convcli.images.metadata import encoder_options, stripped
+from convcli.images.conversion.changes import Loss
+from convcli.images.conversion.coerce import Fitting, fitting, in_one_space, unified
+from convcli.images.conversion.icc import is_srgb, suits
+from convcli.images.encoding.frames import animation_options, frames_for
+from convcli.images.metadata.encoder_options import encoder_options, stripped
 from convcli.images.picture import Frame, Picture
 from convcli.system.warn import warn
 
@@ -69,7 +69,7 @@ def encoding_of(
     is_free = wishes.keys() <= {"quality"}
     losses: tuple[Loss, ...] = ()
     if format_name == "GIF" and not is_still and is_free:
-        from convcli.images.palettes import palette_losses  # for this format alone
+        from convcli.images.conversion.palettes import palette_losses  # for this format alone
 
         losses = palette_losses(fittings[0].mode, format_name)
     return Encoding(

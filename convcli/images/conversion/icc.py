@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from convcli.images.changes import Change, Loss, converting
+from convcli.images.conversion.changes import Change, Loss, converting
 from convcli.system.warn import warn
 
 _SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK", b"Lab ": "LAB"}

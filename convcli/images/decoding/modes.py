@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.images.changes import Change, changed
-from convcli.images.icc import conversion
+from convcli.images.conversion.changes import Change, changed
+from convcli.images.conversion.icc import conversion
 from convcli.images.picture import Frame
 from convcli.images.raster import PillowRaster, UnreadRaster
 from convcli.system.warn import warn

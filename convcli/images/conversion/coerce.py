@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from convcli.errors import ImageError
-from convcli.images.changes import Change, Loss, changed, converting
+from convcli.images.conversion.changes import Change, Loss, changed, converting
+from convcli.images.conversion.icc import conversion, is_srgb, laying_on_white, suits, to_srgb
 from convcli.images.formats import PROFILE_FORMATS, held_modes
-from convcli.images.icc import conversion, is_srgb, laying_on_white, suits, to_srgb
 from convcli.images.picture import Frame, quantized
 from convcli.images.raster import PillowRaster
 from convcli.system.warn import warn
@@ -102,7 +102,7 @@ def _to_palette(
         changes.append(converting(mode))
     if not palette:
         return changes, mode
-    from convcli.images.palettes import palette_losses, with_palette
+    from convcli.images.conversion.palettes import palette_losses, with_palette
 
     reduce = Change(
         lambda image: with_palette(image, format_name), palette_losses(mode, format_name)

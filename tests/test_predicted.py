@@ -128,7 +128,7 @@ FILTERS = {
 
 @dataclass(frozen=True)
 class Row:
-    """A picture, the extension that tells its format, that of the result, and the command's flags.
+    """A picture, the extension of its format, that of the result, and the command's flags.
 
     ``warns`` are texts, or parts of texts, that the real run warns of; ``pixels`` are those of them
     that only pixels show, and ``unforeseen`` those that stand behind pixels in the file. ``fails``
@@ -373,15 +373,15 @@ def test_the_dry_run_warns_and_refuses_as_the_real_run_does(
     assert dry.exit_code == real.exit_code == bool(row.fails), real.stderr
     assert row.fails in dry.stderr
 
-    told, warned = lines(dry.stderr, "Warning: "), lines(real.stderr, "Warning: ")
-    certain = [text for text in told if text == bare(text)]
-    possible = [bare(text) for text in told if text != bare(text)]
+    predicted, warned = lines(dry.stderr, "Warning: "), lines(real.stderr, "Warning: ")
+    certain = [text for text in predicted if text == bare(text)]
+    possible = [bare(text) for text in predicted if text != bare(text)]
     late = [text for text in warned if any(part in text for part in row.unforeseen)]
     by_pixels = [text for text in warned if text not in (*certain, *late)]
     if row.pixels and CLIPPED in row.pixels:  # instead of what is said of floats within 0-1
         certain = [text for text in certain if "floats become 8 bits" not in text]
-    assert certain == [text for text in warned if text in certain], "foreseen and not warned of"
-    assert set(by_pixels) <= set(possible), "warned of and not foreseen"
+    assert certain == [text for text in warned if text in certain], "predicted and not warned of"
+    assert set(by_pixels) <= set(possible), "warned of and not predicted"
     for texts, parts in (
         (certain, row.warns),
         (by_pixels, row.pixels),

@@ -1,0 +1,1 @@
+"""Modes, profiles and palettes: what a format cannot hold is converted."""
