@@ -1,4 +1,4 @@
-"""Batches: on several processes, on somebody else's workers, and what is told of each picture."""
+"""Batches: in several processes, on other executors, and the report of each picture."""
 
 from __future__ import annotations
 
@@ -160,10 +160,10 @@ def test_tasks_are_handed_out_a_few_at_a_time() -> None:
             taken.append(number)
             yield number
 
-    answers = each_done(tasks(), double, 2, again=lambda _: double, lost=double)
-    next(answers)
+    results = each_done(tasks(), double, 2, again=lambda _: double, lost=double)
+    next(results)
     assert len(taken) < 20
-    answers.close()
+    results.close()
 
 
 def planned(pictures: list[str], folder: Path, format: str | None = None) -> list[Job]:

@@ -149,9 +149,9 @@ def test_arrays_come_in_and_go_out(tmp_path: Path, dtype: str, shape: tuple[int,
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         picture = read_image(path)
-    told = [str(warning.message) for warning in caught]
+    messages = [str(warning.message) for warning in caught]
     expected = f"an array of {array.dtype.name} is divided by {scale}, and its result is float32"
-    assert [text.startswith(expected) for text in told] == ([True] if scale > 1 else [])
+    assert [text.startswith(expected) for text in messages] == ([True] if scale > 1 else [])
     write_image(picture, target)
     written = np.load(target)
     assert written.dtype == np.float32

@@ -236,7 +236,7 @@ IMAGE, WEIGHT = np.ones((2, 4, 5)), np.ones((3, 2, 3, 3))
         ((np.ones((4, 5)), WEIGHT), {}, r"\(C, H, W\)"),
         ((np.ones((2, 0, 5)), WEIGHT), {}, "no pixel"),
         ((IMAGE, np.ones((3, 3))), {}, r"\(F, C/groups, Hf, Wf\)"),
-        ((IMAGE, np.ones((3, 2, 0, 3))), {}, "without a 0"),
+        ((IMAGE, np.ones((3, 2, 0, 3))), {}, "none of them 0"),
         ((IMAGE, np.ones((3, 1, 3, 3))), {}, "2 channels"),
         ((IMAGE, WEIGHT), {"groups": 2}, "do not divide"),
         ((IMAGE, WEIGHT), {"groups": 0}, "groups"),

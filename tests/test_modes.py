@@ -154,7 +154,7 @@ def test_a_depth_that_only_the_header_has_is_read_from_it(
         pillow_quirks._bits_in_head(io.BytesIO(data), *pillow_quirks._DEPTH_AFTER[format_name])
         == bits
     )
-    if format_name == "JPEG2000":  # an AVIF tells its depth twice, and is refused now
+    if format_name == "JPEG2000":  # an AVIF stores its depth twice, and is refused now
         assert opened.Opened(io.BytesIO(data)).bits == bits
 
 
@@ -202,7 +202,7 @@ def ink_profile() -> bytes:
 
 
 def wide_profile() -> bytes:
-    """Return sRGB's profile with red and green exchanged, under no name that tells."""
+    """Return sRGB's profile with red and green exchanged, under a neutral name."""
     data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     data = data.replace(b"rXYZ", b"xXYZ").replace(b"gXYZ", b"rXYZ").replace(b"xXYZ", b"gXYZ")
     return data.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))

@@ -128,7 +128,7 @@ FILTERS = {
 
 @dataclass(frozen=True)
 class Row:
-    """A picture, the extension that tells its format, that of the result, and the command's flags.
+    """A picture, the extension of its format, that of the result, and the command's flags.
 
     ``warns`` are texts, or parts of texts, that the real run warns of; ``pixels`` are those of them
     that only pixels show, and ``unpredicted`` those that stand behind pixels in the file. ``fails``
@@ -205,7 +205,9 @@ ROWS = [
     row(lambda: array(PIXELS[:, :, 0]), "npy", "npy", "an array of uint8 is divided by 255"),
     row(lambda: array(np.zeros((9, 8, 3), np.float32)), "npy", "npy", "looks like (H, W, C)"),
     row(lambda: array(np.zeros((2, 9, 8, 3), "f4")), "npy", "npy", "looks like (N, H, W, C)"),
-    row(lambda: array(np.zeros((9, 8), "i8")), "npy", "png", fails="an array of int64 is not a pic"),
+    row(
+        lambda: array(np.zeros((9, 8), "i8")), "npy", "png", fails="an array of int64 is not a pic"
+    ),
     # Filtering.
     row(of(ALPHA, "PNG"), "png", "png", "transparency is dropped", filter="half.json"),
     row(of(FLOATS, "TIFF"), "tif", "tif", "changes nothing", flags=["--linear"]),
@@ -373,9 +375,9 @@ def test_the_dry_run_warns_and_refuses_as_the_real_run_does(
     assert dry.exit_code == real.exit_code == bool(row.fails), real.stderr
     assert row.fails in dry.stderr
 
-    told, warned = lines(dry.stderr, "Warning: "), lines(real.stderr, "Warning: ")
-    certain = [text for text in told if text == bare(text)]
-    possible = [bare(text) for text in told if text != bare(text)]
+    predicted, warned = lines(dry.stderr, "Warning: "), lines(real.stderr, "Warning: ")
+    certain = [text for text in predicted if text == bare(text)]
+    possible = [bare(text) for text in predicted if text != bare(text)]
     late = [text for text in warned if any(part in text for part in row.unpredicted)]
     by_pixels = [text for text in warned if text not in (*certain, *late)]
     if row.pixels and CLIPPED in row.pixels:  # instead of what is said of floats within 0-1
