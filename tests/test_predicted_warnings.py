@@ -205,7 +205,9 @@ ROWS = [
     row(lambda: array(PIXELS[:, :, 0]), "npy", "npy", "an array of uint8 is divided by 255"),
     row(lambda: array(np.zeros((9, 8, 3), np.float32)), "npy", "npy", "looks like (H, W, C)"),
     row(lambda: array(np.zeros((2, 9, 8, 3), "f4")), "npy", "npy", "looks like (N, H, W, C)"),
-    row(lambda: array(np.zeros((9, 8), "i8")), "npy", "png", fails="an array of int64 is not a pic"),
+    row(
+        lambda: array(np.zeros((9, 8), "i8")), "npy", "png", fails="an array of int64 is not a pic"
+    ),
     # Filtering.
     row(of(ALPHA, "PNG"), "png", "png", "transparency is dropped", filter="half.json"),
     row(of(FLOATS, "TIFF"), "tif", "tif", "changes nothing", flags=["--linear"]),

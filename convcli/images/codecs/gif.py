@@ -44,7 +44,7 @@ def prepare_disposal(image: Any) -> None:
     For disposal 2, Pillow fills the box of a frame without a transparent colour with the background
     colour, which no browser does; pull request 5557 made it transparent for frames with one. A
     frame without a disposal gets that of an earlier frame (both seen in Pillow 13.0, no issue known
-    for the second: tests/test_oddities.py fails without the correction).
+    for the second: tests/test_pillow_quirks.py fails without the correction).
     """
     is_cleared = image.disposal_method == 2 and image.dispose is not None
     image.disposal_method = 0
