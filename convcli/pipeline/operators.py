@@ -187,6 +187,11 @@ class PreparedConvolution:
             return self._biased
         return prepare(self._problem, from_bytes=self._from_bytes, keep=True)
 
+    @property
+    def method(self) -> Method:
+        """The method that :meth:`samples` uses."""
+        return self._biased
+
     def rows_read(self, start: int, stop: int) -> tuple[int, int]:
         geometry = self._geometry
         first = start * geometry.stride[0] - geometry.pads[0]
