@@ -122,7 +122,7 @@ def damaged(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes
 
 
 def _place(data: bytes, rng: np.random.Generator) -> int:
-    """Return a place, half of the time in the first part, where most that matters stands."""
+    """Return a place, half of the time in the first part, where headers are."""
     return int(rng.integers(max(1, min(len(data), 64 if rng.random() < 0.5 else len(data)))))
 
 

@@ -34,7 +34,7 @@ def animation(suffix: str, frames: list[Image.Image], **options: Any) -> bytes:
 
 
 def shown(source: bytes | Path) -> Told:
-    """Return every frame as it is to be seen, how long each, and the loop as the format has it."""
+    """Return every frame as displayed, the durations, and the loop count of the format."""
     with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
         pictures, durations = [], []
         for number in range(getattr(image, "n_frames", 1)):

@@ -1,4 +1,4 @@
-"""The house as it stands: imports point to lower ranks, and heavy libraries have one owner."""
+"""Imports point to lower floors only, and each heavy library is imported by its owners alone."""
 
 from __future__ import annotations
 

@@ -38,11 +38,11 @@ def test_an_array_with_channels_last_is_warned_of(
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             read(tmp_path / "in.npy")
-        told = [str(warning.message) for warning in caught]
-        assert len(told) == bool(looks)
+        messages = [str(warning.message) for warning in caught]
+        assert len(messages) == bool(looks)
         if looks:
-            assert re.search(looks, told[0])
-            advice = told[0].split(": ")[-1].removesuffix(" moves the channels to their place")
+            assert re.search(looks, messages[0])
+            advice = messages[0].split(": ")[-1].removesuffix(" moves the channels to their place")
             assert eval(advice, {"numpy": np, "array": array}).shape == repaired
 
 
@@ -65,6 +65,6 @@ def test_floats_that_a_format_does_not_hold_are_warned_of(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         write_image(picture, tmp_path / f"out{suffix}")
-    told = [str(one.message) for one in caught if issubclass(one.category, ImageWarning)]
-    assert len(told) == bool(text)
-    assert text in "".join(told)
+    messages = [str(one.message) for one in caught if issubclass(one.category, ImageWarning)]
+    assert len(messages) == bool(text)
+    assert text in "".join(messages)

@@ -1,4 +1,4 @@
-"""Batches: on several processes, on somebody else's workers, and what is told of each picture."""
+"""Batches: in several processes, on other executors, and the report of each picture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from PIL import Image
 from convcli import batch, load_filter, read_image
 from convcli.batch import Job, Options, Result, plan_jobs, run_jobs
 from convcli.batch.process_pool import each_done
-from convcli.images import decode
+from convcli.images.decoding import opened
 from convcli.kernel.geometry import Geometry
 from convcli.pipeline.operators import Convolution
 
@@ -160,10 +160,10 @@ def test_tasks_are_handed_out_a_few_at_a_time() -> None:
             taken.append(number)
             yield number
 
-    answers = each_done(tasks(), double, 2, again=lambda _: double, lost=double)
-    next(answers)
+    results = each_done(tasks(), double, 2, again=lambda _: double, lost=double)
+    next(results)
     assert len(taken) < 20
-    answers.close()
+    results.close()
 
 
 def planned(pictures: list[str], folder: Path, format: str | None = None) -> list[Job]:
@@ -223,7 +223,7 @@ def test_any_executor_does_the_same_as_the_workers_here(
         if result.status == "ok":
             assert Path(result.job.target).read_bytes() == Path(other.job.target).read_bytes()
     assert here[pictures[5]].warnings == (
-        "JPEG holds no transparency: the picture is laid on white",
+        "JPEG holds no transparency: the picture is composited on white",
     )
 
 
@@ -363,7 +363,7 @@ def test_the_report_has_a_line_for_each_image(run, pictures: list[str], tmp_path
         "output": str(tmp_path / "out" / "5.jpg"),
         "status": "ok",
         "error": None,
-        "warnings": ["JPEG holds no transparency: the picture is laid on white"],
+        "warnings": ["JPEG holds no transparency: the picture is composited on white"],
         "input_shape": [4, 5, 4],
         "output_shape": [4, 5, 4],
         "filters": ["sharpen", "sobel"],
@@ -603,7 +603,7 @@ def test_a_process_that_may_fork_decodes_nothing_ahead(
     run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ahead: list[str] = []
-    monkeypatch.setattr(decode, "decode_ahead", lambda source, limit: ahead.append(source))
+    monkeypatch.setattr(opened, "decode_ahead", lambda source, limit: ahead.append(source))
     (tmp_path / "list").write_text("")
     words = ["apply", "-f", "identity", photo, "-d", tmp_path / "out"]
     assert run(*words, "--files-from", tmp_path / "list").exit_code == 0
@@ -617,7 +617,7 @@ def test_a_picture_is_read_from_what_was_decoded_ahead_of_its_own_file_alone(
 ) -> None:
     other = tmp_path / "other.png"
     Image.new("L", (3, 2), 7).save(other)
-    decoding = decode.decode_ahead(str(photo))
+    decoding = opened.decode_ahead(str(photo))
     assert decoding is not None
     assert read_image(other, decoding=decoding).shape == (1, 2, 3)
     assert read_image(str(photo), decoding=decoding).shape == (3, 9, 12)

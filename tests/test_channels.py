@@ -18,7 +18,7 @@ from convcli.system.atomic_files import replace_all
 
 
 def bank(path: Path, filters: int, channels: int) -> Path:
-    """Write a filter of so many answers, and return where."""
+    """Write a filter of so many output channels, and return its path."""
     weight = np.random.default_rng(1).random((filters, channels, 2, 3)) / channels / 5
     path.write_text(json.dumps({"weight": weight.tolist(), "pad_mode": "replicate"}))
     return path

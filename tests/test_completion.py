@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def offered(words: list[str]) -> list[str]:
-    """Return what Click answers a shell: values, or kinds of what the shell shall complete."""
+    """Return what Click offers a shell: values, or the kind of path that the shell completes."""
     kind = get_completion_class("bash")
     *args, incomplete = words
     items = kind(cli, {}, "convcli", "_CONVCLI_COMPLETE").get_completions(args, incomplete)

@@ -23,7 +23,8 @@ from convcli import (
     read_image,
 )
 from convcli.deconvolution import Deconvolution
-from convcli.deconvolution.model import BlurModel, mean_inverse
+from convcli.deconvolution.gain import Gain
+from convcli.deconvolution.model import BlurModel
 from convcli.deconvolution.richardson_lucy import richardson_lucy
 from convcli.deconvolution.tikhonov import tikhonov
 from convcli.images import Frame
@@ -110,11 +111,11 @@ def test_the_first_estimate_is_the_picture_with_its_borders_repeated() -> None:
 
 
 def test_what_a_kernel_does_to_the_mean_is_inverted_and_what_it_loses_is_grey() -> None:
-    inverse, lost = mean_inverse(np.array([[[[1.0, -1]]]]))
+    inverse, lost = Gain.of(np.array([[[[1.0, -1]]]])).inverse()
     assert inverse.tolist() == [[0]]
     assert lost.tolist() == [0.5]
     mixed = np.array([[1.0, 2], [0, 4]]).reshape(2, 2, 1, 1)
-    inverse, lost = mean_inverse(mixed)
+    inverse, lost = Gain.of(mixed).inverse()
     np.testing.assert_allclose(inverse, [[1, -0.5], [0, 0.25]], atol=1e-15)
     assert not lost.any()
 
@@ -246,6 +247,42 @@ def test_a_filter_across_channels_is_undone_as_a_whole() -> None:
     for method in ("richardson-lucy", "tikhonov"):
         result = deconvolve(blurred, Filter(weight), method=method, iterations=200, regularize=1e-7)
         assert decibels(result[:, 3:-3, 3:-3], scene[:, 4:-4, 4:-4]) > 35
+
+
+def test_a_separable_filter_is_never_held_as_its_weights() -> None:
+    taps = np.hanning(9)[1:-1]
+    scene = np.random.default_rng(22).random((2, 30, 31))
+    factors = Filter(column=taps, row=taps[1:], divisor="sum")
+    dense = Filter(factors.weight, divisor="sum")
+    for method in ("richardson-lucy", "tikhonov"):
+        expected = deconvolve(scene, dense, method=method, regularize=0.1)
+        found = deconvolve(scene, factors, method=method, regularize=0.1)
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+    large = Filter(column=np.ones(1500), row=np.ones(1500), divisor="sum")
+    result = deconvolve(np.random.default_rng(0).random((4, 5)), large, iterations=1)
+    assert result.shape == (4, 5)
+    with pytest.raises(FilterError, match="negative weights"):
+        Deconvolution(Filter(column=[1, -1], row=[1, 1]))
+    with pytest.raises(FilterError, match="weights are all 0"):
+        Deconvolution(Filter(column=[0, 0], row=[1, 1]))
+
+
+def test_groups_of_channels_are_undone_by_themselves() -> None:
+    scene = np.random.default_rng(23).random((4, 16, 18))
+    weight = np.random.default_rng(24).random((4, 2, 2, 2)) + np.eye(2)[[0, 1, 0, 1], :, None, None]
+    observed = conv2d(scene, weight, groups=2)
+    grouped = deconvolve(observed, Filter(weight, groups=2), iterations=5)
+    for group in (slice(0, 2), slice(2, 4)):
+        alone = deconvolve(
+            observed[group], Filter(weight[group]), iterations=5, method="richardson-lucy"
+        )
+        assert decibels(grouped[group], alone) > 40
+    rng = np.random.default_rng(25)
+    model = BlurModel(
+        weight, conv_transpose_geometry((8, 9), (2, 2), 1, "same", 0, 1), None, groups=2
+    )
+    x, y = rng.normal(size=model.scene_shape), rng.normal(size=model.observed_shape)
+    np.testing.assert_allclose((model.blurred(x) * y).sum(), (x * model.transposed(y)).sum())
 
 
 def test_arrays_come_back_as_they_were_given() -> None:

@@ -13,8 +13,8 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from convcli import ImageWarning, read_image, write_image
-from convcli.images import exif_tags
-from convcli.images.exif_tags import COMMON, NOT_KEPT
+from convcli.images.metadata import exif_tags
+from convcli.images.metadata.exif_tags import COMMON, NOT_KEPT
 
 KEPT: dict[int, Any] = {
     0x010F: "Camera",

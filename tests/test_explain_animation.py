@@ -81,7 +81,7 @@ def test_a_gif_has_a_frame_for_each_step(tmp_path: Path, input, kernel, options)
         frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
         assert image.info["loop"] == 0
         assert image.width == 720
-    # A step that changes nothing to be seen would be merged with the one before.
+    # A step without a visible change would be merged with the one before.
     assert len(frames) == steps
     assert len({frame.tobytes() for frame in frames}) == steps
     expected = film(parts_of(setting), setting.title)

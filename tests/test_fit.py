@@ -37,7 +37,7 @@ def scene(frames: str = "RGB", width: int = 320) -> Picture:
 
 
 def linear(name: str) -> Filter:
-    """Return a bundled filter without what it does to negative answers."""
+    """Return a bundled filter without its treatment of negative results."""
     return load_filter(name).override(range="clip")
 
 

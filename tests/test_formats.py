@@ -48,8 +48,8 @@ def written(picture: Picture, format_name: str) -> tuple[bytes, list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         write_image(picture, buffer, format=format_name)
-    told = [str(one.message) for one in caught if issubclass(one.category, ImageWarning)]
-    return buffer.getvalue(), told
+    messages = [str(one.message) for one in caught if issubclass(one.category, ImageWarning)]
+    return buffer.getvalue(), messages
 
 
 def shown(image: Image.Image | Frame) -> np.ndarray:
@@ -75,7 +75,7 @@ def test_every_format_returns_what_was_written_or_warns_of_the_loss(
     format_name: str, kind: str
 ) -> None:
     frame = drawn(kind)
-    data, told = written(Picture((frame,)), format_name)
+    data, messages = written(Picture((frame,)), format_name)
     assert data
     if format_name in UNREADABLE:
         return
@@ -84,9 +84,9 @@ def test_every_format_returns_what_was_written_or_warns_of_the_loss(
         image.load()
         assert image.size == (SIDE, SIDE)
         difference = np.abs(shown(image) - shown(frame))
-    if told:
+    if messages:
         assert all(
-            any(word in text for word in ("holds", "CMYK becomes RGB without")) for text in told
+            any(word in text for word in ("holds", "CMYK becomes RGB without")) for text in messages
         )
     elif format_name in LOSSY:
         assert difference.mean() < 0.02
@@ -98,9 +98,9 @@ def test_every_format_returns_what_was_written_or_warns_of_the_loss(
 def test_the_table_of_formats_agrees_with_pillow(format_name: str) -> None:
     """A warning about a mode that the format does hold would be a lie, and a loss."""
     for kind in KINDS:
-        _, told = written(Picture((drawn(kind),)), format_name)
+        _, messages = written(Picture((drawn(kind),)), format_name)
         held = formats.held_modes(format_name)
-        assert not (kind in held and told), (kind, told)
+        assert not (kind in held and messages), (kind, messages)
     assert format_name in formats._HELD
 
 

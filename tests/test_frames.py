@@ -33,8 +33,8 @@ def test_every_frame_becomes_a_picture(run, tmp_path: Path, count: int, extensio
     frames = moving(tmp_path / "in.png", count)
     target = tmp_path / "out" / f"f{{frame}}.{extension}"
     command = ["apply", "-f", "identity", tmp_path / "in.png", "-o", target]
-    told = run(*command, "--dry-run")
-    assert (told.exit_code, told.stderr) == (0, "")
+    predicted = run(*command, "--dry-run")
+    assert (predicted.exit_code, predicted.stderr) == (0, "")
     done = run(*command)
     assert (done.exit_code, done.stderr) == (0, "")
     digits = len(str(count - 1))

@@ -46,7 +46,7 @@ def filter_picture(path: Path, max_pixels: int) -> None:
 
 
 def read_or_refuse(path: Path) -> None:
-    """Filter a picture; errors of the library are an answer too."""
+    """Filter a picture; an error of the library is accepted."""
     with suppress(ImageError):
         filter_picture(path, MOST_PIXELS)
 

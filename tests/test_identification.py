@@ -185,7 +185,7 @@ def test_formats_are_identified_by_contents_not_names(tmp_path: Path, name: str)
 
 def test_opening_a_jpeg_loads_no_other_decoder(samples: Path) -> None:
     code = (
-        "import sys; from convcli.images.decode import Opened; Opened(sys.argv[1]); "
+        "import sys; from convcli.images.decoding.opened import Opened; Opened(sys.argv[1]); "
         "print(*sorted(name for name in sys.modules if name.endswith('ImagePlugin')))"
     )
     done = subprocess.run(

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from convcli import ImageError, ImageWarning, Picture, read_image, write_image
-from convcli.images import decode, output_format
+from convcli.images import output_format
+from convcli.images.decoding import opened
 
 SHAPE = (5, 7)
 
@@ -148,9 +149,9 @@ def test_arrays_come_in_and_go_out(tmp_path: Path, dtype: str, shape: tuple[int,
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         picture = read_image(path)
-    told = [str(warning.message) for warning in caught]
+    messages = [str(warning.message) for warning in caught]
     expected = f"an array of {array.dtype.name} is divided by {scale}, and its result is float32"
-    assert [text.startswith(expected) for text in told] == ([True] if scale > 1 else [])
+    assert [text.startswith(expected) for text in messages] == ([True] if scale > 1 else [])
     write_image(picture, target)
     written = np.load(target)
     assert written.dtype == np.float32
@@ -312,7 +313,7 @@ def test_an_animation_of_too_many_pixels_is_refused(
 ) -> None:
     with pytest.raises(ImageError, match="160×120 is more than the limit of 19,199"):
         read_image(samples / "pulse.gif", max_pixels=19_199)
-    monkeypatch.setattr(decode, "MOST_FRAMES", 9)
+    monkeypatch.setattr(opened, "MOST_FRAMES", 9)
     with pytest.raises(ImageError, match="10 frames of 160×120 is more than the limit of 19,200"):
         read_image(samples / "pulse.gif", max_pixels=19_200)
 

@@ -13,7 +13,7 @@ from PIL import Image, IptcImagePlugin
 
 from convcli import ImageWarning, Picture, read_image, write_image
 from convcli.images import Frame
-from convcli.images.iptc import iptc_of, jpeg_segment
+from convcli.images.metadata.iptc import iptc_of, jpeg_segment
 
 HEADLINE = "Bürgermeister eröffnet Brücke"
 

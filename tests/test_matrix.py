@@ -146,9 +146,9 @@ def expected(mode: str, kind: str, preserve_alpha: bool) -> tuple[np.ndarray, st
 
         def each(channels: np.ndarray) -> np.ndarray:
             kernels = weight.reshape(-1, 1, *weight.shape[-2:])
-            answers = [convolved(one[None], kernels, stride) for one in channels]
+            outputs = [convolved(one[None], kernels, stride) for one in channels]
             return np.array(
-                [np.sqrt((one**2).sum(0)) if len(one) > 1 else one[0] for one in answers]
+                [np.sqrt((one**2).sum(0)) if len(one) > 1 else one[0] for one in outputs]
             )
 
         if not has_alpha:
@@ -164,11 +164,11 @@ def expected(mode: str, kind: str, preserve_alpha: bool) -> tuple[np.ndarray, st
     kernels = weight.reshape(-1, *weight.shape[-3:])
     if chosen.takes_alpha:
         return convolved(image, kernels, stride) + bias, becomes
-    answers = convolved(colour, kernels, stride) + bias
+    outputs = convolved(colour, kernels, stride) + bias
     grey = becomes if becomes in ("I;16", "F") else "L"
     if not has_alpha or (stride > 1 and not preserve_alpha):
-        return answers, {1: grey, 3: "RGB"}[len(answers)]
-    return np.concatenate([answers, still]), {1: "LA", 3: "RGBA"}[len(answers)]
+        return outputs, {1: grey, 3: "RGB"}[len(outputs)]
+    return np.concatenate([outputs, still]), {1: "LA", 3: "RGBA"}[len(outputs)]
 
 
 def written_as(path: Path, mode: str, suffix: str) -> np.ndarray:
@@ -198,7 +198,7 @@ def test_every_picture_agrees_with_naive_loops(
 ) -> None:
     path, mine, target = tmp_path / f"in{suffix}", tmp_path / "f.json", tmp_path / f"out{suffix}"
     drawn(mode).save(path, **SAVE.get(suffix, {}))
-    wishes = [text for key in SAVE.get(suffix, {}) for text in ("--save", f"{key}=true")]
+    options = [text for key in SAVE.get(suffix, {}) for text in ("--save", f"{key}=true")]
     has_alpha = BECOMES.get(mode, mode).endswith("A")
     chosen, channels = KINDS[kind], len(planes(mode))
     weight = chosen.weight(channels - (has_alpha and not chosen.takes_alpha))
@@ -206,7 +206,7 @@ def test_every_picture_agrees_with_naive_loops(
     mine.write_text(json.dumps(filter_text))
     for preserve_alpha in (True, False) if has_alpha else (False,):
         policy = "--preserve-alpha" if preserve_alpha else "--no-preserve-alpha"
-        done = run("apply", "-f", mine, policy, "--overwrite", *wishes, path, "-o", target)
+        done = run("apply", "-f", mine, policy, "--overwrite", *options, path, "-o", target)
         assert done.exit_code == 0, done.stderr
         exact, becomes = expected(mode, kind, preserve_alpha)
         found = written_as(target, becomes, suffix)
@@ -264,8 +264,8 @@ def test_hidden_colour_does_not_leak_at_a_strip_boundary(run, tmp_path: Path, su
     row = [[0, 255, 0, 0]] * 4 + [[255, 0, 0, 255]] * 4
     path = tmp_path / f"in{suffix}"
     Image.fromarray(np.array([row] * 5, np.uint8)).save(path, **SAVE.get(suffix, {}))
-    wishes = ["--save", "lossless=true"] if suffix == ".webp" else []
-    result = filtered(run, path, "-f", "box-blur", "--pad-mode", "replicate", *wishes)
+    options = ["--save", "lossless=true"] if suffix == ".webp" else []
+    result = filtered(run, path, "-f", "box-blur", "--pad-mode", "replicate", *options)
     with Image.open(result) as image:
         assert image.mode == "RGBA"
         assert [image.getpixel((x, 2)) for x in (3, 4)] == [(255, 0, 0, 85), (255, 0, 0, 170)]
@@ -310,8 +310,8 @@ def test_a_chain_is_rounded_once_in_every_frame(run, tmp_path: Path, suffix: str
     path, third = tmp_path / f"in{suffix}", tmp_path / "third.json"
     first.save(path, save_all=True, append_images=others, **SAVE.get(suffix, {}))
     third.write_text('{"weight": [[1, 1, 1]], "divisor": 3, "pad_mode": "replicate"}')
-    wishes = ["--save", "lossless=true"] if suffix == ".webp" else []
-    with Image.open(filtered(run, path, *["-f", third] * 3, *wishes)) as image:
+    options = ["--save", "lossless=true"] if suffix == ".webp" else []
+    with Image.open(filtered(run, path, *["-f", third] * 3, *options)) as image:
         assert image.n_frames == 4
         for number, frame in enumerate(frames):
             image.seek(number)
@@ -333,8 +333,8 @@ def test_an_animation_keeps_frames_timing_and_loop_and_looks_the_same(
     path, durations = tmp_path / f"in{suffix}", [40, 80, 120, 40, 200]
     timing = {} if suffix == ".tif" else {"duration": durations, "loop": 3}
     frames[0].save(path, save_all=True, append_images=frames[1:], **timing, **SAVE.get(suffix, {}))
-    wishes = ["--save", "lossless=true"] if suffix == ".webp" else []
-    with Image.open(filtered(run, path, "-f", "identity", *wishes)) as image:
+    options = ["--save", "lossless=true"] if suffix == ".webp" else []
+    with Image.open(filtered(run, path, "-f", "identity", *options)) as image:
         assert image.n_frames == len(frames)
         for number, frame in enumerate(frames):
             image.seek(number)

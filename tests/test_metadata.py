@@ -188,16 +188,16 @@ def test_a_tiff_stays_compressed(tmp_path: Path, compression: str) -> None:
     write_image(read_image(tmp_path / "in.tif"), tmp_path / "two.tif", quality=80)
 
 
-@pytest.mark.parametrize("wish", [{}, {"compression": "tiff_lzw"}])
+@pytest.mark.parametrize("save", [{}, {"compression": "tiff_lzw"}])
 def test_what_a_compressed_tiff_cannot_hold_is_warned_of(
-    tmp_path: Path, wish: dict[str, str]
+    tmp_path: Path, save: dict[str, str]
 ) -> None:
     picture().save(tmp_path / "in.tif", exif=exif().tobytes())
     read = read_image(tmp_path / "in.tif")
-    if not wish:
+    if not save:
         read.metadata["compression"] = "tiff_adobe_deflate"
     with pytest.warns(ImageWarning, match="does not go into a compressed TIFF"):
-        write_image(read, tmp_path / "out.tif", save=wish)
+        write_image(read, tmp_path / "out.tif", save=save)
     with Image.open(tmp_path / "out.tif") as image:
         assert image.getexif()[MAKE] == "Camera"
     write_image(read, tmp_path / "raw.tif", save={"compression": "raw"})

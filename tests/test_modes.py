@@ -13,8 +13,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from convcli import ImageError, ImageWarning, apply_filters, load_filter, read_image, write_image
-from convcli.images import decode, icc, pillow_quirks
-from convcli.images.modes import frame_of
+from convcli.images.conversion import icc
+from convcli.images.decoding import opened, pillow_quirks
+from convcli.images.decoding.modes import frame_of
 
 SHAPE = (5, 7)
 
@@ -153,8 +154,8 @@ def test_a_depth_that_only_the_header_has_is_read_from_it(
         pillow_quirks._bits_in_head(io.BytesIO(data), *pillow_quirks._DEPTH_AFTER[format_name])
         == bits
     )
-    if format_name == "JPEG2000":  # an AVIF tells its depth twice, and is refused now
-        assert decode.Opened(io.BytesIO(data)).bits == bits
+    if format_name == "JPEG2000":  # an AVIF stores its depth twice, and is refused now
+        assert opened.Opened(io.BytesIO(data)).bits == bits
 
 
 def test_16_bit_grey_becomes_colour_of_8_bits_with_a_warning(tmp_path: Path) -> None:
@@ -201,7 +202,7 @@ def ink_profile() -> bytes:
 
 
 def wide_profile() -> bytes:
-    """Return sRGB's profile with red and green exchanged, under no name that tells."""
+    """Return sRGB's profile with red and green exchanged, under a neutral name."""
     data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     data = data.replace(b"rXYZ", b"xXYZ").replace(b"gXYZ", b"rXYZ").replace(b"xXYZ", b"gXYZ")
     return data.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
@@ -363,7 +364,7 @@ def test_little_cms_is_not_loaded_for_colours_that_stay(run, photo: Path, tmp_pa
     code = (
         "import sys; from convcli import read_image, write_image; "
         f"write_image(read_image({str(photo)!r}), {str(tmp_path / 'out.png')!r}); "
-        "assert not {'PIL.ImageCms', 'convcli.images.palettes', "
+        "assert not {'PIL.ImageCms', 'convcli.images.conversion.palettes', "
         "'convcli.images.codecs.gif'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

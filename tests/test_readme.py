@@ -46,7 +46,7 @@ def tour() -> str:
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
-    """Return every file of ``folder``, but those that git is told to ignore in a tour."""
+    """Return every file of ``folder``, except those of a tour, which git ignores."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path: path.read_bytes() for path in files if folder / "tour" not in path.parents}
 

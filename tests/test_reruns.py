@@ -66,8 +66,10 @@ def test_update_does_again_what_is_older_than_its_source(run, pictures: list[str
         if number in (1, 3):
             aged(f"out/{number}.png", 200)
     before = Path("out/1.png").stat().st_mtime_ns
-    told = run(*command, "--dry-run").stdout.splitlines()
-    assert [line.endswith("skipped: it is newer") for line in told] == [True, False] * 2 + [True]
+    predicted = run(*command, "--dry-run").stdout.splitlines()
+    assert [line.endswith("skipped: it is newer") for line in predicted] == [True, False] * 2 + [
+        True
+    ]
     done = run(*command)
     assert done.exit_code == 0
     assert done.stderr.startswith("2 done, 3 skipped, 0 failed, ")
@@ -102,7 +104,10 @@ def test_options_about_results_that_exist_exclude_each_other(
     assert "give one of --overwrite, --skip-existing and --update" in done.stderr
 
 
-LOSS = "its result would lose something: JPEG holds no transparency: the picture is laid on white"
+LOSS = (
+    "its result would lose something: JPEG holds no transparency: "
+    "the picture is composited on white"
+)
 
 
 @pytest.mark.parametrize("target", ["out/1.jpg", "out/{frame}.jpg"])
@@ -146,8 +151,8 @@ def test_strict_holds_for_standard_output_and_for_reading_and_filtering(
     flags = ["-f", "sepia", "--stride", "2", "--no-preserve-alpha", "-o", "o.png", "--strict"]
     done = run("apply", "alpha.png", *flags)
     assert "would lose something: transparency is dropped" in done.stderr
-    told = run("apply", "alpha.png", *flags, "--dry-run")
-    assert (told.exit_code, told.stderr, told.stdout) == (1, done.stderr, "")
+    predicted = run("apply", "alpha.png", *flags, "--dry-run")
+    assert (predicted.exit_code, predicted.stderr, predicted.stdout) == (1, done.stderr, "")
     assert not Path("o.png").exists()
 
 
@@ -181,13 +186,13 @@ def test_what_was_left_out_is_reported_by_extension(run, pictures: list[str]) ->
     for name in ("1.mov", "2.x", "3.y"):
         Path("in/sub", name).touch()
     command = ["apply", "-f", "sharpen", "-r", "in", "-d", "out"]
-    told = (
+    predicted = (
         "-r left out 11 files: 2 .txt, 1 without extension, 1 .a, 1 .b, 1 .c, 1 .d, 1 .mov, "
         "1 .npy, 2 of 2 other extensions"
     )
-    assert run(*command, "--dry-run").stderr.splitlines() == [told]
+    assert run(*command, "--dry-run").stderr.splitlines() == [predicted]
     first, last = run(*command).stderr.splitlines()
-    assert (first, last.startswith("5 done, ")) == (told, True)
+    assert (first, last.startswith("5 done, ")) == (predicted, True)
     assert run(*command, "--overwrite", "-q").stderr == ""
     assert run("apply", "-f", "sharpen", pictures[0], "-o", "o.png").stderr == ""
 

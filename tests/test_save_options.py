@@ -14,7 +14,7 @@ from PIL import Image
 
 from convcli import ImageError, write_image
 from convcli.images import check_save_options, output_format
-from convcli.images.save_options import KNOWN
+from convcli.images.encoding.save_options import KNOWN
 
 NOT_OURS = {
     # Which frames a file has, and whether it is written anew, is for the picture to say.

@@ -106,7 +106,7 @@ def whole(one: Case) -> np.ndarray:
 
 
 def sampled(alpha: np.ndarray, chosen: Filter, transposed: bool) -> np.ndarray:
-    """Return alpha as it stands under the kernel's centre."""
+    """Return alpha sampled under the kernel's centre."""
     size, kernel = alpha.shape[1:], chosen.kernel.shape[2:]
     if transposed:
         settled = conv_transpose_geometry(

@@ -24,8 +24,8 @@ def test_workers_start_with_every_start_method(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     monkeypatch.setattr(process_pool, "START_METHOD", method)
-    answers = each_done(range(20), double, 2, again=lambda _: double, lost=double)
-    assert sorted(answers) == [2 * number for number in range(20)]
+    results = each_done(range(20), double, 2, again=lambda _: double, lost=double)
+    assert sorted(results) == [2 * number for number in range(20)]
     assert multiprocessing.active_children() == []
 
 
@@ -42,9 +42,9 @@ def test_workers_end_with_the_iterator(tmp_path: Path) -> None:
             time.sleep(0.001)
         yield 2
 
-    answers = each_done(tasks(), double_or_wait, 2, again=lambda _: double, lost=double)
-    assert next(answers) in (2, 4)
-    answers.close()
+    results = each_done(tasks(), double_or_wait, 2, again=lambda _: double, lost=double)
+    assert next(results) in (2, 4)
+    results.close()
     assert multiprocessing.active_children() == []
 
 
@@ -67,10 +67,10 @@ def test_a_terminated_worker_loses_only_its_task(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     monkeypatch.setattr(process_pool, "START_METHOD", method)
-    answers = each_done(
+    results = each_done(
         range(8), terminated_at_3, 2, again=lambda _: terminated_at_3, lost=lambda number: -number
     )
-    assert sorted(answers) == [-3, 0, 2, 4, 8, 10, 12, 14]
+    assert sorted(results) == [-3, 0, 2, 4, 8, 10, 12, 14]
     assert multiprocessing.active_children() == []
 
 

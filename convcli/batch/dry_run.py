@@ -19,7 +19,7 @@ from convcli.batch.jobs import Job
 from convcli.batch.run import FAILED, OK, SKIPPED, Options, check_nothing_lost, is_skipped
 from convcli.errors import ConvcliError, ExistsError, ImageError
 from convcli.images import Header, output_format, read_header
-from convcli.images.changes import Loss
+from convcli.images.conversion.changes import Loss
 from convcli.images.split_names import check_output
 from convcli.images.write import predict_write
 from convcli.pipeline.apply import predict
@@ -61,7 +61,7 @@ def preview_jobs(
                 header, shape = _predicted(job, operators, options, losses, check)
             except ConvcliError as failure:
                 error = failure
-        possible = tuple(dict.fromkeys(loss.foreseen for loss in losses))
+        possible = tuple(dict.fromkeys(loss.predicted for loss in losses))
         yield Preview(
             job,
             OK if error is None else FAILED,

@@ -15,7 +15,7 @@ from convcli.batch.inputs import STREAM, contents, name_of
 from convcli.batch.jobs import Job
 from convcli.errors import ConvcliError, ExistsError, ImageError
 from convcli.images import Picture, output_format, read_image, write_image
-from convcli.images.decode import Opened
+from convcli.images.decoding.opened import Opened
 from convcli.images.formats import ARRAY_FORMAT
 from convcli.images.split_names import check_output, existing, is_split
 from convcli.pipeline.apply import Processing, process

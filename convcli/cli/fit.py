@@ -289,7 +289,7 @@ def _loader(
     """Return what reads a pair, one picture decoded while the other is read."""
 
     def load() -> tuple[Picture, Picture]:
-        from convcli.images.decode import decode_ahead
+        from convcli.images.decoding.opened import decode_ahead
         from convcli.images.read import read_image
         from convcli.system.thread_warnings import collect_warnings
 

@@ -9,7 +9,7 @@ import click
 
 from convcli.cli import completion
 from convcli.cli.groups import option
-from convcli.cli.values import Pad, SaveOption, WholeNumbers
+from convcli.cli.values import Pad, SaveOption, Shard, WholeNumbers
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
@@ -247,6 +247,13 @@ running = several(
         type=click.IntRange(1, 1000),
         metavar="N",
         help="Images to process in parallel.  [default: the number of processors]",
+    ),
+    option(
+        "Batch",
+        "--shard",
+        type=Shard(),
+        metavar="I/N",
+        help="Process the I-th of N parts alone, chosen by a hash of each path.",
     ),
     option(
         "Batch",

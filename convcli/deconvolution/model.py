@@ -14,42 +14,45 @@ from __future__ import annotations
 
 import numpy as np
 
+from convcli.deconvolution.gain import Gain
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.dispatch import prepare, run
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.factors import Factors, Weight
 from convcli.kernel.geometry import Geometry
 from convcli.kernel.padding import pad_adjoint, source_index
 from convcli.kernel.transpose import PreparedTranspose
 from convcli.kernel.window import Window
 
-LEAST_GAIN = 1e-3
-"""Part of a kernel's absolute sum below which it is taken to remove the mean brightness."""
-
 
 class BlurModel:
     """K and its transpose, prepared once for pictures of one size; arrays are (channels, H, W).
 
-    ``kernel`` is (F, C, Hf, Wf), of the dtype to compute in: K maps C channels to F.
+    ``kernel`` is (F, C/groups, Hf, Wf), of the dtype to compute in: K maps C channels to F.
     ``geometry`` has the observed picture as its ``output`` and the result as its ``image``.
     ``scene_shape`` (C, H, W) is that of the unknown, ``observed_shape`` (F, H, W) the picture's.
     """
 
-    def __init__(self, kernel: FloatArray, geometry: Geometry, pad_mode: str | None = None) -> None:
+    def __init__(
+        self, kernel: Weight, geometry: Geometry, pad_mode: str | None = None, groups: int = 1
+    ) -> None:
         model = geometry.without_pads() if pad_mode is None else geometry
         window = Window.of(model, pad_mode or "zeros")
-        problem = ConvolutionProblem(kernel[np.newaxis], None, window, model.image[1])
+        by_group = kernel
+        if not isinstance(kernel, Factors):
+            by_group = kernel.reshape(groups, -1, *kernel.shape[1:])
+        problem = ConvolutionProblem(by_group, None, window, model.image[1])
         self._convolution = prepare(problem, keep=True)
         # The transpose of zero padding crops; that of the other modes adds borders up.
         self._folds = pad_mode not in (None, "zeros")
-        self._transpose = PreparedTranspose(kernel, model.without_pads() if self._folds else model)
-        inverse, lost = mean_inverse(kernel)
-        self._inverse, self._lost = inverse, lost[:, np.newaxis, np.newaxis]
+        unpadded = model.without_pads() if self._folds else model
+        self._transpose = PreparedTranspose(kernel, unpadded, groups)
         self._geometry, self._model, self._pad_mode = geometry, model, pad_mode
-
-        # How the kernel's weight is distributed along each axis.
-        profiles = (np.abs(kernel).sum(axes, dtype=np.float64) for axes in ((0, 1, 3), (0, 1, 2)))
-        self._profiles = [profile / profile.sum() for profile in profiles]
-        self.scene_shape = kernel.shape[1], *model.image
+        gain = Gain.of(kernel, groups)
+        inverse, lost = (values.astype(kernel.dtype) for values in gain.inverse())
+        self._inverse, self._lost = inverse, lost[:, np.newaxis, np.newaxis]
+        self._centroid = gain.centroid
+        self.scene_shape = groups * kernel.shape[1], *model.image
         self.observed_shape = kernel.shape[0], *model.output
 
     def blurred(self, scene: FloatArray) -> FloatArray:
@@ -71,8 +74,7 @@ class BlurModel:
         """Return the picture as a scene of the same mean: divided by the gain, borders repeated.
 
         Each sample is placed where the kernel's centre of weight is.
-        A kernel that mixes channels has a matrix as its gain, whose pseudo-inverse is taken. What
-        it removes altogether, such as the mean of a difference, is middle grey.
+        A kernel that mixes channels has a matrix as its gain, whose pseudo-inverse is taken.
         """
         rows, columns = (self._positions(axis) for axis in (0, 1))
         extended = observed[:, rows[:, np.newaxis], columns]
@@ -104,22 +106,6 @@ class BlurModel:
     def _positions(self, axis: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
         """Return, for each row or column of the scene, the nearest one of the picture."""
         model = self._model
-        centroid = float(self._profiles[axis] @ np.arange(model.kernel[axis]))
-        first = model.pads[axis] - round(centroid * model.dilation[axis])
+        first = model.pads[axis] - round(self._centroid[axis] * model.dilation[axis])
         size = model.output[axis]
         return source_index(first, first + model.image[axis], size, "replicate")
-
-
-def mean_inverse(kernel: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the pseudo-inverse (C, F) of the gain of a kernel, and the grey (C,) of what it loses.
-
-    The gain (F, C) is what the kernel does to images of one value: its sums.
-    """
-    gain = kernel.sum((2, 3), dtype=np.float64)
-    most = np.abs(kernel).sum((1, 2, 3), dtype=np.float64).max()
-    left, values, right = np.linalg.svd(gain, full_matrices=False)
-    kept = values > LEAST_GAIN * most
-    inverse = (right[kept].T / values[kept]) @ left[:, kept].T
-    lost = 0.5 * (1 - (inverse @ gain).sum(1))
-    lost[np.abs(lost) < 1e-9] = 0
-    return inverse.astype(kernel.dtype), lost.astype(kernel.dtype)

@@ -68,11 +68,17 @@ class Deconvolution(FrameOperator):
                 f"filter {self.name}: its stride leaves out samples, and only a filter of stride 1 "
                 "is undone"
             )
-        if not filter.weight.any():
+        factors = filter.factors
+        lowest, highest = (
+            (float(filter.kernel.min()), float(filter.kernel.max()))
+            if factors is None
+            else factors.extremes()
+        )
+        if lowest == highest == 0:
             raise FilterError(
                 f"filter {self.name}: its weights are all 0, so nothing of a picture is left"
             )
-        if self.method == "richardson-lucy" and (filter.kernel < 0).any():
+        if self.method == "richardson-lucy" and lowest < 0:
             raise FilterError(
                 f"filter {self.name} has negative weights, and Richardson-Lucy takes none: "
                 'method="tikhonov" takes any'
@@ -80,15 +86,15 @@ class Deconvolution(FrameOperator):
 
     @property
     def input_channels(self) -> int:
-        return int(self.filter.kernel.shape[0])
+        return self.filter.kernel_shape[0]
 
     @property
     def output_channels(self) -> int:
-        return int(self.filter.kernel.shape[1])
+        return self.filter.kernel_shape[1] * self.filter.groups
 
     def geometry(self, size: Pair) -> Geometry:
         filter = self.filter
-        kernel = filter.kernel.shape[2:]
+        kernel = filter.kernel_shape[2:]
         return conv_transpose_geometry(size, kernel, 1, filter.pad, 0, filter.dilation)
 
     def input_size(self, geometry: Geometry) -> Pair:
@@ -103,13 +109,13 @@ class Deconvolution(FrameOperator):
         return np.clip(index, 0, geometry.output[axis] - 1)
 
     def memory(self, geometry: Geometry) -> int:
-        channels = max(self.filter.kernel.shape[:2])
+        channels = max(self.input_channels, self.output_channels)
         height, width = geometry.without_pads().image
         return int(4 * height * width * (ARRAYS * channels + 3))
 
     def prepare_frame(self, geometry: Geometry) -> Callable[[FloatArray], FloatArray]:
-        kernel = self.filter.kernel.astype(np.float32)
-        model = BlurModel(kernel, geometry, self.pad_mode)
+        kernel = self.filter.kernel_as(np.float32)
+        model = BlurModel(kernel, geometry, self.pad_mode, self.filter.groups)
         return partial(self._deconvolved, model)
 
     def _deconvolved(self, model: BlurModel, observed: FloatArray) -> FloatArray:

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from convcli.errors import FilterError, ShapeError
-from convcli.filters.validate import (
-    GREATEST,
-    GREATEST_BIAS,
-    GREATEST_QUOTIENT,
-    LEAST_DIVISOR,
-    check_one_of,
-    number_of,
-    shape_text,
-    short,
-    weights_of,
-)
-from convcli.kernel.geometry import PAD_MODES, IntOrPair, PadLike, check_pad, pair
+from convcli.errors import FilterError
+from convcli.filters.fields import checked_fields
+from convcli.filters.validate import MOST_WEIGHTS, stop
+from convcli.kernel.factors import Factors, Weight
+from convcli.kernel.geometry import IntOrPair, PadLike
 
-RANGES = ("clip", "abs", "rescale")
-REDUCTIONS = ("magnitude", "max", "sum")
+
+class _WeightField:
+    """The field ``weight``: an array, or computed from column and row when it is asked for."""
+
+    @overload
+    def __get__(self, filter: None, owner: type) -> None: ...
+    @overload
+    def __get__(self, filter: Filter, owner: type) -> NDArray[np.float64]: ...
+    def __get__(self, filter: Filter | None, owner: type) -> NDArray[np.float64] | None:
+        if filter is None:  # the default of the field
+            return None
+        if filter.column is None or filter.row is None:
+            weight: NDArray[np.float64] = filter.__dict__["weight"]
+            return weight
+        taps_y, taps_x = len(filter.column), len(filter.row)
+        if taps_y * taps_x > MOST_WEIGHTS:
+            raise FilterError(
+                f"filter {filter.name or 'given'}: its column and row make {taps_y:,}×{taps_x:,} "
+                f"weights, and {MOST_WEIGHTS:,} are the most that are written out: use a smaller "
+                "kernel here"
+            )
+        product = np.multiply.outer(filter.column, filter.row)
+        product.setflags(write=False)
+        return product
+
+    def __set__(self, filter: Filter, value: ArrayLike | None) -> None:
+        filter.__dict__["weight"] = value
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,21 +49,31 @@ class Filter:
 
     ``weight`` is given as nested lists or an array and kept as float64, read-only:
     2-D (Hf, Wf) is one kernel for each channel independently; 3-D (C, Hf, Wf) one filter across C
-    channels; 4-D (F, C, Hf, Wf) F filters across C channels. ``divisor`` divides it, where
-    "sum" is the sum of each filter's weights (1 where that is 0). ``bias`` is on the 0-1 pixel
-    scale. ``stride`` None means the default of the operation. ``range``,
-    ``preserve_alpha`` and ``reduce`` say how results become pixels.
+    channels; 4-D (F, C/groups, Hf, Wf) F filters across C channels, in ``groups`` as in PyTorch.
+    ``column`` (Hf,) and ``row`` (Wf,) instead make a separable kernel, whose weight is their outer
+    product. ``divisor`` divides the weight, where "sum" is the sum of each filter's weights
+    (1 where that is 0). ``bias`` is on the 0-1 pixel scale. ``stride`` None means the default of
+    the operation. ``range``, ``preserve_alpha`` and ``reduce`` say how results become pixels.
 
-    Limits: weights and divisor ±1e38, their quotient ±1e30, bias ±1e9; stride, dilation and pad
-    2^31-1. Raises :class:`FilterError` for values beyond them, or of a wrong type or shape.
+    Limits: 1,000,000 weights; 100,000 numbers in column and in row; weights and divisor ±1e38,
+    their quotient ±1e30, bias ±1e9; stride, dilation and pad 2^31-1. Raises :class:`FilterError`
+    for values beyond them, or of a wrong type or shape, and where ``weight`` is asked of a
+    separable filter that has more than 1,000,000.
 
     >>> from convcli import Filter
     >>> mean = Filter([[1, 1, 1], [1, 1, 1]], name="mean", divisor="sum", pad_mode="replicate")
     >>> mean.weight.shape, mean.stride
     ((2, 3), None)
+    >>> Filter(column=[1, 2, 1], row=[-1, 1]).weight
+    array([[-1.,  1.],
+           [-2.,  2.],
+           [-1.,  1.]])
     """
 
-    weight: NDArray[np.float64]
+    weight: _WeightField = _WeightField()
+    column: NDArray[np.float64] | None = None
+    row: NDArray[np.float64] | None = None
+    groups: int = 1
     bias: float | tuple[float, ...] = 0.0
     divisor: float | Literal["sum"] = 1.0
     stride: IntOrPair | None = None
@@ -63,59 +90,37 @@ class Filter:
 
     def __post_init__(self) -> None:
         """Check every field, and normalise those that can be given in several forms."""
-        weight = weights_of(self.weight)
-        weight.setflags(write=False)
-        self._set("weight", weight)
-        self._set("bias", self._checked_bias())
-        if self.divisor != "sum":
-            divisor = number_of(self.divisor, "divisor", ' or "sum"', most=GREATEST)
-            if divisor == 0:
-                raise FilterError('divisor is 0: give another number, or "sum"')
-            if abs(divisor) < LEAST_DIVISOR:
-                raise FilterError(
-                    f"divisor is {short(divisor)}: give a number of {LEAST_DIVISOR:g} or more, "
-                    "without its sign"
-                )
-            self._set("divisor", divisor)
-        try:
-            if self.stride is not None:
-                self._set("stride", pair(self.stride, "stride", 1))
-            self._set("dilation", pair(self.dilation, "dilation", 1))
-            self._set("pad", check_pad(self.pad))
-        except ShapeError as error:
-            raise FilterError(str(error)) from None
-        check_one_of(self.pad_mode, "pad_mode", PAD_MODES)
-        check_one_of(self.range, "range", RANGES)
-        if self.reduce is not None:
-            check_one_of(self.reduce, "reduce", REDUCTIONS)
-            if weight.ndim != 4 or weight.shape[1] != 1:
-                raise FilterError(
-                    "reduce needs a bank of kernels, weight as [F][1][Hf][Wf]: "
-                    f"it is {shape_text(weight.shape)}"
-                )
-        for key in ("flip", "preserve_alpha"):
-            if not isinstance(getattr(self, key), bool):
-                raise FilterError(f"{key} must be true or false: got {short(getattr(self, key))}")
-        for key in ("name", "description", "source"):
-            if not isinstance(getattr(self, key), str):
-                raise FilterError(f"{key} must be text: got {short(getattr(self, key))}")
-        self._check_quotient()
+        for key, value in checked_fields(self.__dict__, stop).items():
+            object.__setattr__(self, key, value)
 
     def __eq__(self, other: object) -> bool:
         """Filters are equal when every field is."""
         if not isinstance(other, Filter):
             return NotImplemented
-        return all(
-            np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)
-        )
+        mine, theirs = self.__dict__, other.__dict__
+        return all(np.array_equal(mine[f.name], theirs[f.name]) for f in fields(self))
 
     def __hash__(self) -> int:
-        return hash((self.name, self.weight.shape, self.weight.tobytes()))
+        kernel = self.__dict__["weight"] if self.column is None else self.column
+        return hash((self.name, self.weight_shape, kernel.tobytes()))
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """The shape of the weight; that of a separable filter is not computed for it."""
+        if self.column is None or self.row is None:
+            return self.weight.shape
+        return len(self.column), len(self.row)
+
+    @property
+    def kernel_shape(self) -> tuple[int, int, int, int]:
+        """The shape (F, C/groups, Hf, Wf) of the kernel; without channels of its own F = C = 1."""
+        filters, channels, taps_y, taps_x = (1, 1, 1, *self.weight_shape)[-4:]
+        return filters, channels, taps_y, taps_x
 
     @property
     def kernel(self) -> NDArray[np.float64]:
-        """The weight as (F, C, Hf, Wf), divided and flipped; a 2-D weight has F = C = 1."""
-        kernel = self.weight.reshape((1,) * (4 - self.weight.ndim) + self.weight.shape)
+        """The weight as (F, C/groups, Hf, Wf), divided and flipped; a 2-D weight has F = C = 1."""
+        kernel = self.weight.reshape(self.kernel_shape)
         if self.divisor == "sum":
             sums = kernel.sum((1, 2, 3), keepdims=True)
             kernel = kernel / np.where(sums == 0, 1, sums)
@@ -124,46 +129,32 @@ class Filter:
         return kernel[..., ::-1, ::-1] if self.flip else kernel
 
     @property
+    def factors(self) -> Factors | None:
+        """Column and row of a separable filter, divided and flipped; None for other filters."""
+        if self.column is None or self.row is None:
+            return None
+        divisor = self.divisor
+        if divisor == "sum":
+            divisor = float(self.column.sum()) * float(self.row.sum()) or 1.0
+        step = -1 if self.flip else 1
+        return Factors(self.column[::step] / divisor, self.row[::step])
+
+    def kernel_as(self, dtype: DTypeLike) -> Weight:
+        """Return the kernel to compute with, at one precision: :attr:`factors` where it has any."""
+        factors = self.factors
+        return self.kernel.astype(dtype) if factors is None else factors.astype(dtype)
+
+    @property
     def offsets(self) -> NDArray[np.float64]:
         """The bias of each of the F filters."""
-        return np.broadcast_to(np.asarray(self.bias, np.float64), len(self.kernel))
+        return np.broadcast_to(np.asarray(self.bias, np.float64), self.kernel_shape[0])
 
     @property
     def is_cross_channel(self) -> bool:
         """Whether it reads all channels at once, rather than each one independently."""
-        return self.weight.ndim > 2 and self.reduce is None
+        return len(self.weight_shape) > 2 and self.reduce is None
 
     def override(self, **options: Any) -> Filter:
         """Return this filter with its settings replaced by the ``options`` that are not None."""
         given = {key: value for key, value in options.items() if value is not None}
-        return replace(self, **given) if given else self
-
-    def _set(self, key: str, value: object) -> None:
-        object.__setattr__(self, key, value)
-
-    def _checked_bias(self) -> float | tuple[float, ...]:
-        if not isinstance(self.bias, (list, tuple, np.ndarray)):
-            return number_of(self.bias, "bias", most=GREATEST_BIAS)
-        filters = self.weight.shape[0] if self.weight.ndim == 4 else 1
-        bias = tuple(
-            number_of(item, f"bias[{k}]", most=GREATEST_BIAS) for k, item in enumerate(self.bias)
-        )
-        if len(bias) != filters:
-            raise FilterError(
-                f"bias has {len(bias)} numbers for {filters} filter(s): "
-                "give one number, or one for each filter"
-            )
-        return bias
-
-    def _check_quotient(self) -> None:
-        kernel = np.abs(self.kernel)
-        if not kernel.max() <= GREATEST_QUOTIENT:
-            raise FilterError(
-                f"weight divided by divisor comes to {kernel.max():.3g}: "
-                f"{GREATEST_QUOTIENT:g} is the most"
-            )
-        if kernel.any() and not kernel.astype(np.float32).any():
-            raise FilterError(
-                f"weight divided by divisor comes to {kernel.max():.3g} at most, which is 0 as a "
-                "32-bit float: use a smaller divisor"
-            )
+        return Filter(**(self.__dict__ | given)) if given else self

@@ -101,9 +101,11 @@ def _check_keys(entries: dict[str, Any]) -> None:
             near = _nearest(key, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise FilterError(f"unknown key {short(key)}: {hint}")
-    if "weight" not in entries:
+    if not {"weight", "column", "row"} & entries.keys():
         raise FilterError('the key "weight" is missing: the kernel, as a list of rows')
-    for key in ("stride", "reduce"):
+    if "weight" in entries and entries["weight"] is None:
+        raise FilterError("weight is null, where a list of rows belongs, such as [[0, 1, 0]]")
+    for key in ("column", "row", "stride", "reduce"):
         if key in entries and entries[key] is None:
             raise FilterError(f"{key} is null: leave the key out instead")
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from convcli.system.lazy_exports import exports
 
 if TYPE_CHECKING:
+    from convcli.images.encoding.save_options import check_save_options
     from convcli.images.formats import output_format, readable_extensions
     from convcli.images.header import Header, read_header
     from convcli.images.picture import Frame, Picture
     from convcli.images.read import read_image
-    from convcli.images.save_options import check_save_options
     from convcli.images.write import write_image
 
 __all__ = [
@@ -34,7 +34,7 @@ __getattr__ = exports(
         "convcli.images.header": ("Header", "read_header"),
         "convcli.images.picture": ("Frame", "Picture"),
         "convcli.images.read": ("read_image",),
-        "convcli.images.save_options": ("check_save_options",),
+        "convcli.images.encoding.save_options": ("check_save_options",),
         "convcli.images.write": ("write_image",),
     },
 )

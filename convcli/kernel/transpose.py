@@ -27,6 +27,7 @@ from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.dispatch import prepare, run
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.factors import Factors, Weight
 from convcli.kernel.geometry import Geometry
 from convcli.kernel.window import Window
 
@@ -65,14 +66,15 @@ class PreparedTranspose:
     """A transposed convolution made ready for images of one width.
 
     ``geometry`` is that of the convolution, whose ``output`` the transpose reads and whose
-    ``image`` it writes; ``weight`` is (F, C/groups, Hf, Wf), of the dtype to compute in. With
+    ``image`` it writes; ``weight`` is (F, C/groups, Hf, Wf), of the dtype to compute in, or the
+    factors of a kernel for single channels, whose components are computed one by one. With
     ``on_padded_rows``, input comes with the rows above and below the image that ``rows_read``
     names, and :meth:`rows` computes some rows of the result; without, :meth:`whole` all of them.
     """
 
     def __init__(
         self,
-        weight: FloatArray,
+        weight: Weight,
         geometry: Geometry,
         groups: int = 1,
         pad_mode: str = "zeros",
@@ -82,11 +84,10 @@ class PreparedTranspose:
     ) -> None:
         filters, channels, taps_y, taps_x = weight.shape
         self._stride, self._image = geometry.stride, geometry.image
+        self._groups = groups
         self._output_channels = groups * channels
         self._tiles = -(-self._image[0] // self._stride[0]), -(-self._image[1] // self._stride[1])
-        by_tap = weight.reshape(groups, filters // groups, channels, taps_y, taps_x)
-        by_tap = by_tap.transpose(3, 4, 0, 2, 1)
-        one_by_one = filters // groups >= SEPARATE_CHANNELS
+        one_by_one = isinstance(weight, Factors) or filters // groups >= SEPARATE_CHANNELS
         vertical = list(_components(geometry, 0, one_by_one))
         self._first = min(components.origin for components in vertical)
         self._last = max(components.last for components in vertical)
@@ -101,12 +102,19 @@ class PreparedTranspose:
                     (rows.dilation, columns.dilation),
                     pad_mode,
                 )
-                kernels = _kernels(by_tap, rows, columns)
+                kernels: Weight
+                if isinstance(weight, Factors):
+                    kernels = Factors(_taps(weight.column, rows), _taps(weight.row, columns))
+                else:
+                    by_group = weight.reshape(groups, filters // groups, channels, taps_y, taps_x)
+                    by_tap = by_group.transpose(3, 4, 0, 2, 1)
+                    kernels = _kernels(by_tap, rows, columns)
+                    kernels = kernels.reshape(groups, -1, *kernels.shape[1:])
                 biases = None
                 if bias is not None:
                     biases = np.repeat(bias, rows.number * columns.number).reshape(groups, -1)
                 problem = ConvolutionProblem(
-                    kernels.reshape(groups, -1, *kernels.shape[1:]),
+                    kernels,
                     biases,
                     window,
                     geometry.output[1],
@@ -124,13 +132,18 @@ class PreparedTranspose:
     def rows(self, padded: FloatArray, start: int, stop: int) -> FloatArray:
         """Return the rows start to stop of the result, (N, C, rows, W), for one thread.
 
-        ``padded`` (N, F, rows, W) are those that :meth:`rows_read` names. Only for one group.
+        ``padded`` (N, F, rows, W) are those that :meth:`rows_read` names.
         """
         tile, past = self._tile_rows(start, stop)
         result, interleaved = self._empty(len(padded), past - tile, padded.dtype)
         for rows, columns, method in self._methods:
             for image, target in zip(padded, interleaved, strict=True):
-                method.rows(image, target[:, rows.phases, columns.phases], 0, 0, past - tile)
+                by_phase = target[:, rows.phases, columns.phases]
+                read, written = (len(side) // self._groups for side in (image, target))
+                for group in range(self._groups):
+                    inputs = image[group * read : (group + 1) * read]
+                    outputs = by_phase[group * written : (group + 1) * written]
+                    method.rows(inputs, outputs, group, 0, past - tile)
         first = start - tile * self._stride[0]
         return result[:, :, first : first + stop - start, : self._image[1]]
 
@@ -168,6 +181,13 @@ def _kernels(by_tap: FloatArray, rows: Components, columns: Components) -> Float
     spread[component_y, tap_y, columns.component, columns.tap] = kept
     kernels = spread.transpose(4, 5, 0, 2, 6, 1, 3)
     return kernels.reshape(-1, by_tap.shape[4], rows.length, columns.length)
+
+
+def _taps(factor: FloatArray, components: Components) -> FloatArray:
+    """Return the taps of a single component along one axis."""
+    taps = np.zeros(components.length, factor.dtype)
+    taps[components.tap] = factor[components.kept]
+    return taps
 
 
 def _components(geometry: Geometry, axis: int, one_by_one: bool) -> Iterator[Components]:

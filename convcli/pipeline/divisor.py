@@ -6,6 +6,7 @@ import numpy as np
 
 from convcli.errors import FilterError
 from convcli.kernel.arrays import FloatArray
+from convcli.kernel.factors import Weight
 from convcli.kernel.geometry import Geometry, effective_size
 from convcli.kernel.transpose import PreparedTranspose
 
@@ -17,8 +18,10 @@ class Divisor:
     and one period between them therefore yields every value of it.
     """
 
-    def __init__(self, kernel: FloatArray, geometry: Geometry, pad_mode: str, name: str) -> None:
-        """Compute it for ``kernel`` (F, C, Hf, Wf) of the filter called ``name``.
+    def __init__(
+        self, kernel: Weight, geometry: Geometry, pad_mode: str, name: str, groups: int = 1
+    ) -> None:
+        """Compute it for ``kernel`` (F, C/groups, Hf, Wf) of the filter called ``name``.
 
         Raises :class:`FilterError` where a value is 0 but for rounding.
         """
@@ -27,8 +30,8 @@ class Divisor:
             image=(axes[0].small_output, axes[1].small_output),
             output=(axes[0].small_input, axes[1].small_input),
         )
-        ones = np.ones((1, len(kernel), *small.output), np.float32)
-        values = PreparedTranspose(kernel, small, pad_mode=pad_mode).whole(ones)[0]
+        ones = np.ones((1, kernel.shape[0], *small.output), np.float32)
+        values = PreparedTranspose(kernel, small, groups, pad_mode).whole(ones)[0]
         if np.abs(values).min() <= 1e-6 * np.abs(values).max():
             raise FilterError(
                 f"filter {name}: the transposed convolution of ones vanishes somewhere, "

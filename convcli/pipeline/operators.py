@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.dispatch import prepare
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.factors import Factors, Weight
 from convcli.kernel.geometry import (
     Geometry,
     IntOrPair,
@@ -140,16 +142,16 @@ class Convolution(Operator):
 
     @property
     def input_channels(self) -> int:
-        return int(self.filter.kernel.shape[1])
+        return self.filter.kernel_shape[1] * self.filter.groups
 
     @property
     def output_channels(self) -> int:
-        return int(self.filter.kernel.shape[0])
+        return self.filter.kernel_shape[0]
 
     def geometry(self, size: Pair) -> Geometry:
         return conv_geometry(
             size,
-            self.filter.kernel.shape[2:],
+            self.filter.kernel_shape[2:],
             self.filter.stride or 1,
             self.filter.pad,
             self.filter.dilation,
@@ -189,13 +191,13 @@ class PreparedConvolution:
         self._geometry = geometry
         window = Window.of(geometry, filter.pad_mode).on_padded_rows()
         self._problem = ConvolutionProblem(
-            filter.kernel.astype(np.float32)[np.newaxis],
+            _by_group(filter.kernel_as(np.float32), filter.groups),
             None,
             window._replace(interleaved=interleaved),
             geometry.image[1],
         )
         offsets = filter.offsets.astype(np.float32) * np.float32(scale)
-        self._bias = offsets[np.newaxis] if offsets.any() else None
+        self._bias = offsets.reshape(filter.groups, -1) if offsets.any() else None
         self._from_bytes = scale == 255
 
     @cached_property
@@ -216,12 +218,15 @@ class PreparedConvolution:
         return first, last + effective_size(geometry.kernel[0], geometry.dilation[0])
 
     def rows(self, padded: FloatArray, start: int, stop: int, *, biased: bool) -> FloatArray:
-        channels = self._problem.weight.shape[1]
-        shape = (len(padded), channels, stop - start, self._geometry.output[1])
+        groups, written, read = self._problem.shape[:3]
+        shape = (len(padded), groups * written, stop - start, self._geometry.output[1])
         outputs = np.empty(shape, np.float32)
         method = self._biased if biased else self._unbiased
         for image, target in zip(padded, outputs, strict=True):
-            method.rows(image, target, 0, 0, stop - start)
+            for group in range(groups):
+                inputs = image[group * read : (group + 1) * read]
+                results = target[group * written : (group + 1) * written]
+                method.rows(inputs, results, group, 0, stop - start)
         return outputs
 
     def samples(self, padded: NDArray[Any], rows: int) -> NDArray[Any]:
@@ -230,6 +235,13 @@ class PreparedConvolution:
         outputs = np.empty((1, rows, samples), padded.dtype)
         self._biased.rows(padded.reshape(1, len(padded), -1), outputs, 0, 0, rows)
         return outputs.reshape(rows, self._geometry.output[1], -1)
+
+
+def _by_group(kernel: Weight, groups: int) -> Weight:
+    """Return a kernel (F, C/groups, Hf, Wf) as (groups, F/groups, C/groups, Hf, Wf)."""
+    if isinstance(kernel, Factors):
+        return kernel
+    return kernel.reshape(groups, -1, *kernel.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -257,16 +269,16 @@ class TransposedConvolution(Operator):
 
     @property
     def input_channels(self) -> int:
-        return int(self.filter.kernel.shape[0])
+        return self.filter.kernel_shape[0]
 
     @property
     def output_channels(self) -> int:
-        return int(self.filter.kernel.shape[1])
+        return self.filter.kernel_shape[1] * self.filter.groups
 
     def geometry(self, size: Pair) -> Geometry:
         return conv_transpose_geometry(
             size,
-            self.filter.kernel.shape[2:],
+            self.filter.kernel_shape[2:],
             self.filter.stride or DEFAULT_SCALE,
             self.filter.pad,
             self.output_padding,
@@ -284,12 +296,12 @@ class TransposedConvolution(Operator):
 
     def divisor(self, geometry: Geometry) -> Divisor:
         """Return what normalisation divides by. Raises :class:`FilterError` where that is 0."""
-        kernel = self.filter.kernel.astype(np.float32)
-        return Divisor(kernel, geometry, self.filter.pad_mode, self.name)
+        kernel = self.filter.kernel_as(np.float32)
+        return Divisor(kernel, geometry, self.filter.pad_mode, self.name, self.filter.groups)
 
     def check(self, geometry: Geometry) -> None:
         """Raise a FilterError where normalising would divide by 0; skips large kernels."""
-        if self.normalize and self.filter.kernel[0, 0].size <= MOST_CHECKED:
+        if self.normalize and prod(self.filter.kernel_shape[2:]) <= MOST_CHECKED:
             self.divisor(geometry)
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
@@ -305,8 +317,9 @@ class PreparedUpsampling:
     def __init__(self, operator: TransposedConvolution, geometry: Geometry) -> None:
         filter = operator.filter
         self._transpose = PreparedTranspose(
-            filter.kernel.astype(np.float32),
+            filter.kernel_as(np.float32),
             geometry,
+            filter.groups,
             pad_mode=filter.pad_mode,
             on_padded_rows=True,
         )

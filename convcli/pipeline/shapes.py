@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from convcli.errors import ImageError, ShapeError
 from convcli.filters.validate import shape_text
-from convcli.images.decode import MOST_FRAMES
+from convcli.images.decoding.opened import MOST_FRAMES
 from convcli.images.picture import ALPHA_MODES
 from convcli.kernel.geometry import LARGEST, Geometry, Pair
 from convcli.pipeline.operators import Operator
@@ -138,15 +138,15 @@ def _alpha_policy(
 
 def _refuse_depthwise(operator: Operator, colours: int, has_alpha: bool) -> None:
     """Raise a ShapeError for [F][1][Hf][Wf] on F channels: a weight with groups in PyTorch."""
-    weight = operator.filter.weight
-    count = weight.shape[0]
-    if weight.shape[1] == 1 and count in (colours, colours + has_alpha):
+    filter = operator.filter
+    count = filter.weight_shape[0]
+    is_single = filter.weight_shape[1] == 1 and filter.groups == 1
+    if is_single and count in (colours, colours + has_alpha):
         raise ShapeError(
             f"filter {operator.name} reads 1 channel and the picture has {count}: "
-            f"its weight {shape_text(weight.shape)} looks like that of a depthwise convolution in "
-            f"PyTorch (groups={count}). Write one kernel for every channel as [Hf][Wf], and one "
-            f"for each channel as [{count}][{count}][Hf][Wf], with zeros where output and input "
-            "channel differ"
+            f"its weight {shape_text(filter.weight_shape)} looks like that of a depthwise "
+            f'convolution in PyTorch: add "groups": {count} to the filter. One kernel for every '
+            "channel is written as [Hf][Wf]"
         )
 
 

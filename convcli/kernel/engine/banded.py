@@ -77,7 +77,7 @@ class Banded(Method):
     def __init__(self, problem: ConvolutionProblem) -> None:
         super().__init__(problem)
         window = problem.window
-        self.output_channels, self.channels = problem.weight.shape[1:3]
+        self.output_channels, self.channels = problem.shape[1:3]
         self.dilation_phases = window.dilation[0] if window.stride[0] == 1 else 1
         self.dilation_y = 1 if window.stride[0] == 1 else window.dilation[0]
         rows = -(-window.output[0] // self.dilation_phases)
@@ -164,13 +164,13 @@ class Banded(Method):
 
     def _matrices(self) -> FloatArray:
         """Return (groups, products, T·F, R·C·g): the channels of an output row together."""
-        groups, output_channels, channels, taps_y, taps_x = self.problem.weight.shape
+        groups, output_channels, channels, taps_y, taps_x = self.problem.shape
         stride, dilation = self.problem.window.stride[0], self.dilation_y
         covered = np.zeros(
             (groups, output_channels, channels, taps_y, self.products * self.columns),
             self.problem.dtype,
         )
-        covered[..., :taps_x] = self.problem.weight
+        covered[..., :taps_x] = self.problem.dense
         # (groups, products, F, Hf, C, columns)
         kernel = covered.reshape(
             groups, output_channels, channels, taps_y, self.products, self.columns

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.factors import Factors
 from convcli.kernel.window import Window
 
 # Measured 2026-11-21 with tests/benchmarks/methods.py on an AMD EPYC (Zen 4, AVX-512),
@@ -41,6 +42,7 @@ class ProblemSize(NamedTuple):
 
     @classmethod
     def of(cls, problem: ConvolutionProblem, passes: int | None = None) -> ProblemSize:
-        """Return the size of a problem with a kernel of full rank."""
-        groups, output_channels, input_channels, *kernel = problem.weight.shape
-        return cls(output_channels, input_channels, groups, problem.window, min(kernel), passes)
+        """Return the size of a problem; the kernel has full rank, except as factors."""
+        groups, output_channels, input_channels, *kernel = problem.shape
+        rank = 1 if isinstance(problem.weight, Factors) else min(kernel)
+        return cls(output_channels, input_channels, groups, problem.window, rank, passes)

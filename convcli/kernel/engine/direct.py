@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.method import Method, RowFunction
+from convcli.kernel.factors import Factors
 from convcli.kernel.window import RowReader
 
 
@@ -45,9 +46,12 @@ class Direct(Method):
         return rows
 
     def _sums(self, padded: FloatArray, group: int, rows: int) -> FloatArray:
-        window, weight = self.problem.window, self.problem.weight[group]
+        window = self.problem.window
         (stride_y, stride_x), (dilation_y, dilation_x) = window.stride, window.dilation
         length = self.problem.samples
+        if isinstance(self.problem.weight, Factors):
+            return self._by_factors(padded, self.problem.weight, rows)
+        weight = self.problem.weight[group]
         sums = np.zeros((len(weight), rows, length), self.problem.dtype)
         # A tap of weight 0 would make NaN of an infinity: it is left out.
         for f, c, u, v in np.argwhere(weight):
@@ -55,4 +59,18 @@ class Direct(Method):
             right = left + (length - 1) * stride_x + 1
             tapped = padded[u * dilation_y :: stride_y, c, left:right:stride_x][:rows]
             sums[f] += weight[f, c, u, v] * tapped
+        return sums
+
+    def _by_factors(self, padded: FloatArray, factors: Factors, rows: int) -> FloatArray:
+        """Return the sums of one channel, along rows first; a tap of 0 is left out here too."""
+        window, length = self.problem.window, self.problem.samples
+        (stride_y, stride_x), (dilation_y, dilation_x) = window.stride, window.dilation
+        along_rows = np.zeros((len(padded), length), self.problem.dtype)
+        for v in np.flatnonzero(factors.row):
+            left = v * dilation_x * window.interleaved
+            right = left + (length - 1) * stride_x + 1
+            along_rows += factors.row[v] * padded[:, 0, left:right:stride_x]
+        sums = np.zeros((1, rows, length), self.problem.dtype)
+        for u in np.flatnonzero(factors.column):
+            sums[0] += factors.column[u] * along_rows[u * dilation_y :: stride_y][:rows]
         return sums

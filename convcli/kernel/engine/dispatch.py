@@ -20,6 +20,7 @@ from convcli.kernel.engine.int16 import Int16, operations
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import Separable, factors
+from convcli.kernel.factors import Factors, Weight
 from convcli.kernel.window import Window
 from convcli.system.threads import processors, share
 
@@ -37,13 +38,17 @@ WORTH_A_THREAD = 2_000_000
 MOST_PREPARED = 8
 """Methods that are kept, with the buffers of threads that still run."""
 
+MOST_DENSE = 4096
+"""Weights of a kernel in factors above which no method may compute their outer product."""
+
 Task = tuple[int, int, int, int]
 
 
 def choose(problem: ConvolutionProblem, *, from_bytes: bool = False) -> str:
     """Return the name of the cheapest method; ``from_bytes``: of 8-bit samples into such."""
-    passes = operations(problem) if from_bytes else None
-    size = ProblemSize.of(problem, None if passes is None else len(passes))
+    if isinstance(problem.weight, Factors):
+        return _choose_for_factors(problem, problem.weight, from_bytes)
+    size = _size(problem, from_bytes)
     estimates = costs(size)
     # The rank takes a decomposition: only where a low one could win.
     least = Separable.cost(size._replace(rank=1))
@@ -51,6 +56,22 @@ def choose(problem: ConvolutionProblem, *, from_bytes: bool = False) -> str:
         rank = max(len(factors(weight[0, 0])[0]) for weight in problem.weight)
         estimates = costs(size._replace(rank=max(rank, 1)))
     return min(estimates, key=lambda name: estimates[name])
+
+
+def _choose_for_factors(problem: ConvolutionProblem, factors: Factors, from_bytes: bool) -> str:
+    is_large = len(factors.column) * len(factors.row) > MOST_DENSE
+    size = ProblemSize.of(problem) if is_large else _size(problem, from_bytes)
+    estimates = {
+        name: cost
+        for name, cost in costs(size).items()
+        if not is_large or METHODS[name].takes_large_factors
+    }
+    return min(estimates, key=lambda name: estimates[name])
+
+
+def _size(problem: ConvolutionProblem, from_bytes: bool) -> ProblemSize:
+    passes = operations(problem) if from_bytes else None
+    return ProblemSize.of(problem, None if passes is None else len(passes))
 
 
 def costs(size: ProblemSize) -> dict[str, float]:
@@ -68,7 +89,9 @@ def prepare(problem: ConvolutionProblem, *, from_bytes: bool = False, keep: bool
         return METHODS[choose(problem, from_bytes=from_bytes)](problem)
     weight, bias, window, width = problem
     bias_bytes = None if bias is None else bias.tobytes()
-    key = weight.shape, weight.dtype, weight.tobytes(), bias_bytes, window, width, from_bytes
+    arrays = weight if isinstance(weight, Factors) else (weight,)
+    numbers = tuple(array.tobytes() for array in arrays)
+    key = weight.shape, weight.dtype, numbers, bias_bytes, window, width, from_bytes
     with _lock:
         if key in _prepared:
             _prepared.move_to_end(key)
@@ -90,7 +113,7 @@ if hasattr(os, "register_at_fork"):
 
 def correlate(
     images: NDArray[Any],
-    weight: FloatArray,
+    weight: Weight,
     window: Window,
     *,
     groups: int = 1,
@@ -101,12 +124,15 @@ def correlate(
 ) -> NDArray[Any]:
     """Return (N, F, *window.output): ``images`` (N, C, H, W) convolved with ``weight``.
 
-    ``weight`` is (F, C/groups, Hf, Wf), of the dtype to compute in, and ``bias`` (F,). ``out`` is
-    where the result goes, if not into a new array; it may spread F over several axes. ``method``
-    forces one of METHODS ("int16" takes 8-bit images and ``out``), ``threads`` their number.
+    ``weight`` is (F, C/groups, Hf, Wf), of the dtype to compute in, or the factors of a kernel for
+    single channels; ``bias`` is (F,). ``out`` is where the result goes, if not into a new array;
+    it may spread F over several axes. ``method`` forces one of METHODS ("int16" takes 8-bit
+    images and ``out``), ``threads`` their number.
     """
     output_channels, channels, taps_y, taps_x = weight.shape
-    by_group = weight.reshape(groups, output_channels // groups, channels, taps_y, taps_x)
+    by_group = weight
+    if not isinstance(weight, Factors):
+        by_group = weight.reshape(groups, output_channels // groups, channels, taps_y, taps_x)
     biases = None if bias is None else bias.astype(weight.dtype).reshape(groups, -1)
     width = images.shape[3] // window.interleaved
     problem = ConvolutionProblem(by_group, biases, window, width)
@@ -121,9 +147,11 @@ def run(
     method: Method, images: NDArray[Any], out: NDArray[Any], *, threads: int | None = None
 ) -> None:
     """Compute all of ``out`` (N, F, …, rows, samples) from ``images`` (N, C, H, samples)."""
-    groups, _, channels, taps_y, taps_x = method.problem.weight.shape
+    groups, _, channels, taps_y, taps_x = method.problem.shape
     width = out.shape[1] // groups
-    multiplications = out.size * channels * taps_y * taps_x
+    is_separable = isinstance(method.problem.weight, Factors)
+    taps = taps_y + taps_x if is_separable else taps_y * taps_x
+    multiplications = out.size * channels * taps
     if threads is None:
         threads = processors() if multiplications > WORTH_A_THREAD else 1
 

@@ -59,8 +59,8 @@ class FFT(Method):
             self.tile[0] - self.effective_kernel[0] + 1,
             self.tile[1] - self.effective_kernel[1] + 1,
         )
-        dilated = np.zeros((*problem.weight.shape[:3], *self.effective_kernel))
-        dilated[..., :: window.dilation[0], :: window.dilation[1]] = problem.weight
+        dilated = np.zeros((*problem.shape[:3], *self.effective_kernel))
+        dilated[..., :: window.dilation[0], :: window.dilation[1]] = problem.dense
         # NumPy transforms float32 as such only with norm="forward", which divides by the size.
         size = self.tile[0] * self.tile[1]
         spectra = np.conj(np.fft.rfft2(dilated, self.tile)) * size
@@ -95,7 +95,7 @@ class FFT(Method):
     def parts(self, count: int) -> Parts:
         """Return the filters, where they are whole, in so many parts."""
         if count not in self._parts:
-            self._parts[count] = parts_of(self.problem.weight, count)
+            self._parts[count] = parts_of(self.problem.dense, count)
         return self._parts[count]
 
     def in_double(self, count: int) -> FFT:
@@ -115,7 +115,7 @@ class _FFTThread:
     def __init__(self, method: FFT) -> None:
         self.method = method
         problem = method.problem
-        _, output_channels, channels, _, _ = problem.weight.shape
+        _, output_channels, channels, _, _ = problem.shape
         self.reader = RowReader(problem.window, problem.width)
         self.direct = Direct(problem).for_thread()
         self.in_double: dict[int, _FFTThread] = {}

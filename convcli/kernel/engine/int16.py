@@ -49,9 +49,9 @@ class Operation(NamedTuple):
 
 def operations(problem: ConvolutionProblem) -> tuple[Operation, ...] | None:
     """Return how to compute ``problem`` from 8-bit samples; None where the method cannot."""
-    if problem.weight.shape[:3] != (1, 1, 1) or problem.window.stride != (1, 1):
+    if problem.shape[:3] != (1, 1, 1) or problem.window.stride != (1, 1):
         return None
-    weight = problem.weight[0, 0, 0].astype(np.float64)
+    weight = problem.dense[0, 0, 0].astype(np.float64)
     for shift in range(_MOST_SHIFT + 1):
         scaled = weight * 2**shift
         if (scaled == np.rint(scaled)).all():

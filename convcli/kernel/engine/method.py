@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.factors import Factors
 
 BUFFER_BYTES = 3 * 2**20
 """About what a thread's working rows may take: more falls out of its share of the cache."""
@@ -28,12 +29,20 @@ class Method(ABC):
     Matrices and spectra are made once and shared by threads; buffers are made for each thread.
     """
 
+    takes_large_factors = False
+    """Whether it computes the factors of a large kernel without their outer product."""
+
     def __init__(self, problem: ConvolutionProblem) -> None:
         self.problem = problem
         self._own = threading.local()
         # A weighted mean of samples stays in their range.
-        sums = problem.weight.sum((2, 3, 4))
-        self._clips = problem.bias is not None or problem.weight.min() < 0 or sums.max() > 1 + 1e-6
+        weight = problem.weight
+        if isinstance(weight, Factors):
+            least = weight.extremes()[0]
+            total = float(weight.column.sum()) * float(weight.row.sum())
+        else:
+            least, total = weight.min(), weight.sum((2, 3, 4)).max()
+        self._clips = problem.bias is not None or least < 0 or total > 1 + 1e-6
 
     @staticmethod
     @abstractmethod

@@ -17,6 +17,7 @@ from convcli.kernel.engine.banded_rows import Layout, Rows
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.exactness import whole_factors, whole_kernel
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.factors import Factors
 from convcli.kernel.geometry import effective_size
 
 Q = 16
@@ -43,10 +44,16 @@ class Separable(Banded):
     """Convolution by columns and rows."""
 
     def __init__(self, problem: ConvolutionProblem) -> None:
-        self._factors = [factors(weight[0, 0]) for weight in problem.weight]
+        self._factors = (
+            [(problem.weight.column[np.newaxis], problem.weight.row[np.newaxis])]
+            if isinstance(problem.weight, Factors)
+            else [factors(weight[0, 0]) for weight in problem.weight]
+        )
         super().__init__(problem)
         self.pitch = max(self.pitch, -(-problem.samples // Q) * Q)
         self.right = self._right_matrices()
+
+    takes_large_factors = True
 
     @staticmethod
     def cost(size: ProblemSize) -> float | None:

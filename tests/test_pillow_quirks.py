@@ -15,7 +15,7 @@ from PIL.TiffImagePlugin import AppendingTiffWriter
 
 from convcli import ImageError, ImageWarning, read_image, write_image
 from convcli.images import read_header
-from convcli.images.icc import is_srgb
+from convcli.images.conversion.icc import is_srgb
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -128,12 +128,12 @@ def profile(space: bytes) -> bytes:
 
 def pages(path: Path) -> list[tuple[str, bytes]]:
     """Return the mode of each page of a TIFF, and the colours that its own profile is for."""
-    told = []
+    found = []
     with Image.open(path) as image:
         for number in range(image.n_frames):
             image.seek(number)
-            told.append((image.mode, image.tag_v2.get(0x8773, b"")[16:20]))
-    return told
+            found.append((image.mode, image.tag_v2.get(0x8773, b"")[16:20]))
+    return found
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])

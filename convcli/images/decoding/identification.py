@@ -1,6 +1,6 @@
 """Which format a file has, by its contents; only the formats of :data:`formats.OPENED` are opened.
 
-Needs no NumPy, as :mod:`convcli.images.decode` does not.
+Needs no NumPy, as :mod:`convcli.images.decoding.opened` does not.
 """
 
 from __future__ import annotations

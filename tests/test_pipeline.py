@@ -115,8 +115,8 @@ def test_every_filter_gives_what_the_kernel_gives(samples: Path) -> None:
             weight, groups = loaded.kernel, 1
         expected = conv2d(tensor, weight, pad="same", pad_mode=loaded.pad_mode, groups=groups)
         if loaded.reduce:
-            answers = expected.reshape(3, 2, *expected.shape[1:])
-            expected = np.sqrt((answers**2).sum(1))
+            outputs = expected.reshape(3, 2, *expected.shape[1:])
+            expected = np.sqrt((outputs**2).sum(1))
         np.testing.assert_allclose(result, expected + np.max(loaded.offsets), atol=1e-5)
 
 

@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError, ImageWarning
-from convcli.images.icc import is_opaque
-from convcli.images.identification import open_identified
-from convcli.images.pillow_quirks import bits_stored, bring_transparency_to_8_bits, set_texts_apart
+from convcli.images.conversion.icc import is_opaque
+from convcli.images.decoding.identification import open_identified
+from convcli.images.decoding.pillow_quirks import (
+    bits_stored,
+    bring_transparency_to_8_bits,
+    set_texts_apart,
+)
 from convcli.system.thread_warnings import as_errors, collect_warnings
 from convcli.system.warn import warn
 
@@ -36,7 +40,7 @@ class Opened:
         try:
             self.image = _opened(source, self.limit)
         except UnidentifiedImageError:
-            from convcli.images.unreadable import unidentified  # for errors alone
+            from convcli.images.decoding.unreadable import unidentified  # for errors alone
 
             raise unidentified(source) from None
         except MemoryError:

@@ -1,4 +1,4 @@
-"""A dry run tells from headers what the run would do, and does nothing."""
+"""A dry run predicts from headers what the run would do, and does nothing."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ def test_sizes_and_channels_of_a_header_are_those_of_the_picture(
 def test_predicted_sizes_are_the_real_ones(run, kinds: Path, command: list[str]) -> None:
     out = kinds.parent / "out"
     flags = [*command, "-r", kinds, "-d", out, "-j", "1"]
-    told = run(*flags, "--dry-run")
+    predicted = run(*flags, "--dry-run")
     assert not out.exists()
     done = run(*flags, "--report", kinds.parent / "r.jsonl")
-    assert done.exit_code == told.exit_code
-    assert [line for line in told.stderr.splitlines() if "Error" in line] == [
+    assert done.exit_code == predicted.exit_code
+    assert [line for line in predicted.stderr.splitlines() if "Error" in line] == [
         line for line in done.stderr.splitlines() if "Error" in line
     ]
     records = map(json.loads, (kinds.parent / "r.jsonl").read_text().splitlines())
@@ -94,7 +94,7 @@ def test_predicted_sizes_are_the_real_ones(run, kinds: Path, command: list[str])
         for record in records
         if record["status"] == "ok"
     ]
-    lines = [line.split() for line in told.stdout.splitlines()]
+    lines = [line.split() for line in predicted.stdout.splitlines()]
     assert [(words[0], words[2], words[-1]) for words in lines] == expected
     assert len(expected) > 10
 
@@ -195,13 +195,13 @@ def test_what_the_format_does_not_hold_is_predicted(
     np.save("stack.npy", np.zeros((2, 3, 8, 9), np.float32))
     path = samples / name if (samples / name).exists() else name
     request = ["apply", "-f", "identity", *flags, path, "-d", "out", "-j", "1"]
-    told = run(*request, "--dry-run")
+    predicted = run(*request, "--dry-run")
     assert not Path("out").exists()
     done = run(*request)
-    assert told.exit_code == done.exit_code == bool(fault)
+    assert predicted.exit_code == done.exit_code == bool(fault)
     errors = [
         [line for line in one.stderr.splitlines() if line.startswith("Error")]
-        for one in (told, done)
+        for one in (predicted, done)
     ]
     assert errors[0] == errors[1]
-    assert fault is None or fault in told.stderr
+    assert fault is None or fault in predicted.stderr

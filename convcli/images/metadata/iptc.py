@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from convcli.images.exif_tags import IPTC, PHOTOSHOP
+from convcli.images.metadata.exif_tags import IPTC, PHOTOSHOP
 
 IPTC_FORMATS = frozenset({"JPEG", "MPO", "PNG", "TIFF"})
 

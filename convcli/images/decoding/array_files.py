@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ImageError
-from convcli.images.decode import check_pixels
+from convcli.images.decoding.opened import check_pixels
 from convcli.images.picture import Picture, full_scale
 from convcli.system.warn import warn
 

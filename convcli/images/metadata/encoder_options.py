@@ -1,32 +1,17 @@
-"""What a file says beside its pixels: taken from one format, and handed to another as it wants it.
-
-Between the two it is a mapping with these keys, each only where the file has it:
-
-- ``icc_profile``, ``exif``, ``xmp``, ``iptc``: bytes; ``exif`` without orientation, preview and
-  what :mod:`convcli.images.exif_tags` lists, ``iptc`` its records alone;
-- ``left_out``: in words, what has been left out already;
-- ``page_profiles``: of a TIFF whose pages differ, each page's ``icc_profile`` or None;
-- ``dpi``: (x, y); ``comment``: text, of GIF, JPEG, JPEG 2000 and PNG;
-- ``text``: {keyword: text} of PNG, ``chunks``: what PNG says of colour, ready to be written;
-- ``durations``: milliseconds of each frame; ``plays``: how often an animation runs, 0 for ever;
-- ``has_poster``: the first frame stands in for an animation that it is not part of (APNG);
-- ``compression``: of TIFF; ``lossless``: of WebP; ``subsampling``: of JPEG, as Pillow numbers it;
-  ``progressive``: of JPEG. These tell how, not what.
-"""
+"""Metadata as options of Pillow's encoder of a format."""
 
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Mapping
 from typing import Any
 
 from PIL import Image
 
-from convcli.images import exif_tags
 from convcli.images.formats import PROFILE_FORMATS
-from convcli.images.iptc import PNG_KEYWORD, iptc_of, png_text
-from convcli.images.metadata_limits import (
+from convcli.images.metadata import exif_tags
+from convcli.images.metadata.iptc import PNG_KEYWORD, png_text
+from convcli.images.metadata.limits import (
     COMMENT_FORMATS,
     DPI_FORMATS,
     EXIF_FORMATS,
@@ -36,12 +21,9 @@ from convcli.images.metadata_limits import (
 )
 from convcli.system.warn import warn
 
-_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _CAMERA_TABLE, _POSITION = 0x8769, 0x8825
 _TRIVIAL = {0x9000, 0xA000, 0xA001, 0xA002, 0xA003}  # versions, colour space, width and height
 _WIDTH_AND_HEIGHT = (0xA002, 0xA003)  # in the camera's table
-
-_LOSSLESS_COMPRESSION = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma")
 
 # Patterns, compiled when there is XMP.
 _XMP_ORIENTATION = rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)\d"
@@ -50,94 +32,6 @@ _XMP_SIDES = (
     rb"((?:tiff:ImageWidth|exif:PixelXDimension)\s*(?:=\s*[\"']|>)\s*)\d+",
     rb"((?:tiff:ImageLength|exif:PixelYDimension)\s*(?:=\s*[\"']|>)\s*)\d+",
 )
-
-
-def collected(image: Image.Image) -> dict[str, Any]:
-    """Return what an image file says beside its pixels; needs no more than the header.
-
-    Warns with :class:`ImageWarning` of what is broken.
-    """
-    info = image.info
-    kept: dict[str, Any] = {}
-    if info.get("icc_profile"):
-        kept["icc_profile"] = bytes(info["icc_profile"])
-    try:
-        # A PNG's own getexif() would decode it.
-        exif = Image.Image.getexif(image)
-        _collect_exif(exif, kept)
-    # A table of tags is read as it comes up, and raises what comes up.
-    except Exception as error:
-        warn(f"its EXIF is broken and left out: {error}")
-    dpi: Any = info.get("dpi")
-    # Of a TIFF that tells no resolution, Pillow says 1.
-    if _is_resolution(dpi) and not (image.format == "TIFF" and tuple(dpi) == (1, 1)):
-        kept["dpi"] = tuple(map(float, dpi))
-    if info.get("xmp"):
-        kept["xmp"] = _bytes(info["xmp"])
-    iptc = iptc_of(image)
-    if iptc:
-        kept["iptc"] = iptc
-    if info.get("comment"):
-        kept["comment"] = _text(info["comment"])
-    if image.format == "PNG":
-        _collect_png(info, kept)
-    if image.format in ("JPEG", "MPO"):
-        from PIL.JpegImagePlugin import get_sampling
-
-        kept["subsampling"] = get_sampling(image)
-        if info.get("progressive"):
-            kept["progressive"] = True
-    if image.format == "TIFF":
-        named = str(info.get("compression", "raw")).replace("tiff_deflate", "tiff_adobe_deflate")
-        if named != "raw":
-            # What loses, or is for black and white, becomes what suits any picture.
-            kept["compression"] = named if named in _LOSSLESS_COMPRESSION else "tiff_adobe_deflate"
-    return kept
-
-
-def _collect_exif(exif: Image.Exif, kept: dict[str, Any]) -> None:
-    lost = exif_tags.remove_stale(exif)
-    if lost:
-        kept["left_out"] = tuple(lost)
-    if not len(exif):
-        return
-    exif.bigtiff = False  # its own head is that of the file it came from
-    kept["exif"] = exif.tobytes()
-    unit = {2: 1, 3: 2.54}.get(exif.get(_RESOLUTION_UNIT, 2))
-    sides = exif.get(_X_RESOLUTION), exif.get(_Y_RESOLUTION)
-    if unit and _is_resolution(sides):
-        kept["dpi"] = tuple(float(side or 0) * unit for side in sides)
-
-
-def _is_resolution(sides: Any) -> bool:
-    try:
-        return len(sides) == 2 and all(0 < float(side) < 65536 for side in sides)
-    except (TypeError, ValueError, ArithmeticError):
-        return False
-
-
-def _collect_png(info: Mapping[Any, Any], kept: dict[str, Any]) -> None:
-    text = {
-        key: value
-        for key, value in info.items()
-        # Raw profiles are EXIF, XMP and ICC profiles by another name.
-        if isinstance(value, str) and not key.startswith(("Raw profile type ", "XML:com.adobe."))
-    }
-    comment = text.pop("Comment", None)
-    if comment:
-        kept["comment"] = comment
-    if text:
-        kept["text"] = text
-    chunks: list[tuple[bytes, bytes]] = []
-    if "gamma" in info:
-        chunks.append((b"gAMA", struct.pack(">I", round(info["gamma"] * 100_000))))
-    if len(info.get("chromaticity", ())) == 8:
-        points = [round(value * 100_000) for value in info["chromaticity"]]
-        chunks.append((b"cHRM", struct.pack(">8I", *points)))
-    if "srgb" in info:
-        chunks.append((b"sRGB", bytes([info["srgb"]])))
-    if chunks:
-        kept["chunks"] = chunks
 
 
 def stripped(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,8 +97,8 @@ def _exif(
             if tag in camera:
                 camera[tag] = side
     if has_dpi:
-        exif[_X_RESOLUTION], exif[_Y_RESOLUTION] = metadata["dpi"]
-        exif[_RESOLUTION_UNIT] = 2  # inches
+        exif[exif_tags.X_RESOLUTION], exif[exif_tags.Y_RESOLUTION] = metadata["dpi"]
+        exif[exif_tags.RESOLUTION_UNIT] = 2  # inches
     if into_tiff:
         if is_compressed:
             _suit_libtiff(exif)
@@ -262,16 +156,3 @@ def _add_png(metadata: Mapping[str, Any], xmp: bytes, options: dict[str, Any]) -
     if xmp:
         info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
     options["pnginfo"] = info
-
-
-def _bytes(value: Any) -> bytes:
-    return value.encode("utf-8") if isinstance(value, str) else bytes(value)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    try:
-        return bytes(value).decode("utf-8")
-    except UnicodeDecodeError:
-        return bytes(value).decode("latin-1")

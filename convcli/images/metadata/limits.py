@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image
 
-from convcli.images import exif_tags
-from convcli.images.iptc import IPTC_FORMATS, jpeg_segment
+from convcli.images.metadata import exif_tags
+from convcli.images.metadata.iptc import IPTC_FORMATS, jpeg_segment
 from convcli.system.warn import warn
 
 COMMENT_FORMATS = frozenset({"GIF", "JPEG", "JPEG2000", "MPO"})

@@ -1,0 +1,1 @@
+"""Files to decoded samples, and what arrives otherwise than the file means it."""

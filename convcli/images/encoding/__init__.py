@@ -1,0 +1,1 @@
+"""How a picture is encoded: its frames and the options of the encoder."""
