@@ -343,7 +343,6 @@ ROWS = [
     # Names and options.
     row(of(ALPHA, "PNG"), "png", "{channel}.jpg"),
     row(of(WIDE, "PNG"), "png", "{channel}.jpg", "16 bits become 8: JPEG holds no more"),
-    row(of(COLOUR, "PNG"), "png", "jpg", fails="nonsense", flags=["--save", "nonsense=1"]),
     row(lambda: moving("PNG", [ALPHA, FLAT]), "png", "{frame}.jpg", pixels=(f"JPEG {WHITE}",)),
     row(of(INK, "TIFF"), "tif", "png", fails="would lose something", flags=["--strict"]),
 ]

@@ -163,6 +163,7 @@ def _plan(batch: Batch, options: Options, left_out: Counter[str]) -> list[Job]:
         format=batch.format,
         overwrite=options.overwrite,
         update=options.update,
+        save=options.save,
         part=batch.shard,
     )
     if not jobs and not batch.quiet:
