@@ -208,7 +208,7 @@ def test_any_executor_does_the_same_as_the_workers_here(
         if result.status == "ok":
             assert Path(result.job.target).read_bytes() == Path(other.job.target).read_bytes()
     assert here[pictures[5]].warnings == (
-        "JPEG holds no transparency: the picture is laid on white",
+        "JPEG holds no transparency: the picture is composited on white",
     )
 
 
@@ -348,7 +348,7 @@ def test_the_report_has_a_line_for_each_image(run, pictures: list[str], tmp_path
         "output": str(tmp_path / "out" / "5.jpg"),
         "status": "ok",
         "error": None,
-        "warnings": ["JPEG holds no transparency: the picture is laid on white"],
+        "warnings": ["JPEG holds no transparency: the picture is composited on white"],
         "input_shape": [4, 5, 4],
         "output_shape": [4, 5, 4],
         "filters": ["sharpen", "sobel"],

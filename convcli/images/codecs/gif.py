@@ -95,7 +95,7 @@ def _changed(images: Sequence[Image.Image]) -> Iterator[_Part]:
     its exact colours.
     """
     whole = 0, 0, *images[0].size
-    yield _Part(whole, with_palette(images[0], "GIF", moves=True))
+    yield _Part(whole, with_palette(images[0], "GIF", is_animated=True))
     for before, image in pairwise(images):
         difference = ImageChops.difference(before, image)
         box = difference.getbbox() or (0, 0, 1, 1)
@@ -104,7 +104,7 @@ def _changed(images: Sequence[Image.Image]) -> Iterator[_Part]:
             bands = difference.crop(box).split()
             most = ImageChops.lighter(ImageChops.lighter(bands[0], bands[1]), bands[2])
             part.putalpha(most.point([0] + [255] * 255))
-        yield _Part(box, with_palette(part, "GIF", moves=True))
+        yield _Part(box, with_palette(part, "GIF", is_animated=True))
 
 
 def _seen(images: Sequence[Image.Image]) -> Iterator[_Part]:
@@ -112,7 +112,7 @@ def _seen(images: Sequence[Image.Image]) -> Iterator[_Part]:
     for number, image in enumerate(images):
         box = (number > 0 and image.getchannel("A").getbbox()) or (0, 0, 1, 1)
         box = box if number else (0, 0, *image.size)
-        part = with_palette(image.crop(box), "GIF", moves=True)
+        part = with_palette(image.crop(box), "GIF", is_animated=True)
         colours = part.getpalette("RGB") or []
         # What is cleared after it looks to some readers as this has it, or else like a background.
         if "transparency" not in part.info and len(colours) < 768:

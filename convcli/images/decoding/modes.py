@@ -10,7 +10,7 @@ from PIL import Image
 
 from convcli.errors import ImageError
 from convcli.images.conversion.changes import Change, changed
-from convcli.images.conversion.icc import conversion
+from convcli.images.conversion.icc import mode_changes
 from convcli.images.picture import Frame
 from convcli.images.raster import PillowRaster, UnreadRaster
 from convcli.system.warn import warn
@@ -68,7 +68,7 @@ def frame_kind(
         return FrameKind("L", np.dtype(np.float32))
     else:
         natural = _natural_mode(image)
-    changes = conversion(natural, mode, profile) if mode else ()
+    changes = mode_changes(natural, mode, profile) if mode else ()
     return FrameKind(mode or natural, np.dtype(np.uint8), tuple(changes))
 
 

@@ -131,7 +131,7 @@ class Row:
     """A picture, the extension of its format, that of the result, and the command's flags.
 
     ``warns`` are texts, or parts of texts, that the real run warns of; ``pixels`` are those of them
-    that only pixels show, and ``unforeseen`` those that stand behind pixels in the file. ``fails``
+    that only pixels show, and ``unpredicted`` those that stand behind pixels in the file. ``fails``
     is part of the error of both.
     """
 
@@ -141,12 +141,12 @@ class Row:
     flags: tuple[str, ...] = ("-f", "identity")
     warns: tuple[str, ...] = ()
     pixels: tuple[str, ...] = ()
-    unforeseen: tuple[str, ...] = ()
+    unpredicted: tuple[str, ...] = ()
     fails: str = ""
     command: str = field(default="apply")
 
     def __str__(self) -> str:
-        texts = "+".join((*self.warns, *self.pixels, *self.unforeseen, self.fails)).strip("+")
+        texts = "+".join((*self.warns, *self.pixels, *self.unpredicted, self.fails)).strip("+")
         return f"{self.source}-{self.target}-{texts or 'silent'}"
 
 
@@ -159,7 +159,7 @@ def of(image: Image.Image, format_name: str, **options: Any) -> Callable[[], byt
     return lambda: saved(image, format_name, **options)
 
 
-WHITE = "holds no transparency: the picture is laid on white"
+WHITE = "holds no transparency: the picture is composited on white"
 FEW = "colours become 256 at most: GIF holds no more"
 DEGREES = "partly transparent pixels become opaque or transparent: GIF holds no degrees"
 CLIPPED = "values outside 0-1 are clipped: "
@@ -198,7 +198,7 @@ ROWS = [
         of(ALPHA, "PNG"),
         *("png", "png"),
         flags=["--mode", "L"],
-        pixels=("L has no transparency: the picture is laid on white",),
+        pixels=("L has no transparency: the picture is composited on white",),
     ),
     row(of(OPAQUE, "PNG"), "png", "png", flags=["--mode", "L"]),
     row(of(FLOATS, "TIFF"), "tif", "png", fails="has no RGB", flags=["--mode", "RGB"]),
@@ -233,7 +233,7 @@ ROWS = [
     ),
     row(of(WIDE, "PNG"), "png", "jpg", "16 bits become 8: JPEG holds no more"),
     row(of(WIDE, "PNG"), "png", "tif"),
-    row(moving_deep, "tif", "png", "16 bits become 8: frames of an animation are alike"),
+    row(moving_deep, "tif", "png", "16 bits become 8: all frames of an animation have one depth"),
     # Transparency.
     row(of(ALPHA, "PNG"), "png", "jpg", pixels=(f"JPEG {WHITE}",)),
     row(of(OPAQUE, "PNG"), "png", "jpg"),
@@ -280,7 +280,7 @@ ROWS = [
     row(
         lambda: moving("GIF", [FLAT, COLOUR.quantize(8).convert("RGB")], duration=[0, 80]),
         *("gif", "tif"),
-        unforeseen=("TIFF holds no timing",),
+        unpredicted=("TIFF holds no timing",),
     ),
     row(posing, "png", "webp", "the picture that stands in for the animation"),
     row(lambda: moving("PNG", [COLOUR, FLAT]), "png", "gif", pixels=(FEW,)),
@@ -312,7 +312,7 @@ ROWS = [
     row(of(COLOUR, "PNG"), "png", "png", fails="is too large", flags=["--max-pixels", "50"]),
     # Metadata.
     row(lambda: long_comment(33), "png", "jpg", "comment of more than 64 KB"),
-    row(lambda: long_comment(-12), "png", "jpg", unforeseen=("comment of more than 64 KB",)),
+    row(lambda: long_comment(-12), "png", "jpg", unpredicted=("comment of more than 64 KB",)),
     row(
         of(COLOUR, "PNG", exif=exif(70_000)),
         *("png", "jpg", "exif of more than 64 KB does not go into a JPEG"),
@@ -376,7 +376,7 @@ def test_the_dry_run_warns_and_refuses_as_the_real_run_does(
     predicted, warned = lines(dry.stderr, "Warning: "), lines(real.stderr, "Warning: ")
     certain = [text for text in predicted if text == bare(text)]
     possible = [bare(text) for text in predicted if text != bare(text)]
-    late = [text for text in warned if any(part in text for part in row.unforeseen)]
+    late = [text for text in warned if any(part in text for part in row.unpredicted)]
     by_pixels = [text for text in warned if text not in (*certain, *late)]
     if row.pixels and CLIPPED in row.pixels:  # instead of what is said of floats within 0-1
         certain = [text for text in certain if "floats become 8 bits" not in text]
@@ -385,7 +385,7 @@ def test_the_dry_run_warns_and_refuses_as_the_real_run_does(
     for texts, parts in (
         (certain, row.warns),
         (by_pixels, row.pixels),
-        (late, row.unforeseen),
+        (late, row.unpredicted),
     ):
         assert len(texts) == len(parts), texts
         assert all(any(part in text for text in texts) for part in parts), texts
