@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         PlanError,
         ShapeError,
     )
-    from convcli.filters import Filter, load_filter
+    from convcli.filters import Filter, load_filter, make_filter
     from convcli.fitting import Fit, fit_filter
     from convcli.images import Picture, read_image, write_image
     from convcli.kernel import (
@@ -54,6 +54,7 @@ __all__ = [
     "conv_transpose_output_size",
     "fit_filter",
     "load_filter",
+    "make_filter",
     "read_image",
     "upsample",
     "write_image",
@@ -71,7 +72,7 @@ __getattr__ = exports(
             "PlanError",
             "ShapeError",
         ),
-        "convcli.filters": ("Filter", "load_filter"),
+        "convcli.filters": ("Filter", "load_filter", "make_filter"),
         "convcli.fitting": ("Fit", "fit_filter"),
         "convcli.images": ("Picture", "read_image", "write_image"),
         "convcli.kernel": (
