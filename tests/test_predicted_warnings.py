@@ -123,6 +123,7 @@ FILTERS = {
     "grey.json": {"weight": [[[0.3]], [[0.3]], [[0.3]]]},
     "half.json": {"weight": [[[[0.3]], [[0.3]], [[0.3]]]], "stride": 2, "pad": 0},
     "far.json": {"weight": [[2.0]], "divisor": 1},
+    "huge.json": {"weight": [[1, 1, 1], [1, 1, 1], [1, 1, 1]], "divisor": 9, "dilation": 4000},
 }
 
 
@@ -219,6 +220,13 @@ ROWS = [
         *("png", "png", ("-f", "far.json", "--scale", "2", "--normalize")),
         fails="vanishes somewhere",
         command="upsample",
+    ),
+    # A flat picture needs no iterations, and so none of the memory.
+    Row(
+        of(FLAT, "PNG"),
+        *("png", "png", ("-f", "huge.json")),
+        warns=("48×36 pixels take about 2.8 GB of memory",),
+        command="deconvolve",
     ),
     # Depth.
     row(of(FLOATS, "TIFF"), "tif", "png", "floats become 8 bits: PNG"),

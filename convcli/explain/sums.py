@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Limits = tuple[float, float]
+"""Min and max of the values that are rescaled to 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Sample:
     divides premultiplied colour, and ``added`` is the bias added after that. ``value`` is the
     filtered value, ``ranged`` that after the range, and ``written`` the sample of the result.
     ``copied_from`` is the position of the sample that alpha is copied from, if it is not filtered;
-    None on padding.
+    None on padding. ``limits`` are those of a range that rescales.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Sample:
     reduce: str | None = None
     opacity: float | None = None
     added: float = 0.0
+    limits: Limits | None = None
     ranged: float = 0.0
     written: float = 0.0
     is_copied: bool = False
