@@ -174,6 +174,22 @@ class Convolution(Operator):
         """
         return PreparedConvolution(self.filter, geometry, channels, scale)
 
+    def prepare_values(self, geometry: Geometry, channels: int, scale: int) -> list[Method]:
+        """Return the method of each kernel of a bank, from such samples to values of their scale.
+
+        A filter that is no bank has one. Rows are read padded, columns are not.
+        """
+        kernels = self.filter.kernel_as(np.float32)
+        weights = [kernels] if isinstance(kernels, Factors) else list(kernels[:, np.newaxis])
+        window = Window.of(geometry, self.filter.pad_mode).on_padded_rows()
+        window = window._replace(interleaved=channels)
+        methods = []
+        for weight, offset in zip(weights, self.filter.offsets, strict=True):
+            bias = np.array([[offset * scale]], np.float32) if offset else None
+            problem = ConvolutionProblem(_by_group(weight, 1), bias, window, geometry.image[1])
+            methods.append(prepare(problem, from_bytes=scale == 255, to_floats=True, keep=True))
+        return methods
+
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         reach = effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1
         first = reach // 2 - geometry.pads[axis]
