@@ -6,11 +6,12 @@ import click
 
 from convcli.cli import completion
 from convcli.cli.filters_info import info
+from convcli.cli.filters_sheet import sheet
 
 
 @click.group()
 def filters() -> None:
-    """List and show the bundled filters."""
+    """List, show and describe filters."""
 
 
 @filters.command("list", epilog="\b\nExample:\n  convcli filters list")
@@ -36,3 +37,4 @@ def show(name: str) -> None:
 
 
 filters.add_command(info)
+filters.add_command(sheet)
