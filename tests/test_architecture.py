@@ -17,7 +17,7 @@ FLOORS = (
     ("kernel",),
     ("filters", "images"),
     ("pipeline",),
-    ("batch", "drawing"),
+    ("batch", "deconvolution", "drawing"),
     ("explain", "fitting"),
     ("cli",),
 )
@@ -128,7 +128,10 @@ def test_the_lesson_reaches_the_engine_through_two_modules() -> None:
         ("click", {"cli"}),
         (
             "numpy",
-            {"drawing", "explain", "filters", "fitting", "images", "kernel", "pipeline", "system"},
+            {
+                *("deconvolution", "drawing", "explain", "filters", "fitting", "images"),
+                *("kernel", "pipeline", "system"),
+            },
         ),
     ],
 )

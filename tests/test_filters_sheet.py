@@ -283,7 +283,7 @@ def test_what_is_wrong_is_said_and_nothing_is_written(run, photo: Path, tmp_path
     five.write_text(json.dumps({"weight": [[[1]]] * 5}))
     for args, code, text in (
         ((photo, "-o", target), 2, "exists already"),
-        ((photo, "-o", tmp_path / "a.nix"), 2, "no image format"),
+        ((photo, "-o", tmp_path / "a.nix"), 2, "image format that can be written"),
         ((photo, "-o", tmp_path / "a{channel}.png"), 2, "without {channel}"),
         ((photo, "-f", "sobell", "-o", other), 2, "did you mean sobel"),
         ((photo,), 2, "Missing option"),

@@ -22,7 +22,9 @@ from convcli.cli.groups import GROUPS
 from convcli.cli.terminal import Messages
 
 COMMANDS = [
-    command for path, command in commands(cli).items() if path in {("apply",), ("upsample",)}
+    command
+    for path, command in commands(cli).items()
+    if path in {("apply",), ("deconvolve",), ("upsample",)}
 ]
 
 

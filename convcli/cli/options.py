@@ -50,8 +50,13 @@ flip = option(
 )
 
 
-def geometry(*, pad: str) -> Callable[[Command], Command]:
-    """Return the options of geometry; ``pad`` says what that option does in a command."""
+def geometry(
+    *,
+    pad: str,
+    pad_mode: str = "How the picture continues past its borders.  "
+    "[default: the filter's, else zeros]",
+) -> Callable[[Command], Command]:
+    """Return the options of geometry; the texts say what those options do in a command."""
     return several(
         option(
             "Borders and sizes",
@@ -65,7 +70,7 @@ def geometry(*, pad: str) -> Callable[[Command], Command]:
             "Borders and sizes",
             "--pad-mode",
             type=click.Choice(_PAD_MODES),
-            help="How the picture continues past its borders.  [default: the filter's, else zeros]",
+            help=pad_mode,
         ),
         option(
             "Borders and sizes",
@@ -77,20 +82,20 @@ def geometry(*, pad: str) -> Callable[[Command], Command]:
     )
 
 
+value_range = option(
+    "Colour and depth",
+    "--range",
+    type=click.Choice(RANGES),
+    help="Map values outside 0-1: clip them, take absolute values, or rescale min and max to 0 "
+    "and 1, of the picture or of each channel.  [default: the filter's, else clip]",
+)
+
 pixels = several(
     option(
         "Colour and depth",
         "--mode",
         type=click.Choice(_MODES),
         help="Convert the picture before filtering.  [default: as it is]",
-    ),
-    option(
-        "Colour and depth",
-        "--range",
-        type=click.Choice(RANGES),
-        help="Map values outside 0-1: clip them, take absolute values, or rescale min and max to 0 "
-        "and 1, of the picture or of each channel.  "
-        "[default: the filter's, else clip]",
     ),
     option(
         "Colour and depth",

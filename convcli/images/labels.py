@@ -1,4 +1,4 @@
-"""Short texts as masks, for the labels and numbers of pictures that are drawn."""
+"""Text drawn as a mask, for scales, labels and numbers in charts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SPELLED = str.maketrans({"×": "x", "−": "-", "→": ">", "ᵀ": "T", "²": "^
 
 
 def text_mask(text: str, size: float, *, of_line: bool = False) -> NDArray[np.float32]:
-    """Return a line of text as coverage from 0 to 1, (H, W), about ``size`` pixels high.
+    """Return the coverage of a line of text, 0 to 1, (H, W), about ``size`` pixels high.
 
-    ``of_line`` gives all texts of one size the same height and baseline. A Pillow that was built
-    without FreeType has one size only.
+    ``of_line`` gives all texts of one size the same height and baseline. A Pillow built without
+    FreeType has one size only.
     """
     spelled = text.translate(SPELLED)
     face: Any = font(size)

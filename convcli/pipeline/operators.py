@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -108,6 +109,34 @@ class Operator(ABC):
 
 
 @dataclass(frozen=True)
+class FrameOperator(Operator):
+    """An operator whose samples each depend on the whole frame: it is not computed in strips.
+
+    It can only be the last one of several.
+    """
+
+    @abstractmethod
+    def prepare_frame(self, geometry: Geometry) -> Callable[[FloatArray], FloatArray]:
+        """Return the function from the planes of a frame to those of the result, (C, H, W) each.
+
+        A filter for every channel gets one plane at a time. The function may overwrite its
+        argument, which has the filter's bias subtracted. It raises :class:`ImageError` for samples
+        that it cannot process.
+        """
+
+    @abstractmethod
+    def memory(self, geometry: Geometry) -> int:
+        """Return about how many bytes of memory it takes for a frame."""
+
+    def prepare(self, geometry: Geometry) -> Prepared:
+        """Refuse to be computed in strips."""
+        raise FilterError(
+            f"filter {self.name}: what is computed from whole frames has to be the last step; "
+            "process its result by itself"
+        )
+
+
+@dataclass(frozen=True)
 class Convolution(Operator):
     """A filter applied as a convolution."""
 
@@ -186,6 +215,11 @@ class PreparedConvolution:
         if self._bias is None:
             return self._biased
         return prepare(self._problem, from_bytes=self._from_bytes, keep=True)
+
+    @property
+    def method(self) -> Method:
+        """The method that :meth:`samples` uses."""
+        return self._biased
 
     def rows_read(self, start: int, stop: int) -> tuple[int, int]:
         geometry = self._geometry

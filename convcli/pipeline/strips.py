@@ -17,6 +17,7 @@ from convcli.images import Frame
 from convcli.images.picture import full_scale
 from convcli.images.raster import Raster
 from convcli.kernel.arrays import FloatArray
+from convcli.kernel.engine.method import Method
 from convcli.pipeline.evaluate import (
     Evaluator,
     Layers,
@@ -27,6 +28,7 @@ from convcli.pipeline.evaluate import (
 )
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.shapes import Stage
+from convcli.pipeline.two_passes import convolve_reduced, reduces
 from convcli.system.threads import processors, share
 
 
@@ -126,6 +128,10 @@ def convolve_samples(
 ) -> None:
     """Convolve integer samples directly, each channel independently: the fast path."""
     reader = _SampleStrips(frame, stage, operator)
+    threads = sizes.threads_for([stage], stage.size[0])
+    if reduces(reader.method):
+        convolve_reduced(frame, stage, reader.method, target, threads)
+        return
 
     def compute(strip: Strip) -> None:
         start, stop, read = strip
@@ -134,7 +140,7 @@ def convolve_samples(
     height = stage.size[0]
     rows = sizes.rows_of([stage], height, sizes.rows)
     strips = strips_of(frame.raster, reader, height, rows, in_place)
-    share(lambda: compute, strips, sizes.threads_for([stage], height))
+    share(lambda: compute, strips, threads)
 
 
 class _SampleStrips:
@@ -146,6 +152,10 @@ class _SampleStrips:
         self._prepared = operator.prepare_samples(
             stage.geometry, raster.channels, full_scale(raster.dtype)
         )
+
+    @property
+    def method(self) -> Method:
+        return self._prepared.method
 
     def source_rows(self, start: int, stop: int) -> tuple[int, int]:
         intervals = Selection(padded_index(self._stage, self._prepared, start, stop)).intervals

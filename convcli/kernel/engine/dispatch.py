@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.banded import Banded
 from convcli.kernel.engine.cost_model import ProblemSize
+from convcli.kernel.engine.decimated import Decimated, axes_of
+from convcli.kernel.engine.decimation import LEAST_TAPS
 from convcli.kernel.engine.direct import Direct
 from convcli.kernel.engine.fft import FFT
 from convcli.kernel.engine.int16 import Int16, operations
@@ -30,6 +32,7 @@ METHODS: dict[str, type[Method]] = {
     "separable": Separable,
     "fft": FFT,
     "int16": Int16,
+    "decimated": Decimated,
 }
 
 WORTH_A_THREAD = 2_000_000
@@ -72,18 +75,24 @@ def _estimate_for_factors(
     problem: ConvolutionProblem, factors: Factors, from_bytes: bool
 ) -> tuple[str, float]:
     is_large = len(factors.column) * len(factors.row) > MOST_DENSE
-    size = ProblemSize.of(problem) if is_large else _size(problem, from_bytes)
     estimates = {
         name: cost
-        for name, cost in costs(size).items()
+        for name, cost in costs(_size(problem, from_bytes, is_large=is_large)).items()
         if not is_large or METHODS[name].takes_large_factors
     }
     return _cheapest(estimates)
 
 
-def _size(problem: ConvolutionProblem, from_bytes: bool) -> ProblemSize:
-    passes = operations(problem) if from_bytes else None
-    return ProblemSize.of(problem, None if passes is None else len(passes))
+def _size(problem: ConvolutionProblem, from_bytes: bool, *, is_large: bool = False) -> ProblemSize:
+    size = ProblemSize.of(problem)
+    if not from_bytes:
+        return size
+    passes = None if is_large else operations(problem)
+    axes = axes_of(problem) if max(size.window.kernel) >= LEAST_TAPS else None
+    return size._replace(
+        passes=None if passes is None else len(passes),
+        decimation=None if axes is None else axes.steps,
+    )
 
 
 def costs(size: ProblemSize) -> dict[str, float]:
