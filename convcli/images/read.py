@@ -14,8 +14,10 @@ from convcli.errors import ImageError, ImageWarning
 from convcli.images.conversion.changes import Loss
 from convcli.images.conversion.icc import suits
 from convcli.images.decoding.array_files import array_header, array_picture
-from convcli.images.decoding.modes import frame_kind, frame_of
+from convcli.images.decoding.deep_files import deep_file, deep_picture
+from convcli.images.decoding.modes import frame_kind, frame_of, wide_frame_of
 from convcli.images.decoding.opened import Opened, limit_of
+from convcli.images.decoding.wide_samples import turned
 from convcli.images.metadata.read_metadata import read_metadata
 from convcli.images.picture import Frame, Picture
 from convcli.images.raster import PillowRaster
@@ -81,6 +83,9 @@ def read_image(
         if is_array:
             header = array_header(file, limit_of(max_pixels))
             return array_picture(file, header, mode, frames == "first", decode=True)
+        deep = deep_file(file, place)
+        if deep is not None:
+            return deep_picture(deep, mode, frames == "first", limit_of(max_pixels))
         is_decoding = decoding is not None and decoding.path == place
         opened = decoding if is_decoding and decoding is not None else Opened(place, max_pixels)
         return picture_of(opened, file, mode, frames == "first")
@@ -175,15 +180,23 @@ def picture_of(
                 profile = metadata.get("icc_profile")
                 if is_tiff:  # a page without one has that of another in its info
                     profile = bytes(getattr(image, "tag_v2", {}).get(_TIFF_PROFILE) or b"") or None
-                if losses is None:
+                wide = opened.wide
+                if losses is not None:
+                    kind = frame_kind(
+                        image, format_name, mode, profile, "" if wide is None else wide.mode
+                    )
+                    frames.append(kind.unread(_upright_size(image, turn)))
+                    losses += kind.losses()
+                elif wide is not None:
+                    samples = turned(wide.samples(), turn)
+                    frames.append(
+                        wide_frame_of(image, format_name, mode, profile, wide.mode, samples)
+                    )
+                else:
                     upright = image if turn is None else image.transpose(turn)
                     # A frame shares its memory with the next one, unless it is the only one.
                     own = upright is not image or opened.count == 1
                     frames.append(frame_of(upright, format_name, mode, profile, own=own))
-                else:
-                    kind = frame_kind(image, format_name, mode, profile)
-                    frames.append(kind.unread(_upright_size(image, turn)))
-                    losses += (loss for change in kind.changes for loss in change.losses)
                 profiles.append(profile if profile and suits(profile, frames[-1].mode) else None)
                 if only_first:
                     break
@@ -207,7 +220,7 @@ def picture_of(
         from convcli.images.codecs.webp import is_lossless  # for this format alone
 
         metadata |= {"lossless": True} if is_lossless(file) else {}
-    if opened.bits > 8:
+    if opened.bits > 8 and opened.wide is None:
         warn(f"{opened.bits} bits a channel, of which Pillow reads 8 in colour pictures")
     return Picture(tuple(frames), format_name, metadata)
 

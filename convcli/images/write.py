@@ -19,6 +19,7 @@ from convcli.images import formats
 from convcli.images.conversion.changes import Loss
 from convcli.images.conversion.icc import suits
 from convcli.images.decoding.pillow_quirks import forget_encoder
+from convcli.images.encoding.deep_files import write_deep
 from convcli.images.encoding.frames import frame_options
 from convcli.images.encoding.save_options import check_save_options
 from convcli.images.encoding.settings import Encoding, encoding_of
@@ -200,6 +201,10 @@ def _encode(
         np.save(file, picture.tensor, allow_pickle=False)
         return
     encoding = encoding_of(picture, format_name, wishes, strip)
+    if any(one.is_deep for one in encoding.fittings):
+        with _as_encoder_errors(format_name):
+            write_deep(encoding, file, format_name)
+        return
     images = [
         one.image(frame) for one, frame in zip(encoding.fittings, encoding.frames, strict=True)
     ]
@@ -207,8 +212,15 @@ def _encode(
         forget_encoder(image)
     if encoding.page_profiles:
         images = [images[0], *map(_with_profile, images[1:], encoding.page_profiles[1:])]
-    try:
+    with _as_encoder_errors(format_name):
         _save(images, file, format_name, encoding)
+
+
+@contextmanager
+def _as_encoder_errors(format_name: str) -> Iterator[None]:
+    """Turn what an encoder raises into an ImageError."""
+    try:
+        yield
     except (ImageError, MemoryError):
         raise
     # Each encoder has its own way to say that it cannot.

@@ -13,10 +13,12 @@ from PIL import Image
 
 from convcli.errors import ImageError
 from convcli.images.conversion.changes import Change, Loss, changed, converting
+from convcli.images.conversion.deep_modes import deep_mode, holds_wide_colour, is_deep
 from convcli.images.conversion.icc import conversion, is_srgb, laying_on_white, suits, to_srgb
+from convcli.images.conversion.sample_changes import SampleChange, all_made
 from convcli.images.formats import PROFILE_FORMATS, held_modes
 from convcli.images.picture import Frame, quantized
-from convcli.images.raster import PillowRaster
+from convcli.images.raster import ArrayRaster, PillowRaster, Raster
 from convcli.system.warn import warn
 
 _NEXT_BEST = {
@@ -33,22 +35,38 @@ class Fitting(NamedTuple):
     """How a frame becomes an image that a format holds.
 
     Its samples become those of ``stored``, a mode of Pillow's, then come the ``changes``; ``mode``
-    is that of the result.
+    is that of the result. ``sample_changes`` are made first, where there are more than 8 bits;
+    ``stored`` may then be a mode with its depth, RGB;16 or RGB;F, which is no mode of Pillow's.
     """
 
     stored: str
     losses: tuple[Loss, ...]
     changes: tuple[Change, ...]
     mode: str
+    sample_changes: tuple[SampleChange, ...] = ()
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether samples are written that no image of Pillow's holds."""
+        return is_deep(self.stored)
+
+    def raster(self, frame: Frame) -> Raster:
+        """Return the samples to write of a frame; warns of what is lost."""
+        if not self.sample_changes:
+            return frame.raster
+        return ArrayRaster(all_made(frame.samples, self.sample_changes))
 
     def all_losses(self) -> Iterator[Loss]:
         """Give what may be lost."""
         yield from self.losses
+        yield from (change.loss for change in self.sample_changes if change.loss is not None)
         for change in self.changes:
             yield from change.losses
 
     def image(self, frame: Frame) -> Image.Image:
         """Return the frame as that image; warns with :class:`ImageWarning` of what is lost."""
+        if self.sample_changes:
+            frame = Frame(self.raster(frame), self.mode)
         return changed(_stored(frame, self.stored, self.losses), self.changes)
 
     def then(self, changes: Iterable[Change], mode: str) -> Fitting:
@@ -57,17 +75,21 @@ class Fitting(NamedTuple):
 
 
 def fitting(
-    frame: Frame, format_name: str, profile: bytes | None, *, palette: bool = True
+    frame: Frame, format_name: str, profile: bytes | None, *, is_animated: bool = False
 ) -> Fitting:
     """Decide how a frame becomes an image that a format holds; ``profile`` is of its colours.
 
-    No samples are needed. The result has a mode of :func:`held_modes`, or is of mode P, where one
-    index may be transparent, ``info["transparency"]``. Without ``palette`` it keeps all its colours
-    instead, for one that is chosen later. Raises :class:`ImageError` for what is no picture; warns
-    with :class:`ImageWarning` of what is lost.
+    No samples are needed. The result has a mode of :func:`held_modes`, is deep, or is of mode P,
+    where one index may be transparent, ``info["transparency"]``; a frame of an animation keeps all
+    its colours instead, for a palette that is chosen later. Raises :class:`ImageError` for what is
+    no picture, or needs an extra; warns with :class:`ImageWarning` of what is lost.
     """
     held = held_modes(format_name)
-    stored, losses = _depth(frame, format_name, held)
+    whole = pictured(frame.mode, frame.raster.channels)
+    deep = deep_mode(frame, whole, format_name, profile, is_animated=is_animated)
+    if deep is not None:
+        return Fitting(deep.stored, (), (), deep.mode, deep.changes)
+    stored, losses = _depth(frame, whole, format_name, held)
     if stored in held:
         changes = _to_known_colours(stored, format_name, profile)
         return Fitting(stored, losses, tuple(changes), stored)
@@ -83,7 +105,7 @@ def fitting(
         mode, profile = "RGB", None
     changes += _to_known_colours(mode, format_name, profile)
     if target in ("P", "PA"):
-        last, mode = _to_palette(mode, target, format_name, palette)
+        last, mode = _to_palette(mode, target, format_name, not is_animated)
     else:
         last, mode = _to_mode(mode, target, format_name), target
     return Fitting(stored, losses, (*changes, *last), mode)
@@ -149,13 +171,14 @@ def pictured(mode: str, channels: int) -> str:
     return mode
 
 
-def _depth(frame: Frame, format_name: str, held: frozenset[str]) -> tuple[str, tuple[Loss, ...]]:
+def _depth(
+    frame: Frame, mode: str, format_name: str, held: frozenset[str]
+) -> tuple[str, tuple[Loss, ...]]:
     """Decide the mode in which samples are stored: of 8 bits, or more where the format holds them.
 
     The losses of floats are: where values are outside 0-1, and else.
     """
     raster = frame.raster
-    mode = pictured(frame.mode, raster.channels)
     if raster.dtype == np.float32:
         if raster.channels == 1 and "F" in held:
             return "F", ()
@@ -175,7 +198,10 @@ def _depth(frame: Frame, format_name: str, held: frozenset[str]) -> tuple[str, t
         if raster.channels == 1 and "F" in held:
             return "F", ()
         kind = "" if raster.channels == 1 else " in colour or with transparency"
-        warn(f"16 bits become 8: {format_name} holds no more{kind}")
+        if holds_wide_colour(format_name, mode):
+            warn(f"16 bits become 8: {format_name} holds no more in animations")
+        else:
+            warn(f"16 bits become 8: {format_name} holds no more{kind}")
     return mode, ()
 
 

@@ -18,6 +18,7 @@ from convcli.images.decoding.pillow_quirks import (
     bring_transparency_to_8_bits,
     set_texts_apart,
 )
+from convcli.images.decoding.wide_colour import WideImage, reopening, wide_mode
 from convcli.system.thread_warnings import as_errors, collect_warnings
 from convcli.system.warn import warn
 
@@ -54,9 +55,14 @@ class Opened:
             self.image.close()
             raise self._told(error) from error
         self.bits = bits_stored(self.image, source)
+        self._source = source
+        self.wide: WideImage | None = None
+        """The 16-bit colour of the current page, where all its bits can be read."""
+        self._note_wide()
         if self.image.format == "PNG":
             set_texts_apart(self.image)
-            bring_transparency_to_8_bits(self.image)
+            if self.wide is None:
+                bring_transparency_to_8_bits(self.image)
 
     def start_decoding(self) -> None:
         """Decode in a thread, while this one does something else."""
@@ -98,7 +104,8 @@ class Opened:
                     prepare_disposal(self.image)
                 self.image.seek(number)
                 check_pixels(self.image.size, self.limit)
-                self.image.load()
+                self._note_wide()
+                self._decode()
             except Exception as error:
                 self.image.close()
                 raise self._told(error) from error
@@ -119,15 +126,30 @@ class Opened:
             try:
                 self.image.seek(number)
                 check_pixels(self.image.size, self.limit)
+                self._note_wide()
             except Exception as error:
                 raise self._told(error) from error
             yield self.image
 
     def _load(self) -> None:
         try:
-            self.image.load()
+            self._decode()
         except Exception as failure:  # told by decoded(), in the thread that asks
             self._failure = failure
+
+    def _decode(self) -> None:
+        if self.wide is None:
+            self.image.load()
+        else:
+            self.wide.load()
+
+    def _note_wide(self) -> None:
+        """Note whether the current page is 16-bit colour of which all bits can be read."""
+        self.wide = None
+        # Frames of an animation are put together by Pillow, in 8 bits.
+        if (self.count == 1 or self.image.format == "TIFF") and wide_mode(self.image):
+            again = reopening(self._source, str(self.image.format), self.image.tell())
+            self.wide = WideImage(self.image, again)
 
     def _check(self) -> None:
         check_pixels(self.image.size, self.limit)

@@ -57,7 +57,7 @@ def encoding_of(
     check_icon(frames[0].size, format_name)
     profiles = _profiles(frames, metadata)
     is_still = len(frames) == 1
-    fittings = _fittings(frames, format_name, profiles, palette=is_still)
+    fittings = _fittings(frames, format_name, profiles)
     if not is_still and format_name not in formats.PAGE_FORMATS:
         if len(set(profiles)) > 1:
             fittings, profiles = in_one_space(fittings, profiles, format_name), [None]
@@ -84,11 +84,7 @@ def encoding_of(
 
 
 def _fittings(
-    frames: Sequence[Frame],
-    format_name: str,
-    profiles: Sequence[bytes | None],
-    *,
-    palette: bool,
+    frames: Sequence[Frame], format_name: str, profiles: Sequence[bytes | None]
 ) -> list[Fitting]:
     """Return how each frame is fitted: decided once for frames that are alike."""
     known: dict[tuple[object, ...], Fitting] = {}
@@ -96,7 +92,7 @@ def _fittings(
     for frame, profile in zip(frames, profiles, strict=True):
         kind = (frame.mode, frame.raster.channels, frame.raster.dtype, profile)
         if kind not in known:
-            known[kind] = fitting(frame, format_name, profile, palette=palette)
+            known[kind] = fitting(frame, format_name, profile, is_animated=len(frames) > 1)
         fittings.append(known[kind])
     return fittings
 
