@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from convcli.system.lazy_exports import exports
 
 if TYPE_CHECKING:
+    from convcli.deconvolution import deconvolve
     from convcli.errors import (
         ConvcliError,
         ExistsError,
@@ -52,6 +53,7 @@ __all__ = [
     "conv_output_size",
     "conv_transpose2d",
     "conv_transpose_output_size",
+    "deconvolve",
     "fit_filter",
     "load_filter",
     "read_image",
@@ -62,6 +64,7 @@ __all__ = [
 __getattr__ = exports(
     __name__,
     {
+        "convcli.deconvolution": ("deconvolve",),
         "convcli.errors": (
             "ConvcliError",
             "ExistsError",

@@ -26,7 +26,6 @@ from PIL import Image
 
 from convcli import batch, load_filter, read_image
 from convcli.batch import Job, Options, Result, plan_jobs, run_jobs
-from convcli.batch.process_pool import each_done
 from convcli.images.decoding import opened
 from convcli.kernel.geometry import Geometry
 from convcli.pipeline.operators import Convolution
@@ -152,20 +151,6 @@ def test_a_batch_without_workers_is_a_mistake(pictures: list[str], tmp_path: Pat
                 next(run_jobs(jobs, [], workers=workers, executor=executor))
 
 
-def test_tasks_are_handed_out_a_few_at_a_time() -> None:
-    taken = []
-
-    def tasks():
-        for number in range(1000):
-            taken.append(number)
-            yield number
-
-    results = each_done(tasks(), double, 2, again=lambda _: double, lost=double)
-    next(results)
-    assert len(taken) < 20
-    results.close()
-
-
 def planned(pictures: list[str], folder: Path, format: str | None = None) -> list[Job]:
     return plan_jobs(pictures, output_dir=str(folder), format=format)
 
@@ -223,7 +208,7 @@ def test_any_executor_does_the_same_as_the_workers_here(
         if result.status == "ok":
             assert Path(result.job.target).read_bytes() == Path(other.job.target).read_bytes()
     assert here[pictures[5]].warnings == (
-        "JPEG holds no transparency: the picture is laid on white",
+        "JPEG holds no transparency: the picture is composited on white",
     )
 
 
@@ -363,7 +348,7 @@ def test_the_report_has_a_line_for_each_image(run, pictures: list[str], tmp_path
         "output": str(tmp_path / "out" / "5.jpg"),
         "status": "ok",
         "error": None,
-        "warnings": ["JPEG holds no transparency: the picture is laid on white"],
+        "warnings": ["JPEG holds no transparency: the picture is composited on white"],
         "input_shape": [4, 5, 4],
         "output_shape": [4, 5, 4],
         "filters": ["sharpen", "sobel"],

@@ -72,7 +72,7 @@ OFFERS = [
     (["apply", "-d", ""], ["<dir>"]),
     (["apply", "--files-from", ""], ["<file>"]),
     (["apply", "--report", ""], ["<file>"]),
-    (["no-such-command", ""], ["apply", "explain", "filters", "fit", "upsample"]),
+    (["no-such-command", ""], ["apply", "deconvolve", "explain", "filters", "fit", "upsample"]),
     (["apply", "--stride", ""], []),
 ]
 

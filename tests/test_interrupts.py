@@ -28,8 +28,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX pro
 MESSAGES = {signal.SIGINT: "Interrupted", signal.SIGTERM: "Terminated", signal.SIGHUP: "Hung up"}
 
 MOMENTS = {
-    "before encoding": (write, "_encode", True),
-    "after encoding": (write, "_encode", False),
+    "before encoding": (write, "encode", True),
+    "after encoding": (write, "encode", False),
     "before flushing": (os, "fsync", True),
     "before renaming": (atomic_files, "_put", True),
     "after renaming": (atomic_files, "_put", False),
@@ -150,7 +150,7 @@ def test_an_interrupt_does_not_wait_for_an_encoder(
     (tmp_path / "out").mkdir()
     process = start(
         *("apply", "-f", "identity", *names, "-d", tmp_path / "out", "-j", jobs),
-        prepare=lambda: setattr(write, "_encode", encode),
+        prepare=lambda: setattr(write, "encode", encode),
     )
     for bell in bells:
         bell.wait()
@@ -263,7 +263,7 @@ def test_an_interrupt_by_exception_kills_it_too(start, photo: Path, tmp_path: Pa
         def encode(*_: object) -> None:
             raise KeyboardInterrupt
 
-        write._encode = encode
+        write.encode = encode
 
     process = start("apply", "-f", "identity", photo, "-o", tmp_path / "out.png", prepare=prepare)
     assert process.wait() == -signal.SIGINT

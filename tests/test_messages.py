@@ -22,7 +22,9 @@ from convcli.cli.groups import GROUPS
 from convcli.cli.terminal import Messages
 
 COMMANDS = [
-    command for path, command in commands(cli).items() if path in {("apply",), ("upsample",)}
+    command
+    for path, command in commands(cli).items()
+    if path in {("apply",), ("deconvolve",), ("upsample",)}
 ]
 
 
@@ -161,7 +163,7 @@ def test_a_batch_counts_warnings_and_its_report_has_them_all(run, tmp_path: Path
         Image.new("RGBA", (3, 3)).save(name)
     flags = ["-d", tmp_path / "out", "--format", "jpg", "--report", tmp_path / "r.jsonl"]
     lines = run("apply", "-f", "identity", *names, *flags).stderr.splitlines()
-    loss = "JPEG holds no transparency: the picture is laid on white"
+    loss = "JPEG holds no transparency: the picture is composited on white"
     assert [line.endswith(f"png: {loss}") for line in lines] == [True] * 3 + [False] * 2
     assert lines[3] == f"Warning: {loss} ... and 3 more like it"
     assert lines[4].startswith("6 done, 0 skipped, 0 failed, ")

@@ -346,7 +346,7 @@ def test_a_mode_without_transparency_shows_the_picture_on_white(mode: str) -> No
 
 def test_float_samples_are_not_converted_to_colours() -> None:
     data = saved(Image.fromarray(np.ones((4, 4), np.float32)), ".tif")
-    with pytest.raises(ImageError, match="unscaled numbers has no RGB: give no mode"):
+    with pytest.raises(ImageError, match="unscaled numbers cannot become RGB: give no mode"):
         read_image(data, mode="RGB")
 
 

@@ -104,7 +104,10 @@ def test_options_about_results_that_exist_exclude_each_other(
     assert "give one of --overwrite, --skip-existing and --update" in done.stderr
 
 
-LOSS = "its result would lose something: JPEG holds no transparency: the picture is laid on white"
+LOSS = (
+    "its result would lose something: JPEG holds no transparency: "
+    "the picture is composited on white"
+)
 
 
 @pytest.mark.parametrize("target", ["out/1.jpg", "out/{frame}.jpg"])

@@ -81,8 +81,8 @@ def test_no_file_takes_the_place_of_a_closed_stream(photo: Path, pixels: np.ndar
     script.write_text(
         "import os, sys\n"
         "from convcli.images import write\n"
-        "encode = write._encode\n"
-        "write._encode = lambda *a: (os.write(1, b'said'), os.write(2, b'said'), encode(*a))\n"
+        "encode = write.encode\n"
+        "write.encode = lambda *a: (os.write(1, b'said'), os.write(2, b'said'), encode(*a))\n"
         "from convcli.__main__ import main\n"
         "main()\n"
     )

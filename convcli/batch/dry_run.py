@@ -61,7 +61,7 @@ def preview_jobs(
                 header, shape = _predicted(job, operators, options, losses, check)
             except ConvcliError as failure:
                 error = failure
-        possible = tuple(dict.fromkeys(loss.foreseen for loss in losses))
+        possible = tuple(dict.fromkeys(loss.predicted for loss in losses))
         yield Preview(
             job,
             OK if error is None else FAILED,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.batch.inputs import STREAM, Source
+from convcli.batch.parts import Part, key_of
 from convcli.errors import ImageError, PlanError
 from convcli.images import output_format
 from convcli.images.split_names import first_name, is_split, names_of, prefix
@@ -35,13 +36,14 @@ def plan_jobs(
     format: str | None = None,
     overwrite: bool = False,
     update: bool = False,
+    part: Part | None = None,
 ) -> list[Job]:
     """Return the job of every source: where its result goes. Reads names and folders, no files.
 
     One result goes to ``output``; any number to the folder ``output_dir``, a plain name under its
     base name; folders need not exist. With ``suffix`` and no folder each goes beside its input.
     With ``overwrite`` or ``update`` results may replace files; only with ``overwrite`` may one
-    replace its own input.
+    replace its own input. With ``part`` the jobs of that part alone are returned; all are checked.
 
     Raises :class:`PlanError` for an unknown format, a file in the place of a folder, two results
     of one name, and a result in the place of an input.
@@ -67,7 +69,10 @@ def plan_jobs(
             "or suffix=TEXT to write each beside its input"
         )
     _check_distinct(jobs, overwrite=overwrite, update=update)
-    return jobs
+    if part is None:
+        return jobs
+    keys = {source.path: key_of(source) for source in given}
+    return [job for job in jobs if part.has(keys[job.source])]
 
 
 def _check_suffix(suffix: str) -> None:

@@ -42,6 +42,7 @@ Examples:
     help="Distance between the pixels that are computed.  [default: the filter's, else 1]",
 )
 @options.geometry(pad="Rows and columns added around the picture.")
+@options.value_range
 @options.pixels
 @options.inputs
 @options.writing

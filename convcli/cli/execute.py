@@ -17,6 +17,7 @@ from convcli.cli.outcome import follow, show_previews
 
 if TYPE_CHECKING:
     from convcli.batch import Job, Options
+    from convcli.batch.parts import Part
     from convcli.batch.report import Report
     from convcli.images.decoding.opened import Opened
     from convcli.pipeline.operators import Operator
@@ -39,6 +40,7 @@ class Batch:
     suffix: str | None
     format: str | None
     jobs: int | None
+    shard: Part | None
     dry_run: bool
     report: str | None
     progress: bool | None
@@ -49,7 +51,8 @@ def begin(images: Sequence[str], given: Mapping[str, Any]) -> Opened | None:
     """Start to decode a single picture while the rest of the program is still being imported."""
     # A list may name more pictures, and worker processes would not have the decoding thread.
     is_only = len(images) == 1 and given["files_from"] is None
-    if is_only and not (given["dry_run"] or given["skip_existing"] or given["update"]):
+    may_be_skipped = given["skip_existing"] or given["update"] or given["shard"]
+    if is_only and not (given["dry_run"] or may_be_skipped):
         from convcli.images.decoding.opened import decode_ahead
 
         return decode_ahead(images[0], given["max_pixels"])
@@ -160,9 +163,11 @@ def _plan(batch: Batch, options: Options, left_out: Counter[str]) -> list[Job]:
         format=batch.format,
         overwrite=options.overwrite,
         update=options.update,
+        part=batch.shard,
     )
     if not jobs and not batch.quiet:
-        click.echo("Nothing to do: no images were named or found", err=True)
+        place = f"in part {batch.shard} of those" if sources and batch.shard else "were"
+        click.echo(f"Nothing to do: no images {place} named or found", err=True)
     if any(job.target == STREAM for job in jobs) and not batch.dry_run:
         if batch.report == STREAM:
             raise click.UsageError("standard output is either for the image or for the report")

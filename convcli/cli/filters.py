@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from convcli.cli import completion
+from convcli.cli.filters_info import info
 
 
 @click.group()
@@ -32,3 +33,6 @@ def show(name: str) -> None:
 
     load_filter(name)
     click.echo(find_filter(name).read_text(encoding="utf-8-sig"), nl=False)
+
+
+filters.add_command(info)

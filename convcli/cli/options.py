@@ -9,14 +9,14 @@ import click
 
 from convcli.cli import completion
 from convcli.cli.groups import option
-from convcli.cli.values import Pad, SaveOption, WholeNumbers
+from convcli.cli.values import Pad, SaveOption, Shard, WholeNumbers
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
 
 _PAD_MODES = ("zeros", "reflect", "replicate", "circular")
 _MODES = ("L", "RGB", "RGBA", "CMYK")
-RANGES = ("clip", "abs", "rescale")
+RANGES = ("clip", "abs", "rescale", "rescale-channels")
 
 
 def several(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -50,8 +50,13 @@ flip = option(
 )
 
 
-def geometry(*, pad: str) -> Callable[[Command], Command]:
-    """Return the options of geometry; ``pad`` says what that option does in a command."""
+def geometry(
+    *,
+    pad: str,
+    pad_mode: str = "How the picture continues past its borders.  "
+    "[default: the filter's, else zeros]",
+) -> Callable[[Command], Command]:
+    """Return the options of geometry; the texts say what those options do in a command."""
     return several(
         option(
             "Borders and sizes",
@@ -65,7 +70,7 @@ def geometry(*, pad: str) -> Callable[[Command], Command]:
             "Borders and sizes",
             "--pad-mode",
             type=click.Choice(_PAD_MODES),
-            help="How the picture continues past its borders.  [default: the filter's, else zeros]",
+            help=pad_mode,
         ),
         option(
             "Borders and sizes",
@@ -77,19 +82,20 @@ def geometry(*, pad: str) -> Callable[[Command], Command]:
     )
 
 
+value_range = option(
+    "Colour and depth",
+    "--range",
+    type=click.Choice(RANGES),
+    help="Map values outside 0-1: clip them, take absolute values, or rescale min and max to 0 "
+    "and 1, of the picture or of each channel.  [default: the filter's, else clip]",
+)
+
 pixels = several(
     option(
         "Colour and depth",
         "--mode",
         type=click.Choice(_MODES),
         help="Convert the picture before filtering.  [default: as it is]",
-    ),
-    option(
-        "Colour and depth",
-        "--range",
-        type=click.Choice(RANGES),
-        help="Map values outside 0-1: clip them, take absolute values, or rescale all to fit.  "
-        "[default: the filter's, else clip]",
     ),
     option(
         "Colour and depth",
@@ -241,6 +247,13 @@ running = several(
         type=click.IntRange(1, 1000),
         metavar="N",
         help="Images to process in parallel.  [default: the number of processors]",
+    ),
+    option(
+        "Batch",
+        "--shard",
+        type=Shard(),
+        metavar="I/N",
+        help="Process the I-th of N parts alone, chosen by a hash of each path.",
     ),
     option(
         "Batch",

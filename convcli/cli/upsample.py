@@ -60,6 +60,7 @@ Examples:
 @options.geometry(
     pad="Rows and columns cropped from the result; same makes it STRIDE times as large."
 )
+@options.value_range
 @options.pixels
 @options.inputs
 @options.writing

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convcli.errors import PlanError
+
 if TYPE_CHECKING:
+    from convcli.batch.parts import Part
+
     Converter = click.ParamType[Any]
 else:  # generic only since Click 8.4
     Converter = click.ParamType
@@ -65,6 +69,23 @@ class SaveOption(Converter):
             with suppress(ValueError):
                 return key, number(text)
         return key, text
+
+
+class Shard(Converter):
+    """``I/N``, the I-th of N parts."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Part:
+        """Return the part; a usage error for anything else."""
+        from convcli.batch.parts import Part, parse_part
+
+        if isinstance(value, Part):
+            return value
+        try:
+            return parse_part(value)
+        except PlanError as error:
+            self.fail(str(error), param, ctx)
 
 
 def _numbers(value: str) -> tuple[int, ...] | None:

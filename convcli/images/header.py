@@ -1,4 +1,4 @@
-"""What a file's header tells of its picture, without its pixels."""
+"""The header of an image file: its picture without pixels, and the warnings to expect."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from convcli.images.conversion.changes import Loss
 from convcli.images.decoding.array_files import array_header, array_picture
 from convcli.images.decoding.deep_files import deep_file, deep_picture
 from convcli.images.decoding.opened import Opened, limit_of
+from convcli.images.decoding.pictures import predict_picture
 from convcli.images.picture import Picture
-from convcli.images.read import opened_source, picture_of
+from convcli.images.read import opened_source
 
 
 class Header(NamedTuple):
     """A picture before its pixels are read.
 
-    ``stored`` is the mode in the file, or the type of an array; ``size`` is (H, W), upright;
-    ``channels`` counts those that filters will see, and ``mode`` is that of a frame ("" of an
-    array). All are those of the first frame. ``picture`` has every frame, without samples, and the
-    metadata. ``losses`` are what reading the pixels may warn of.
+    ``stored`` is the mode in the file, or the dtype of an array; ``size`` is (H, W), upright;
+    ``channels`` is the number of channels to filter, and ``mode`` is the frame's ("" for an array).
+    All describe the first frame. ``picture`` has every frame, without samples, and the metadata.
+    ``losses`` are the warnings that depend on pixels.
     """
 
     format: str
@@ -41,10 +42,10 @@ def read_header(
 ) -> Header:
     """Read the header of an image file or array.
 
-    Arguments, errors and warnings are those of ``read_image``, but for what only pixels tell.
+    Arguments, errors and warnings are those of ``read_image``, except for those that need pixels.
     """
     only_first = frames == "first"
-    losses: list[Loss] = []
+    losses: list[Loss] = []  # an array loses nothing
     with opened_source(source) as (file, place, is_array):
         if is_array:
             header = array_header(file, limit_of(max_pixels))
@@ -57,7 +58,7 @@ def read_header(
         else:
             opened = Opened(place, max_pixels)
             stored = opened.image.mode
-            picture = picture_of(opened, file, mode, only_first, losses=losses)
+            picture, losses = predict_picture(opened, file, mode, only_first=only_first)
     first = picture.frames[0]
     return Header(
         picture.format,

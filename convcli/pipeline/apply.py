@@ -16,6 +16,7 @@ from convcli.images.raster import Raster, UnreadRaster, new_raster
 from convcli.kernel.geometry import IntOrPair, Pair
 from convcli.pipeline.operators import (
     Convolution,
+    FrameOperator,
     Operator,
     TransposedConvolution,
     preset_filter,
@@ -36,6 +37,8 @@ from convcli.pipeline.strips import (
     write_layers,
 )
 from convcli.pipeline.value_range import range_mapping, samples_of, unchanged
+from convcli.pipeline.whole_frames import check_whole_frames, write_whole
+from convcli.system.progress import part_of
 from convcli.system.warn import warn
 
 
@@ -175,8 +178,15 @@ def process(
     picture: Picture, operators: Sequence[Operator], processing: Processing = PROCESSING
 ) -> Picture:
     """Return ``picture`` after ``operators``; raises and warns as :func:`apply_filters`."""
-    pending = iter(_check_frames(picture, operators, processing))
-    return picture.map(lambda frame: _process_frame(frame, *next(pending), processing))
+    checked = _check_frames(picture, operators, processing)
+    pending = iter(enumerate(checked))
+
+    def processed(frame: Frame) -> Frame:
+        number, (shapes, linear) = next(pending)
+        with part_of(number, len(checked)):
+            return _process_frame(frame, shapes, linear, processing)
+
+    return picture.map(processed)
 
 
 def predict(
@@ -221,6 +231,7 @@ def _check_frames(
             shapes = shapes_of_frame(
                 operators, frame.size, raster.channels, frame.mode, processing.max_pixels
             )
+            check_whole_frames(shapes.stages)
             linear = bool(shapes.stages) and processing.linear and _is_srgb(frame)
             known[kind] = _Checked(shapes, linear)
         checked.append(known[kind])
@@ -255,17 +266,26 @@ def _process_frame(
     last, dtype = stages[-1], _result_type(frame, processing)
     channels = last.colours + shapes.has_alpha
     mode = result_mode(frame.mode, shapes)
+    operator = last.operator
+    # What is computed from whole frames is written after all of the frame was read.
     in_place = (
         processing.reuse
         and _fits(frame.raster, last.size, channels, dtype)
-        and all(_is_local(stage, frame.size) for stage in stages)
+        and (
+            isinstance(operator, FrameOperator)
+            or all(_is_local(stage, frame.size) for stage in stages)
+        )
     )
     target = frame.raster if in_place else new_raster(last.size, channels, dtype, mode)
-    operator = last.operator
+    to_srgb = linear and not processing.as_float
+    if isinstance(operator, FrameOperator):
+        finish = partial(samples_of, in_range=unchanged, dtype=dtype, to_srgb=to_srgb)
+        write_whole(frame, stages, operator, target, finish, linear=linear, sizes=processing.strips)
+        return Frame(target, mode)
     if (
         isinstance(operator, Convolution)
         and not linear
-        and _can_convolve_samples(frame, stages)
+        and can_convolve_samples(frame, stages)
         and dtype == frame.raster.dtype
     ):
         convolve_samples(frame, last, operator, target, in_place=in_place, sizes=processing.strips)
@@ -275,7 +295,6 @@ def _process_frame(
         if processing.as_float
         else range_mapping(frame, stages, linear, processing.strips)
     )
-    to_srgb = linear and not processing.as_float
     finish = partial(samples_of, in_range=in_range, dtype=dtype, to_srgb=to_srgb)
     write_layers(
         frame, stages, target, finish, linear=linear, in_place=in_place, sizes=processing.strips
@@ -283,7 +302,7 @@ def _process_frame(
     return Frame(target, mode)
 
 
-def _can_convolve_samples(frame: Frame, stages: Sequence[Stage]) -> bool:
+def can_convolve_samples(frame: Frame, stages: Sequence[Stage]) -> bool:
     """Return whether integer samples can be convolved directly, without conversion to floats."""
     stage = stages[-1]
     filter = stage.operator.filter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -16,7 +17,7 @@ from convcli.filters import Filter
 from convcli.filters.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
 from convcli.filters.validate import MOST_WEIGHTS
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.dispatch import prepare
+from convcli.kernel.engine.dispatch import estimate, prepare
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.factors import Factors, Weight
@@ -108,6 +109,34 @@ class Operator(ABC):
 
 
 @dataclass(frozen=True)
+class FrameOperator(Operator):
+    """An operator whose samples each depend on the whole frame: it is not computed in strips.
+
+    It can only be the last one of several.
+    """
+
+    @abstractmethod
+    def prepare_frame(self, geometry: Geometry) -> Callable[[FloatArray], FloatArray]:
+        """Return the function from the planes of a frame to those of the result, (C, H, W) each.
+
+        A filter for every channel gets one plane at a time. The function may overwrite its
+        argument, which has the filter's bias subtracted. It raises :class:`ImageError` for samples
+        that it cannot process.
+        """
+
+    @abstractmethod
+    def memory(self, geometry: Geometry) -> int:
+        """Return about how many bytes of memory it takes for a frame."""
+
+    def prepare(self, geometry: Geometry) -> Prepared:
+        """Refuse to be computed in strips."""
+        raise FilterError(
+            f"filter {self.name}: what is computed from whole frames has to be the last step; "
+            "process its result by itself"
+        )
+
+
+@dataclass(frozen=True)
 class Convolution(Operator):
     """A filter applied as a convolution."""
 
@@ -171,6 +200,11 @@ class PreparedConvolution:
         self._bias = offsets.reshape(filter.groups, -1) if offsets.any() else None
         self._from_bytes = scale == 255
 
+    def estimate(self) -> tuple[str, float]:
+        """Return the method that will be chosen, and its nanoseconds for a sample on one core."""
+        problem = self._problem._replace(bias=self._bias)
+        return estimate(problem, from_bytes=self._from_bytes)
+
     @cached_property
     def _biased(self) -> Method:
         problem = self._problem._replace(bias=self._bias)
@@ -181,6 +215,11 @@ class PreparedConvolution:
         if self._bias is None:
             return self._biased
         return prepare(self._problem, from_bytes=self._from_bytes, keep=True)
+
+    @property
+    def method(self) -> Method:
+        """The method that :meth:`samples` uses."""
+        return self._biased
 
     def rows_read(self, start: int, stop: int) -> tuple[int, int]:
         geometry = self._geometry

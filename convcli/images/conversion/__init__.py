@@ -1,1 +1,1 @@
-"""Modes, profiles and palettes: what a format cannot hold is converted."""
+"""Conversions of modes, profiles and palettes, for formats that cannot hold what a picture has."""

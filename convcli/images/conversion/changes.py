@@ -1,9 +1,9 @@
-"""What is done to an image so that a mode or a format holds it: decided first, done afterwards.
+"""Changes that convert an image for a mode or a format: decided first, applied afterwards.
 
-Deciding takes modes, sample types and profiles, and no samples. A dry run decides on what a header
-says, the real run decides in the same way on the decoded picture and then makes the changes that
-were decided. So a warning belongs into what decides; where it depends on samples, it is a
-:class:`Loss` of the change: the real run gives it where samples are lost, the dry run with the
+They are decided from modes, sample types and profiles, without samples. A dry run decides from the
+header; the real run decides in the same way from the decoded picture, then applies the changes. So
+the deciding function gives the warnings. A warning that depends on samples is a :class:`Loss` of
+the change: the real run gives it if the samples meet the condition, the dry run states the
 condition.
 """
 
@@ -18,28 +18,29 @@ from convcli.system.warn import warn
 
 
 class Loss(NamedTuple):
-    """A warning that depends on samples: ``text`` is due where ``condition`` is true.
+    """A warning that may depend on samples: ``text`` is given if ``condition``, in words, holds.
 
-    Without a condition, something of the kind is lost in any case.
+    Without a condition it is given for all samples.
     """
 
     text: str
     condition: str = ""
 
     @property
-    def foreseen(self) -> str:
-        """The warning as far as a header can tell."""
+    def predicted(self) -> str:
+        """The warning of a dry run: with its condition."""
         return f"{self.text} ({self.condition})" if self.condition else self.text
 
     def warn(self) -> None:
-        """Give the warning, for samples of which the condition is true."""
+        """Give the warning, for samples that meet the condition."""
         warn(self.text)
 
 
 class Change(NamedTuple):
-    """``do`` makes a change to an image, and warns of ``losses`` where ``is_lost`` is None.
+    """A change of an image: ``do`` returns the changed one.
 
-    Else the first of ``losses`` is due for an image of which ``is_lost`` is true.
+    If ``is_lost`` is None, ``do`` itself warns of its ``losses``; otherwise :meth:`made` warns of
+    the first of them for an image for which ``is_lost`` is true.
     """
 
     do: Callable[[Image.Image], Image.Image]
@@ -47,14 +48,14 @@ class Change(NamedTuple):
     is_lost: Callable[[Image.Image], bool] | None = None
 
     def made(self, image: Image.Image) -> Image.Image:
-        """Return the image with the change; warns of what it loses."""
+        """Return the image with the change applied; warns of losses."""
         if self.is_lost is not None and self.is_lost(image):
             self.losses[0].warn()
         return self.do(image)
 
 
 def changed(image: Image.Image, changes: Iterable[Change]) -> Image.Image:
-    """Return an image with all changes made in turn."""
+    """Return an image with all changes applied in order."""
     for change in changes:
         image = change.made(image)
     return image

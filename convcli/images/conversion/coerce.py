@@ -1,6 +1,6 @@
-"""What a format cannot hold becomes what it can, as little changed as possible.
+"""Frames converted to modes and sample types that a format can hold, with the least loss.
 
-It is decided without samples, in :func:`fitting`, and done by :meth:`Fitting.image`.
+:func:`frame_conversion` decides without samples; :meth:`FrameConversion.image` converts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from PIL import Image
 from convcli.errors import ImageError
 from convcli.images.conversion.changes import Change, Loss, changed, converting
 from convcli.images.conversion.deep_modes import deep_mode, holds_wide_colour, is_deep
-from convcli.images.conversion.icc import conversion, is_srgb, laying_on_white, suits, to_srgb
+from convcli.images.conversion.icc import (
+    compositing_on_white,
+    is_srgb,
+    mode_changes,
+    suits,
+    to_srgb,
+)
 from convcli.images.conversion.sample_changes import SampleChange, all_made
 from convcli.images.formats import PROFILE_FORMATS, held_modes
 from convcli.images.picture import Frame, quantized
@@ -28,15 +34,16 @@ _NEXT_BEST = {
     "RGBA": ("RGBA", "PA", "RGB", "P", "L", "1", "F"),
     "CMYK": ("CMYK", "RGB", "RGBA", "P", "L", "1", "F"),
 }
-"""For each mode of a result, those that do instead, the better ones first."""
+"""For each mode of a result, the modes that can replace it, the best first."""
 
 
-class Fitting(NamedTuple):
-    """How a frame becomes an image that a format holds.
+class FrameConversion(NamedTuple):
+    """How a frame is converted to an image that a format holds.
 
-    Its samples become those of ``stored``, a mode of Pillow's, then come the ``changes``; ``mode``
-    is that of the result. ``sample_changes`` are made first, where there are more than 8 bits;
-    ``stored`` may then be a mode with its depth, RGB;16 or RGB;F, which is no mode of Pillow's.
+    Its samples become an image of Pillow's mode ``stored``, to which the ``changes`` are applied;
+    ``mode`` is the mode of the result. ``losses`` are those of storing the samples.
+    ``sample_changes`` are made before, where there are more than 8 bits; ``stored`` may then be a
+    mode that Pillow does not have, of 16 bits (RGB;16) or floats (RGB;F).
     """
 
     stored: str
@@ -47,76 +54,77 @@ class Fitting(NamedTuple):
 
     @property
     def is_deep(self) -> bool:
-        """Whether samples are written that no image of Pillow's holds."""
+        """Whether Pillow has no image for the samples."""
         return is_deep(self.stored)
 
     def raster(self, frame: Frame) -> Raster:
-        """Return the samples to write of a frame; warns of what is lost."""
+        """Return the samples that are stored; warns with :class:`ImageWarning` of what is lost."""
         if not self.sample_changes:
             return frame.raster
         return ArrayRaster(all_made(frame.samples, self.sample_changes))
 
     def all_losses(self) -> Iterator[Loss]:
-        """Give what may be lost."""
+        """Give all losses, those that depend on samples included."""
         yield from self.losses
         yield from (change.loss for change in self.sample_changes if change.loss is not None)
         for change in self.changes:
             yield from change.losses
 
     def image(self, frame: Frame) -> Image.Image:
-        """Return the frame as that image; warns with :class:`ImageWarning` of what is lost."""
+        """Return the frame converted; warns with :class:`ImageWarning` of what is lost."""
         if self.sample_changes:
             frame = Frame(self.raster(frame), self.mode)
         return changed(_stored(frame, self.stored, self.losses), self.changes)
 
-    def then(self, changes: Iterable[Change], mode: str) -> Fitting:
-        """Return this with more changes, after which the image has ``mode``."""
+    def then(self, changes: Iterable[Change], mode: str) -> FrameConversion:
+        """Return this conversion with more changes, after which the image has ``mode``."""
         return self._replace(changes=(*self.changes, *changes), mode=mode)
 
 
-def fitting(
+def frame_conversion(
     frame: Frame, format_name: str, profile: bytes | None, *, is_animated: bool = False
-) -> Fitting:
-    """Decide how a frame becomes an image that a format holds; ``profile`` is of its colours.
+) -> FrameConversion:
+    """Decide how a frame is converted to an image that a format holds; needs no samples.
 
-    No samples are needed. The result has a mode of :func:`held_modes`, is deep, or is of mode P,
-    where one index may be transparent, ``info["transparency"]``; a frame of an animation keeps all
-    its colours instead, for a palette that is chosen later. Raises :class:`ImageError` for what is
-    no picture, or needs an extra; warns with :class:`ImageWarning` of what is lost.
+    ``profile`` is the frame's ICC profile. The result has a mode of :func:`held_modes`, or is
+    deep; for PA it has mode P, and the index ``info["transparency"]`` is transparent. A frame of an
+    animation keeps all its colours, and its palette is chosen later. Raises :class:`ImageError`
+    where the frame is not a picture, or needs an extra that is not installed; warns with
+    :class:`ImageWarning` of what is lost.
     """
     held = held_modes(format_name)
-    whole = pictured(frame.mode, frame.raster.channels)
-    deep = deep_mode(frame, whole, format_name, profile, is_animated=is_animated)
+    frame_mode = pictured(frame.mode, frame.raster.channels)
+    deep = deep_mode(frame, frame_mode, format_name, profile, is_animated=is_animated)
     if deep is not None:
-        return Fitting(deep.stored, (), (), deep.mode, deep.changes)
-    stored, losses = _depth(frame, whole, format_name, held)
+        return FrameConversion(deep.stored, (), (), deep.mode, deep.changes)
+    stored, losses = _depth(frame, frame_mode, format_name, held)
     if stored in held:
         changes = _to_known_colours(stored, format_name, profile)
-        return Fitting(stored, losses, tuple(changes), stored)
+        return FrameConversion(stored, losses, tuple(changes), stored)
     target = next(mode for mode in _NEXT_BEST[stored] if mode in held)
     mode, changes = stored, []
     if mode in ("LA", "RGBA") and target not in ("LA", "RGBA", "PA"):
-        changes.append(laying_on_white(format_name))
+        changes.append(compositing_on_white(format_name))
         mode = mode.removesuffix("A")
     if mode == "CMYK":
         how = "converted to RGB by its ICC profile" if profile else "converted to RGB"
         warn(f"{format_name} holds no CMYK: {how}")
-        changes += conversion("CMYK", "RGB", profile)
+        changes += mode_changes("CMYK", "RGB", profile)
         mode, profile = "RGB", None
     changes += _to_known_colours(mode, format_name, profile)
     if target in ("P", "PA"):
         last, mode = _to_palette(mode, target, format_name, not is_animated)
     else:
         last, mode = _to_mode(mode, target, format_name), target
-    return Fitting(stored, losses, (*changes, *last), mode)
+    return FrameConversion(stored, losses, (*changes, *last), mode)
 
 
 def _to_palette(
     mode: str, target: str, format_name: str, palette: bool
 ) -> tuple[list[Change], str]:
-    """Return what gives an image of ``mode`` a palette, or prepares it, and the mode it then has.
+    """Return the changes that give an image of ``mode`` a palette, and the mode it then has.
 
-    One index of a palette PA is transparent.
+    Without ``palette`` they only prepare it for one. PA has one transparent index.
     """
     changes = []
     if target == "PA" and mode != "RGBA":
@@ -133,7 +141,7 @@ def _to_palette(
 
 
 def _to_mode(mode: str, target: str, format_name: str) -> list[Change]:
-    """Return what brings an image without transparency, or with, to the mode of a format."""
+    """Return the changes from ``mode`` to ``target``, a mode without a palette."""
     changes = []
     if target in ("L", "1", "F") and mode != "L":
         warn(f"{format_name} holds no colours: the picture becomes grey")
@@ -161,11 +169,11 @@ def _has_greys(image: Image.Image) -> bool:
 
 
 def pictured(mode: str, channels: int) -> str:
-    """Return ``mode``, or for "" that of a picture with so many channels; or an ImageError."""
+    """Return ``mode``, or for "" the mode for this number of channels, or raise an ImageError."""
     mode = mode or {1: "L", 3: "RGB"}.get(channels, "")
     if not mode:
         raise ImageError(
-            f"a result of {channels} channels is no picture (1 is grey, 3 are RGB): "
+            f"a result of {channels} channels is not a picture (1 is grey, 3 are RGB): "
             "write it to a .npy file, or each channel to its own, with {channel} in the name"
         )
     return mode
@@ -174,9 +182,9 @@ def pictured(mode: str, channels: int) -> str:
 def _depth(
     frame: Frame, mode: str, format_name: str, held: frozenset[str]
 ) -> tuple[str, tuple[Loss, ...]]:
-    """Decide the mode in which samples are stored: of 8 bits, or more where the format holds them.
+    """Decide the mode in which samples are stored: 8 bits, or more where the format holds more.
 
-    The losses of floats are: where values are outside 0-1, and else.
+    The first loss of floats is for values outside 0-1, the second for all others.
     """
     raster = frame.raster
     if raster.dtype == np.float32:
@@ -206,7 +214,7 @@ def _depth(
 
 
 def _stored(frame: Frame, mode: str, losses: tuple[Loss, ...]) -> Image.Image:
-    """Return the samples of a frame as an image of ``mode``, as :func:`_depth` has decided."""
+    """Return the samples of a frame as an image of ``mode``, as decided by :func:`_depth`."""
     if isinstance(frame.raster, PillowRaster):
         return frame.raster.image
     samples = frame.samples
@@ -215,11 +223,11 @@ def _stored(frame: Frame, mode: str, losses: tuple[Loss, ...]) -> Image.Image:
     if mode in ("F", "I;16"):
         return Image.fromarray(np.ascontiguousarray(samples[:, :, 0]))
     if samples.dtype == np.float32:
-        clipped, *otherwise = losses
+        clipped, *others = losses
         if not (np.nanmin(samples) >= 0 and np.nanmax(samples) <= 1):
             clipped.warn()
         else:
-            for loss in otherwise:
+            for loss in others:
                 loss.warn()
         samples = quantized(samples, np.dtype(np.uint8))
     elif samples.dtype == np.uint16:
@@ -230,7 +238,7 @@ def _stored(frame: Frame, mode: str, losses: tuple[Loss, ...]) -> Image.Image:
 
 
 def _to_known_colours(mode: str, format_name: str, profile: bytes | None) -> list[Change]:
-    """Return what brings colours to sRGB if they need a profile that the format cannot hold."""
+    """Return the changes to sRGB, if colours need a profile that the format cannot hold."""
     if not profile or is_srgb(profile) or mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
         return []
     if format_name in PROFILE_FORMATS or not suits(profile, mode):
@@ -243,44 +251,44 @@ def _to_known_colours(mode: str, format_name: str, profile: bytes | None) -> lis
 
 
 def _to_srgb_within(mode: str, profile: bytes | None) -> list[Change]:
-    """Return what brings colours to sRGB in the same mode."""
+    """Return the changes to sRGB that keep the mode."""
     changes, result = to_srgb(mode, profile)
     return changes if result == mode else [*changes, converting(mode)]
 
 
 def in_one_space(
-    fittings: Sequence[Fitting], profiles: Sequence[bytes | None], format_name: str
-) -> list[Fitting]:
-    """Decide for frames that have several profiles, where a format holds one for all: sRGB."""
-    if format_name not in PROFILE_FORMATS:  # it has been done
-        return list(fittings)
+    conversions: Sequence[FrameConversion], profiles: Sequence[bytes | None], format_name: str
+) -> list[FrameConversion]:
+    """Convert frames with different profiles to sRGB, for a format with one profile for all."""
+    if format_name not in PROFILE_FORMATS:  # frame_conversion() did it
+        return list(conversions)
     warn(f"{format_name} holds one ICC profile: colours are converted to sRGB")
-    shallow = [one.then(*_to_8_bits(one.mode)) for one in fittings]
+    shallow = [one.then(*_to_8_bits(one.mode)) for one in conversions]
     return [
         one.then(_to_srgb_within(one.mode, profile), one.mode)
         for one, profile in zip(shallow, profiles, strict=True)
     ]
 
 
-def unified(fittings: Sequence[Fitting]) -> list[Fitting]:
-    """Decide for the frames of an animation: one mode that holds them all."""
-    modes = {one.mode for one in fittings}
+def unified(conversions: Sequence[FrameConversion]) -> list[FrameConversion]:
+    """Convert the frames of an animation to one mode that holds them all."""
+    modes = {one.mode for one in conversions}
     if "P" in modes or (len(modes) == 1 and "I;16" not in modes):
-        return list(fittings)
+        return list(conversions)
     has_alpha = bool(modes & {"LA", "RGBA"})
     colours = "RGB" if modes & {"RGB", "RGBA"} else "L"
     common = colours + "A" * has_alpha
-    shallow = [one.then(*_to_8_bits(one.mode)) for one in fittings]
+    shallow = [one.then(*_to_8_bits(one.mode)) for one in conversions]
     return [
         one if one.mode == common else one.then([converting(common)], common) for one in shallow
     ]
 
 
 def _to_8_bits(mode: str) -> tuple[list[Change], str]:
-    """Return what a frame of an animation needs to have 8 bits, and its mode then."""
+    """Return the changes of an animation's frame to 8 bits, and the mode it then has."""
     if mode != "I;16":
         return [], mode
-    warn("16 bits become 8: frames of an animation are alike")
+    warn("16 bits become 8: all frames of an animation have one depth")
     return [Change(_in_8_bits)], "L"
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convcli.images.conversion.icc import is_srgb, suits
-from convcli.images.conversion.sample_changes import SampleChange, mode_changes, to_type
+from convcli.images.conversion.sample_changes import SampleChange, sample_mode_changes, to_type
 from convcli.images.extras import require
 from convcli.images.formats import PAGE_FORMATS, PROFILE_FORMATS, held_modes
 from convcli.images.picture import Frame
@@ -86,7 +86,7 @@ def deep_mode(
             continue
         if by_pillow and target == mode:
             return None
-        changes = mode_changes(mode, target, profile, format_name)
+        changes = sample_mode_changes(mode, target, profile, format_name)
         if changes is None:
             return None
         if target == "L" and mode in ("RGB", "RGBA"):

@@ -1,8 +1,7 @@
-"""Colours from one mode to another, through the ICC profile that says what they mean.
+"""Colours converted from one mode to another, through the ICC profile that defines them.
 
-The intent is relative colorimetric with black point compensation: colours that both sides can show
-stay what they are, paper white becomes white and the darkest ink black. It is what image editors
-take unless told otherwise.
+The intent is relative colorimetric with black point compensation, the default of image editors:
+colours within both gamuts stay the same, paper white becomes white and the darkest ink black.
 """
 
 from __future__ import annotations
@@ -17,37 +16,37 @@ from convcli.system.warn import warn
 
 _SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK", b"Lab ": "LAB"}
 _OTHERS = (b"linear", b"-g10", b"e-srgb")
-"""What is in the names of profiles with the colours of sRGB and another curve."""
+"""Parts of the names of profiles with the primaries of sRGB and another transfer curve."""
 
 
 def suits(profile: bytes, mode: str) -> bool:
-    """Tell whether a profile can speak of the colours of ``mode``.
+    """Return whether a profile is for the colour space of ``mode``.
 
-    Its header names its colour space in bytes 16 to 19 (ICC.1:2022, 7.2.8). One that names none
-    gets the benefit of the doubt.
+    Bytes 16 to 19 of its header name its colour space (ICC.1:2022, 7.2.8). A profile with another
+    value there is taken to suit.
     """
     return _SPACES.get(profile[16:20], _space(mode)) == _space(mode)
 
 
 def is_srgb(profile: bytes) -> bool:
-    """Tell whether a profile says of itself that it is sRGB, which is what no profile means."""
-    names = profile.replace(b"\0", b"")  # of two bytes a letter in newer profiles
+    """Return whether a profile is named sRGB, the colour space of pictures without a profile."""
+    names = profile.replace(b"\0", b"")  # newer profiles have two bytes a letter
     return b"sRGB" in names and not any(other in names.lower() for other in _OTHERS)
 
 
-def conversion(before: str, after: str, profile: bytes | None) -> list[Change]:
-    """Return the changes that bring an 8-bit image (L, LA, RGB, RGBA, CMYK) to another mode.
+def mode_changes(before: str, after: str, profile: bytes | None) -> list[Change]:
+    """Return the changes that convert an 8-bit image (L, LA, RGB, RGBA, CMYK) to another mode.
 
-    Where the colour space changes, colours go by way of sRGB, through ``profile`` where there is
-    one; the result is sRGB, or ink without a profile. Transparency that ``after`` does not have is
-    laid on white. Warns with :class:`ImageWarning` of what that loses.
+    Where the colour space changes, colours are converted to sRGB first, through ``profile`` if
+    there is one; the result is sRGB, or CMYK without a profile. If ``after`` has no transparency,
+    the image is composited on white. Warns with :class:`ImageWarning` of what is lost.
     """
     changes: list[Change] = []
     mode = before
     if mode == after:
         return changes
     if mode in ("LA", "RGBA") and after not in ("LA", "RGBA"):
-        changes.append(laying_on_white(after, "has"))
+        changes.append(compositing_on_white(after, "has"))
         mode = mode.removesuffix("A")
     if _space(mode) != _space(after):
         by_profile, mode = to_srgb(mode, profile)
@@ -57,20 +56,20 @@ def conversion(before: str, after: str, profile: bytes | None) -> list[Change]:
     return changes if mode == after else [*changes, converting(after)]
 
 
-def laying_on_white(holder: str, verb: str = "holds") -> Change:
-    """Return the change to what has no transparency, a mode or a format: ``holder``."""
+def compositing_on_white(holder: str, verb: str = "holds") -> Change:
+    """Return the change for a mode or format without transparency, ``holder``."""
     loss = Loss(
-        f"{holder} {verb} no transparency: the picture is laid on white",
+        f"{holder} {verb} no transparency: the picture is composited on white",
         "if any of it is transparent",
     )
     return Change(on_white, (loss,), lambda image: not is_opaque(image))
 
 
 def to_srgb(mode: str, profile: bytes | None) -> tuple[list[Change], str]:
-    """Return what brings colours of an 8-bit image to sRGB, and the mode that it then has.
+    """Return the changes that convert an 8-bit image to sRGB, and the mode that it then has.
 
-    That is RGB(A) if it was CMYK or has a profile. Warns with :class:`ImageWarning` where that is a
-    guess.
+    The mode is RGB(A) if it was CMYK or has a profile. Warns with :class:`ImageWarning` where the
+    conversion is a guess.
     """
     if profile and suits(profile, mode) and not is_srgb(profile):
         transform = _transform(mode.removesuffix("A"), profile)
@@ -85,12 +84,12 @@ def to_srgb(mode: str, profile: bytes | None) -> tuple[list[Change], str]:
 
 
 def is_opaque(image: Image.Image) -> bool:
-    """Tell whether an image of mode LA or RGBA shows nothing of what is behind it."""
+    """Return whether an image of mode LA or RGBA is opaque everywhere."""
     return image.getchannel("A").getextrema() == (255, 255)
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """Return an image of mode LA or RGBA laid on white: L or RGB."""
+    """Return an image of mode LA or RGBA composited on white: L or RGB."""
     colours = image.mode.removesuffix("A")
     laid = Image.new(colours, image.size, "white")
     laid.paste(image.convert(colours), mask=image.getchannel("A"))
@@ -98,7 +97,7 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def _transform(mode: str, profile: bytes) -> Any:
-    """Return Little CMS's way from ``profile`` to sRGB; None, with a warning, if there is none."""
+    """Return Little CMS's transform from ``profile`` to sRGB; if it has none, warn, return None."""
     try:
         from PIL import ImageCms  # large, and seldom needed
 
@@ -120,7 +119,7 @@ def _through(image: Image.Image, transform: Any) -> Image.Image:
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     colours = image.convert(image.mode.removesuffix("A")) if alpha else image
     result: Image.Image = transform.apply(colours)
-    result.info = {}  # no profile means sRGB, and Little CMS's bears the time of day
+    result.info = {}  # sRGB is the default; Little CMS's profile contains the time of day
     if alpha is not None:
         result.putalpha(alpha)
     return result

@@ -42,7 +42,7 @@ def all_made(samples: Samples, changes: Iterable[SampleChange]) -> Samples:
     return samples
 
 
-def mode_changes(
+def sample_mode_changes(
     before: str, after: str, profile: bytes | None, holder: str = "", verb: str = "holds"
 ) -> list[SampleChange] | None:
     """Return what brings samples of one mode to another; None where that needs 8 bits.
@@ -59,7 +59,7 @@ def mode_changes(
     if colours != wanted and profile and suits(profile, before) and not is_srgb(profile):
         return None
     if before in ALPHA_MODES and after not in ALPHA_MODES:
-        changes.append(laying_on_white(holder or after, verb if holder else "has"))
+        changes.append(compositing_on_white(holder or after, verb if holder else "has"))
     if (colours, wanted) == ("RGB", "L"):
         changes.append(SampleChange(_grey))
     elif (colours, wanted) == ("L", "RGB"):
@@ -69,10 +69,10 @@ def mode_changes(
     return changes
 
 
-def laying_on_white(holder: str, verb: str) -> SampleChange:
+def compositing_on_white(holder: str, verb: str) -> SampleChange:
     """Return the change to what has no transparency, in the words used for 8 bits."""
     loss = Loss(
-        f"{holder} {verb} no transparency: the picture is laid on white",
+        f"{holder} {verb} no transparency: the picture is composited on white",
         "if any of it is transparent",
     )
     return SampleChange(_on_white, loss, lambda samples: not _is_opaque(samples))

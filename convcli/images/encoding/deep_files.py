@@ -15,14 +15,14 @@ def write_deep(encoding: Encoding, file: BinaryIO, format_name: str) -> None:
 
     Raises :class:`ImageError` for options that are for Pillow's encoder alone.
     """
-    fitting, frame, options = encoding.fittings[0], encoding.frames[0], encoding.options
-    raster = fitting.raster(frame)
+    conversion, frame, options = encoding.conversions[0], encoding.frames[0], encoding.options
+    raster = conversion.raster(frame)
     match format_name:
         case "PNG":
             from convcli.images.codecs import png
 
             _check(options, png.KNOWN, "PNG of 16 bits in colour")
-            png.write_raster(raster, fitting.mode, file, options, processors())
+            png.write_raster(raster, conversion.mode, file, options, processors())
         case "PPM":
             from convcli.images.codecs.netpbm import write_ppm
 

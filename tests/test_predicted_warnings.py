@@ -125,6 +125,7 @@ FILTERS = {
     "grey.json": {"weight": [[[0.3]], [[0.3]], [[0.3]]]},
     "half.json": {"weight": [[[[0.3]], [[0.3]], [[0.3]]]], "stride": 2, "pad": 0},
     "far.json": {"weight": [[2.0]], "divisor": 1},
+    "huge.json": {"weight": [[1, 1, 1], [1, 1, 1], [1, 1, 1]], "divisor": 9, "dilation": 4000},
 }
 
 
@@ -133,7 +134,7 @@ class Row:
     """A picture, the extension of its format, that of the result, and the command's flags.
 
     ``warns`` are texts, or parts of texts, that the real run warns of; ``pixels`` are those of them
-    that only pixels show, and ``unforeseen`` those that stand behind pixels in the file. ``fails``
+    that only pixels show, and ``unpredicted`` those that stand behind pixels in the file. ``fails``
     is part of the error of both.
     """
 
@@ -143,12 +144,12 @@ class Row:
     flags: tuple[str, ...] = ("-f", "identity")
     warns: tuple[str, ...] = ()
     pixels: tuple[str, ...] = ()
-    unforeseen: tuple[str, ...] = ()
+    unpredicted: tuple[str, ...] = ()
     fails: str = ""
     command: str = field(default="apply")
 
     def __str__(self) -> str:
-        texts = "+".join((*self.warns, *self.pixels, *self.unforeseen, self.fails)).strip("+")
+        texts = "+".join((*self.warns, *self.pixels, *self.unpredicted, self.fails)).strip("+")
         return f"{self.source}-{self.target}-{texts or 'silent'}"
 
 
@@ -161,7 +162,7 @@ def of(image: Image.Image, format_name: str, **options: Any) -> Callable[[], byt
     return lambda: saved(image, format_name, **options)
 
 
-WHITE = "holds no transparency: the picture is laid on white"
+WHITE = "holds no transparency: the picture is composited on white"
 FEW = "colours become 256 at most: GIF holds no more"
 DEGREES = "partly transparent pixels become opaque or transparent: GIF holds no degrees"
 CLIPPED = "values outside 0-1 are clipped: "
@@ -174,7 +175,7 @@ ROWS = [
         lambda: saved(COLOUR, "MPO", save_all=True, append_images=[FLAT]),
         *("mpo", "png", "only the first of 2 pictures is used"),
     ),
-    row(layered, "psd", "png", "only what all layers show together is used"),
+    row(layered, "psd", "png", "only the composite of all layers is used"),
     row(
         of(ALPHA, "ICO", sizes=[(16, 12), (8, 6)]),
         *("ico", "png", "only the largest of 2 pictures is used"),
@@ -218,25 +219,34 @@ ROWS = [
         of(ALPHA, "PNG"),
         *("png", "png"),
         flags=["--mode", "L"],
-        pixels=("L has no transparency: the picture is laid on white",),
+        pixels=("L has no transparency: the picture is composited on white",),
     ),
     row(of(OPAQUE, "PNG"), "png", "png", flags=["--mode", "L"]),
-    row(of(FLOATS, "TIFF"), "tif", "png", fails="has no RGB", flags=["--mode", "RGB"]),
+    row(of(FLOATS, "TIFF"), "tif", "png", fails="cannot become RGB", flags=["--mode", "RGB"]),
     row(lambda: array(PIXELS[:, :, 0]), "npy", "npy", "an array of uint8 is divided by 255"),
     row(lambda: array(np.zeros((9, 8, 3), np.float32)), "npy", "npy", "looks like (H, W, C)"),
     row(lambda: array(np.zeros((2, 9, 8, 3), "f4")), "npy", "npy", "looks like (N, H, W, C)"),
-    row(lambda: array(np.zeros((9, 8), "i8")), "npy", "png", fails="an array of int64 is no pic"),
+    row(
+        lambda: array(np.zeros((9, 8), "i8")), "npy", "png", fails="an array of int64 is not a pic"
+    ),
     # Filtering.
     row(of(ALPHA, "PNG"), "png", "png", "transparency is dropped", filter="half.json"),
     row(of(FLOATS, "TIFF"), "tif", "tif", "changes nothing", flags=["--linear"]),
     row(of(INK, "TIFF"), "tif", "tif", fails="not for CMYK", flags=["--linear"]),
     row(of(GREY, "PNG"), "png", "png", fails="reads 3 channels", filter="sepia"),
-    row(of(COLOUR, "PNG"), "png", "png", fails="5 channels is no picture", filter="five.json"),
+    row(of(COLOUR, "PNG"), "png", "png", fails="5 channels is not a picture", filter="five.json"),
     Row(
         of(COLOUR, "PNG"),
         *("png", "png", ("-f", "far.json", "--scale", "2", "--normalize")),
         fails="vanishes somewhere",
         command="upsample",
+    ),
+    # A flat picture needs no iterations, and so none of the memory.
+    Row(
+        of(FLAT, "PNG"),
+        *("png", "png", ("-f", "huge.json")),
+        warns=("48×36 pixels take about 2.8 GB of memory",),
+        command="deconvolve",
     ),
     # Depth.
     row(of(FLOATS, "TIFF"), "tif", "png", "floats become 8 bits: PNG"),
@@ -251,7 +261,7 @@ ROWS = [
     ),
     row(of(WIDE, "PNG"), "png", "jpg", "16 bits become 8: JPEG holds no more"),
     row(of(WIDE, "PNG"), "png", "tif"),
-    row(moving_deep, "tif", "png", "16 bits become 8: frames of an animation are alike"),
+    row(moving_deep, "tif", "png", "16 bits become 8: all frames of an animation have one depth"),
     # Transparency.
     row(of(ALPHA, "PNG"), "png", "jpg", pixels=(f"JPEG {WHITE}",)),
     row(of(OPAQUE, "PNG"), "png", "jpg"),
@@ -298,9 +308,9 @@ ROWS = [
     row(
         lambda: moving("GIF", [FLAT, COLOUR.quantize(8).convert("RGB")], duration=[0, 80]),
         *("gif", "tif"),
-        unforeseen=("TIFF holds no timing",),
+        unpredicted=("TIFF holds no timing",),
     ),
-    row(posing, "png", "webp", "the picture that stands in for the animation"),
+    row(posing, "png", "webp", "the still picture before the animation"),
     row(lambda: moving("PNG", [COLOUR, FLAT]), "png", "gif", pixels=(FEW,)),
     row(lambda: moving("PNG", [ALPHA, ALPHA.rotate(180)]), "png", "gif", pixels=(DEGREES, FEW)),
     row(lambda: moving("PNG", [FLAT, FLAT.rotate(5)]), "png", "gif", flags=["--save", "loop=2"]),
@@ -330,18 +340,18 @@ ROWS = [
     row(of(COLOUR, "PNG"), "png", "png", fails="is too large", flags=["--max-pixels", "50"]),
     # Metadata.
     row(lambda: long_comment(33), "png", "jpg", "comment of more than 64 KB"),
-    row(lambda: long_comment(-12), "png", "jpg", unforeseen=("comment of more than 64 KB",)),
+    row(lambda: long_comment(-12), "png", "jpg", unpredicted=("comment of more than 64 KB",)),
     row(
         of(COLOUR, "PNG", exif=exif(70_000)),
-        *("png", "jpg", "exif of more than 64 KB does not go into a JPEG"),
+        *("png", "jpg", "exif of more than 64 KB does not fit into a JPEG"),
     ),
     row(
         of(COLOUR, "TIFF", exif=exif(tagfde8=b"x" * 70_000)),
-        *("tif", "jpg", "rare EXIF tags of more than 64 KB do not go into a JPEG"),
+        *("tif", "jpg", "rare EXIF tags of more than 64 KB do not fit into a JPEG"),
     ),
     row(
         of(COLOUR, "TIFF", compression="raw", exif=exif(9).tobytes()),
-        *("tif", "tif", "what the camera said does not go into a compressed TIFF"),
+        *("tif", "tif", "EXIF of the camera cannot be written to a compressed TIFF"),
         flags=["--save", "compression=tiff_lzw"],
     ),
     row(of(COLOUR, "JPEG", exif=exif(9)), "jpg", "bmp", "not kept in BMP: EXIF"),
@@ -400,7 +410,7 @@ def test_the_dry_run_warns_and_refuses_as_the_real_run_does(
     predicted, warned = lines(dry.stderr, "Warning: "), lines(real.stderr, "Warning: ")
     certain = [text for text in predicted if text == bare(text)]
     possible = [bare(text) for text in predicted if text != bare(text)]
-    late = [text for text in warned if any(part in text for part in row.unforeseen)]
+    late = [text for text in warned if any(part in text for part in row.unpredicted)]
     by_pixels = [text for text in warned if text not in (*certain, *late)]
     if row.pixels and CLIPPED in row.pixels:  # instead of what is said of floats within 0-1
         certain = [text for text in certain if "floats become 8 bits" not in text]
@@ -409,7 +419,7 @@ def test_the_dry_run_warns_and_refuses_as_the_real_run_does(
     for texts, parts in (
         (certain, row.warns),
         (by_pixels, row.pixels),
-        (late, row.unforeseen),
+        (late, row.unpredicted),
     ):
         assert len(texts) == len(parts), texts
         assert all(any(part in text for text in texts) for part in parts), texts
