@@ -26,7 +26,6 @@ from PIL import Image
 
 from convcli import batch, load_filter, read_image
 from convcli.batch import Job, Options, Result, plan_jobs, run_jobs
-from convcli.batch.process_pool import each_done
 from convcli.images.decoding import opened
 from convcli.kernel.geometry import Geometry
 from convcli.pipeline.operators import Convolution
@@ -150,20 +149,6 @@ def test_a_batch_without_workers_is_a_mistake(pictures: list[str], tmp_path: Pat
         for executor in (None, ThreadPoolExecutor(1)):
             with pytest.raises(ValueError, match=f"workers must be 1 or more: got {workers}"):
                 next(run_jobs(jobs, [], workers=workers, executor=executor))
-
-
-def test_tasks_are_handed_out_a_few_at_a_time() -> None:
-    taken = []
-
-    def tasks():
-        for number in range(1000):
-            taken.append(number)
-            yield number
-
-    results = each_done(tasks(), double, 2, again=lambda _: double, lost=double)
-    next(results)
-    assert len(taken) < 20
-    results.close()
 
 
 def planned(pictures: list[str], folder: Path, format: str | None = None) -> list[Job]:

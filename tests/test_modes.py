@@ -106,7 +106,7 @@ def png(depth: int, colour: int, row: bytes, width: int, *chunks: tuple[bytes, b
 
 def test_a_transparent_value_of_16_bit_grey_is_lost_with_a_warning() -> None:
     data = png(16, 0, struct.pack(">HH", 1000, 50_000), 2, (b"tRNS", struct.pack(">H", 1000)))
-    with pytest.warns(ImageWarning, match="one grey is transparent: lost"):
+    with pytest.warns(ImageWarning, match="one grey is transparent, which is lost"):
         (frame,) = read_image(data).frames
     assert frame.samples[0, :, 0].tolist() == [1000, 50_000]
 
@@ -353,7 +353,7 @@ def test_a_mode_without_transparency_shows_the_picture_on_white(mode: str) -> No
 
 def test_float_samples_are_not_converted_to_colours() -> None:
     data = saved(Image.fromarray(np.ones((4, 4), np.float32)), ".tif")
-    with pytest.raises(ImageError, match="unscaled numbers has no RGB: give no mode"):
+    with pytest.raises(ImageError, match="unscaled numbers cannot become RGB: give no mode"):
         read_image(data, mode="RGB")
 
 

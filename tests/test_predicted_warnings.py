@@ -173,7 +173,7 @@ ROWS = [
         lambda: saved(COLOUR, "MPO", save_all=True, append_images=[FLAT]),
         *("mpo", "png", "only the first of 2 pictures is used"),
     ),
-    row(layered, "psd", "png", "only what all layers show together is used"),
+    row(layered, "psd", "png", "only the composite of all layers is used"),
     row(
         of(ALPHA, "ICO", sizes=[(16, 12), (8, 6)]),
         *("ico", "png", "only the largest of 2 pictures is used"),
@@ -184,7 +184,7 @@ ROWS = [
     ),
     row(
         lambda: png(16, 0, bytes(4), 2, (b"tRNS", b"\0\1")),
-        *("png", "png", "one grey is transparent: lost"),
+        *("png", "png", "one grey is transparent, which is lost"),
     ),
     row(of(WIDE, "PNG"), "png", "png", "16 bits become 8: RGB", flags=["--mode", "RGB"]),
     row(broken_exif, "png", "png", "its EXIF is broken and left out: "),
@@ -202,17 +202,19 @@ ROWS = [
         pixels=("L has no transparency: the picture is composited on white",),
     ),
     row(of(OPAQUE, "PNG"), "png", "png", flags=["--mode", "L"]),
-    row(of(FLOATS, "TIFF"), "tif", "png", fails="has no RGB", flags=["--mode", "RGB"]),
+    row(of(FLOATS, "TIFF"), "tif", "png", fails="cannot become RGB", flags=["--mode", "RGB"]),
     row(lambda: array(PIXELS[:, :, 0]), "npy", "npy", "an array of uint8 is divided by 255"),
     row(lambda: array(np.zeros((9, 8, 3), np.float32)), "npy", "npy", "looks like (H, W, C)"),
     row(lambda: array(np.zeros((2, 9, 8, 3), "f4")), "npy", "npy", "looks like (N, H, W, C)"),
-    row(lambda: array(np.zeros((9, 8), "i8")), "npy", "png", fails="an array of int64 is no pic"),
+    row(
+        lambda: array(np.zeros((9, 8), "i8")), "npy", "png", fails="an array of int64 is not a pic"
+    ),
     # Filtering.
     row(of(ALPHA, "PNG"), "png", "png", "transparency is dropped", filter="half.json"),
     row(of(FLOATS, "TIFF"), "tif", "tif", "changes nothing", flags=["--linear"]),
     row(of(INK, "TIFF"), "tif", "tif", fails="not for CMYK", flags=["--linear"]),
     row(of(GREY, "PNG"), "png", "png", fails="reads 3 channels", filter="sepia"),
-    row(of(COLOUR, "PNG"), "png", "png", fails="5 channels is no picture", filter="five.json"),
+    row(of(COLOUR, "PNG"), "png", "png", fails="5 channels is not a picture", filter="five.json"),
     Row(
         of(COLOUR, "PNG"),
         *("png", "png", ("-f", "far.json", "--scale", "2", "--normalize")),
@@ -290,7 +292,7 @@ ROWS = [
         *("gif", "tif"),
         unpredicted=("TIFF holds no timing",),
     ),
-    row(posing, "png", "webp", "the picture that stands in for the animation"),
+    row(posing, "png", "webp", "the still picture before the animation"),
     row(lambda: moving("PNG", [COLOUR, FLAT]), "png", "gif", pixels=(FEW,)),
     row(lambda: moving("PNG", [ALPHA, ALPHA.rotate(180)]), "png", "gif", pixels=(DEGREES, FEW)),
     row(lambda: moving("PNG", [FLAT, FLAT.rotate(5)]), "png", "gif", flags=["--save", "loop=2"]),
@@ -323,15 +325,15 @@ ROWS = [
     row(lambda: long_comment(-12), "png", "jpg", unpredicted=("comment of more than 64 KB",)),
     row(
         of(COLOUR, "PNG", exif=exif(70_000)),
-        *("png", "jpg", "exif of more than 64 KB does not go into a JPEG"),
+        *("png", "jpg", "exif of more than 64 KB does not fit into a JPEG"),
     ),
     row(
         of(COLOUR, "TIFF", exif=exif(tagfde8=b"x" * 70_000)),
-        *("tif", "jpg", "rare EXIF tags of more than 64 KB do not go into a JPEG"),
+        *("tif", "jpg", "rare EXIF tags of more than 64 KB do not fit into a JPEG"),
     ),
     row(
         of(COLOUR, "TIFF", compression="raw", exif=exif(9).tobytes()),
-        *("tif", "tif", "what the camera said does not go into a compressed TIFF"),
+        *("tif", "tif", "EXIF of the camera cannot be written to a compressed TIFF"),
         flags=["--save", "compression=tiff_lzw"],
     ),
     row(of(COLOUR, "JPEG", exif=exif(9)), "jpg", "bmp", "not kept in BMP: EXIF"),

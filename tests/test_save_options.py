@@ -123,12 +123,12 @@ def test_every_option_is_one_of_pillow(format_name: str) -> None:
 @pytest.mark.parametrize(
     ("format_name", "save", "fault"),
     [
-        ("PNG", {"nonsense": 1}, "PNG has no option 'nonsense' to save with: it has bits, blend, "),
+        ("PNG", {"nonsense": 1}, "PNG has no save option 'nonsense': it has bits, blend, "),
         ("PNG", {"compres_level": 1}, "did you mean compress_level"),
-        ("PNG", {"quality": 90}, "no option 'quality'"),
+        ("PNG", {"quality": 90}, "no save option 'quality'"),
         ("PPM", {"quality": 90}, "it has none at all"),
         ("NPY", {"quality": 90}, "it has none at all"),
-        ("JPEG", {"quality": 90, "save_all": True}, "no option 'save_all'"),
+        ("JPEG", {"quality": 90, "save_all": True}, "no save option 'save_all'"),
     ],
 )
 def test_an_unknown_option_is_an_error_that_lists_the_known_ones(

@@ -6,17 +6,37 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from convcli.batch import process_pool
-from convcli.batch.process_pool import each_done
+from convcli.batch.process_pool import ProcessPool
+from convcli.batch.scheduling import results_of
 from convcli.system.signals import become_worker
 
 
-def double(number: int) -> int:
-    return 2 * number
+def double(shard: Any, again: bool) -> list[Any]:
+    return [result(2 * number) for number in shard]
+
+
+def result(value: object) -> Any:
+    """Return a result as the loop needs it."""
+    return SimpleNamespace(value=value, seconds=0.0)
+
+
+def negative(number: Any, reason: str) -> Any:
+    return result(-number)
+
+
+def each_done(tasks: Iterable[Any], do: Any, workers: int) -> Iterator[int]:
+    with ProcessPool(workers) as pool:
+        shards = ((task,) for task in tasks)
+        for one in results_of(shards, do, pool, negative):
+            yield one.value  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
@@ -24,8 +44,8 @@ def test_workers_start_with_every_start_method(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     monkeypatch.setattr(process_pool, "START_METHOD", method)
-    results = each_done(range(20), double, 2, again=lambda _: double, lost=double)
-    assert sorted(results) == [2 * number for number in range(20)]
+    answers = each_done(range(20), double, 2)
+    assert sorted(answers) == [2 * number for number in range(20)]
     assert multiprocessing.active_children() == []
 
 
@@ -42,23 +62,36 @@ def test_workers_end_with_the_iterator(tmp_path: Path) -> None:
             time.sleep(0.001)
         yield 2
 
-    results = each_done(tasks(), double_or_wait, 2, again=lambda _: double, lost=double)
-    assert next(results) in (2, 4)
-    results.close()
+    answers = each_done(tasks(), double_or_wait, 2)
+    assert next(answers) in (2, 4)
+    answers.close()
     assert multiprocessing.active_children() == []
 
 
-def double_or_wait(task: int | Path) -> int:
-    if isinstance(task, int):
-        return double(task)
-    wait_long(task)
-    return 0
+def test_shards_are_handed_out_a_few_at_a_time() -> None:
+    taken = []
+
+    def tasks():
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    answers = each_done(tasks(), double, 2)
+    next(answers)
+    assert len(taken) < 20
+    answers.close()
 
 
-def terminated_at_3(number: int) -> int:
-    if number == 3:
+def double_or_wait(shard: Any, again: bool) -> list[Any]:
+    if not isinstance(shard[0], int):
+        wait_long(shard[0])
+    return double(shard, again)
+
+
+def terminated_at_3(shard: Any, again: bool) -> list[Any]:
+    if 3 in shard:
         os.kill(os.getpid(), signal.SIGTERM)
-    return double(number)
+    return double(shard, again)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
@@ -67,11 +100,16 @@ def test_a_terminated_worker_loses_only_its_task(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     monkeypatch.setattr(process_pool, "START_METHOD", method)
-    results = each_done(
-        range(8), terminated_at_3, 2, again=lambda _: terminated_at_3, lost=lambda number: -number
-    )
-    assert sorted(results) == [-3, 0, 2, 4, 8, 10, 12, 14]
+    answers = each_done(range(8), terminated_at_3, 2)
+    assert sorted(answers) == [-3, 0, 2, 4, 8, 10, 12, 14]
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_a_shard_that_kills_its_worker_is_halved_to_the_item() -> None:
+    with ProcessPool(1) as pool:
+        answers = list(results_of([tuple(range(8))], terminated_at_3, pool, negative))  # type: ignore[list-item]
+    assert sorted(one.value for one in answers) == [-3, 0, 2, 4, 8, 10, 12, 14]  # type: ignore[attr-defined]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")

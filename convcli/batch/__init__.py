@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from convcli.system.lazy_exports import exports
 
 if TYPE_CHECKING:
+    from convcli.batch.dispatch import run_jobs
     from convcli.batch.inputs import STREAM
     from convcli.batch.jobs import Job, plan_jobs
-    from convcli.batch.run import Options, Result, Shape, run_job, run_jobs
+    from convcli.batch.run import Options, Result, Shape, run_job
     from convcli.pipeline.apply import upsampling
     from convcli.pipeline.operators import Convolution
 
@@ -40,9 +41,10 @@ __all__ = [
 __getattr__ = exports(
     __name__,
     {
+        "convcli.batch.dispatch": ("run_jobs",),
         "convcli.batch.inputs": ("STREAM",),
         "convcli.batch.jobs": ("Job", "plan_jobs"),
-        "convcli.batch.run": ("Options", "Result", "Shape", "run_job", "run_jobs"),
+        "convcli.batch.run": ("Options", "Result", "Shape", "run_job"),
         "convcli.pipeline.apply": ("upsampling",),
         "convcli.pipeline.operators": ("Convolution",),
     },

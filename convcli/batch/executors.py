@@ -1,36 +1,47 @@
-"""A batch on an executor that the caller provides, such as that of a cluster."""
+"""A pool on an executor that the caller provides."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future
-from contextlib import closing
+from contextlib import AbstractContextManager, nullcontext
 
-from convcli.batch.futures import Done, Task, as_they_end
+from convcli.batch.run import Result
+from convcli.batch.scheduling import Do, Pool
+from convcli.batch.shards import Shard
+
+WAITING_PER_WORKER = 4
+"""Submitted shards for each worker: enough that none waits, and memory does not grow with them."""
 
 
-def each_done_by(
-    executor: Executor,
-    tasks: Iterable[Task],
-    do: Callable[[Task], Done],
-    workers: int,
-    *,
-    lost: Callable[[Task, str], Done],
-) -> Generator[Done]:
-    """Yield ``do(task)`` of each task as it ends, computed by ``executor``, which stays open.
+class ExecutorPool:
+    """Runs shards by an executor, which stays open; what it loses is not repeated.
 
-    Where the executor returns no result (it is broken, a worker died, a result could not be
-    sent), ``lost(task, reason)`` takes its place.
+    An executor may repeat a task by itself, so every task may have been run before.
     """
-    with closing(as_they_end(lambda task: executor.submit(do, task), tasks, workers)) as ended:
-        for task, future in ended:
-            yield _result(future, task, lost)
 
+    repeats = False
+    breaks = False
 
-def _result(future: Future[Done], task: Task, lost: Callable[[Task, str], Done]) -> Done:
-    try:
-        return future.result()
-    # Executors raise exceptions of their own when a worker has died.
-    except Exception as error:
-        reason = f"the executor lost it: {type(error).__name__}: {error}"
-        return lost(task, reason.removesuffix(": "))
+    def __init__(self, executor: Executor, workers: int) -> None:
+        """Use an executor that has ``workers`` workers."""
+        self._executor = executor
+        self.width = workers * WAITING_PER_WORKER
+
+    def submit(self, do: Do, shard: Shard, again: bool) -> Future[list[Result]]:
+        """Hand out a shard."""
+        return self._executor.submit(do, shard, True)
+
+    def loss(self, error: BaseException | None) -> str | None:
+        """Return the exception, which executors define themselves for a worker that died."""
+        return f"the executor lost it: {type(error).__name__}: {error}".removesuffix(": ")
+
+    def restart(self) -> None:
+        """Do nothing: a loss is that of one shard."""
+
+    def alone(self) -> AbstractContextManager[Pool]:
+        """Return this pool."""
+        return nullcontext(self)
+
+    def slots(self) -> int:
+        """Return 0."""
+        return 0

@@ -6,14 +6,17 @@ import errno
 import multiprocessing
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager, suppress
-from functools import partial
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
+from typing import Any
 
-from convcli.batch.futures import Done, Task, as_they_end
+from convcli.batch.executors import WAITING_PER_WORKER
+from convcli.batch.run import Result
+from convcli.batch.scheduling import Do, Pool
+from convcli.batch.shards import Shard
 from convcli.system.atomic_files import discard_unfinished
 from convcli.system.signals import at_termination, become_worker, signals_held, terminate
 from convcli.system.threads import use_one_thread
@@ -22,62 +25,61 @@ TERMINATION_TIMEOUT = 5.0
 """How long to wait for workers to terminate before they are killed; it takes milliseconds."""
 
 
-def each_done(
-    tasks: Iterable[Task],
-    do: Callable[[Task], Done],
-    workers: int,
-    *,
-    again: Callable[[Task], Callable[[Task], Done]],
-    lost: Callable[[Task], Done],
-) -> Iterator[Done]:
-    """Yield ``do(task)`` of each task as it ends; ``do``, tasks and results must be picklable.
+class ProcessPool:
+    """Runs shards in processes; when one dies, all shards handed out are lost.
 
-    When a worker dies, all submitted tasks are lost, although some of them may be done. Each is
-    repeated alone, with ``again(task)`` in place of ``do``; the result of a task that kills its
-    worker again is ``lost(task)``. Workers terminate with this process, however that ends, and when
-    this iterator is closed, which abandons tasks in progress.
+    Processes start with the first shard. They terminate with this process, however that ends, and
+    at the end of a block, which abandons shards in progress if it ends by an exception. ``method``
+    is the way in which they start, fork or spawn.
     """
-    waiting = iter(tasks)
-    suspects: list[Task] = []
-    is_broken = True
 
-    def fresh() -> Iterator[Task]:
-        while not is_broken and (task := next(waiting, None)) is not None:
-            yield task
+    repeats = True
+    breaks = True
 
-    while is_broken:
-        is_broken = False
-        with _pool(workers) as pool:
-            submit = partial(_submit, pool, do)
-            with closing(as_they_end(submit, fresh(), workers)) as ended:
-                for task, future in ended:
-                    try:
-                        result = future.result()
-                    except BrokenProcessPool:
-                        is_broken = True
-                        suspects.append(task)
-                    else:
-                        yield result
-    for task in suspects:
+    def __init__(self, workers: int, method: str | None = None) -> None:
+        """Make a pool of ``workers`` processes, to be used as a context."""
+        self._workers, self._method = workers, method
+        self._processes: ProcessPoolExecutor
+        self._open = ExitStack()
+        self.width = workers * WAITING_PER_WORKER
+
+    def __enter__(self) -> ProcessPool:
+        self._processes = self._open.enter_context(_processes(self._workers, self._method))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def submit(self, do: Do, shard: Shard, again: bool) -> Future[list[Result]]:
+        """Hand out a shard. Raises OSError where no process can be started."""
+        # This may start workers, which must not receive signals before they have set handlers.
         try:
-            with _pool(1) as alone:
-                result = _submit(alone, again(task), task).result()
+            with signals_held():
+                return self._processes.submit(do, shard, again)
         except BrokenProcessPool:
-            result = lost(task)
-        yield result
+            raise
+        except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
+            reason = getattr(error, "strerror", None) or error
+            fault = f"no processes can be started, workers=1 needs none: {reason}"
+            raise OSError(getattr(error, "errno", errno.EAGAIN), fault) from error
 
+    def loss(self, error: BaseException | None) -> str | None:
+        """Return the reason if a process has died."""
+        is_lost = isinstance(error, BrokenProcessPool)
+        return "the process that ran it was killed" if is_lost else None
 
-def _submit(pool: ProcessPoolExecutor, do: Callable[[Task], Done], task: Task) -> Future[Done]:
-    # This may start workers, which must not receive signals before they have set their handlers.
-    try:
-        with signals_held():
-            return pool.submit(do, task)
-    except BrokenProcessPool:
-        raise
-    except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
-        reason = getattr(error, "strerror", None) or error
-        fault = f"no processes can be started, workers=1 needs none: {reason}"
-        raise OSError(getattr(error, "errno", errno.EAGAIN), fault) from error
+    def restart(self) -> None:
+        """Start other processes."""
+        self._open.close()
+        self.__enter__()
+
+    def alone(self) -> AbstractContextManager[Pool]:
+        """Return a pool of one process."""
+        return ProcessPool(1, self._method)
+
+    def slots(self) -> int:
+        """Return 0: a slow shard would be as slow in another process."""
+        return 0
 
 
 # Forking takes milliseconds, and is safe because no thread has been started yet.
@@ -88,9 +90,9 @@ _lifelines: set[Connection] = set()
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Yield a pool of processes; an exception in the block terminates those still working."""
-    context = multiprocessing.get_context(START_METHOD)
+def _processes(workers: int, method: str | None) -> Iterator[ProcessPoolExecutor]:
+    """Yield an executor of processes; an exception in the block terminates those still working."""
+    context = multiprocessing.get_context(method or START_METHOD)
     listening, line = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(workers, context, _start_worker, (listening, line))
     _lifelines.add(line)

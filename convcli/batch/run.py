@@ -1,15 +1,14 @@
-"""Running jobs: each picture is read, processed and written, and yields a result."""
+"""Running a job: a picture is read, processed and written, and yields a result."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from convcli.batch.inputs import STREAM, contents, name_of
 from convcli.batch.jobs import Job
@@ -23,9 +22,6 @@ from convcli.pipeline.operators import Operator
 from convcli.pipeline.shapes import MAX_PIXELS
 from convcli.system.streams import standard_output
 from convcli.system.thread_warnings import collect_warnings
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
 Shape: TypeAlias = tuple[int, ...]
 """(C, H, W), or (N, C, H, W) of frames."""
@@ -94,75 +90,29 @@ class Result(NamedTuple):
     target_exists: bool = False
 
 
-def run_jobs(
-    jobs: Iterable[Job],
+def run_job(
+    job: Job,
     operators: Sequence[Operator],
     options: Options = DEFAULT_OPTIONS,
-    *,
-    workers: int = 1,
-    executor: Executor | None = None,
     decoding: Opened | None = None,
-) -> Generator[Result]:
-    """Run the jobs, and yield the result of each as it ends.
-
-    Each picture goes through ``operators``. With ``workers`` above 1, a pool of that many
-    processes runs the jobs: decoding and encoding hold the interpreter's lock too long for threads.
-    A job that fails leaves no file and does not stop the others; neither does a process that dies.
-
-    ``executor``, anything with the interface of ``concurrent.futures.Executor``, replaces the
-    pool: ``workers`` then says how many workers it has, and tasks that it loses are not repeated.
-    It stays open. Jobs are taken a few at a time, and may come from a generator.
-
-    ``decoding`` is an input that is already being decoded, used by the job that reads it if that
-    runs in this process.
-    """
-    if workers < 1:
-        raise ValueError(f"workers must be 1 or more: got {workers}")
-    do = partial(run_job, operators=operators, options=options)
-    if executor is not None:
-        from convcli.batch.executors import each_done_by
-
-        yield from each_done_by(executor, jobs, do, workers, lost=_lost)
-        return
-    waiting = iter(jobs)
-    first = list(islice(waiting, workers))
-    if len(first) < 2:
-        yield from map(partial(do, decoding=decoding), chain(first, waiting))
-        return
-    from convcli.batch.process_pool import each_done  # slow to import
-
-    # A target that did not exist before was written by the worker that died: it may be replaced.
-    again = replace(options, overwrite=True, skip_existing=False, update=False)
-    redo = partial(run_job, operators=operators, options=again)
-    absent: set[str] = set()
-
-    def noted() -> Iterator[Job]:
-        for job in chain(first, waiting):
-            if existing(Path(job.target)) is None:
-                absent.add(job.target)
-            yield job
-
-    for result in each_done(
-        noted(),
-        do,
-        len(first),
-        again=lambda job: redo if job.target in absent else do,
-        lost=_lost,
-    ):
-        absent.discard(result.job.target)
-        yield result
-
-
-def run_job(
-    job: Job, operators: Sequence[Operator], options: Options, decoding: Opened | None = None
+    *,
+    again: bool = False,
 ) -> Result:
-    """Run one job."""
+    """Run one job.
+
+    With ``again`` an earlier attempt may have run it: a result that exists now is the answer.
+    ``decoding`` is as in ``read_image``.
+    """
     begun = perf_counter()
     filters = tuple(operator.filter.name for operator in operators)
     if is_skipped(job, options):
-        return Result(job, SKIPPED, filters=filters)
+        return Result(job, OK if again else SKIPPED, filters=filters)
+    if again and is_split(Path(job.target)):  # an attempt may have written some of its files
+        options = replace(options, overwrite=True)
     attempt = _Attempt(job, operators, options, decoding)
     error = attempt.run()
+    if again and isinstance(error, ExistsError):
+        error = None
     # A target that exists now is complete, and was written by another process meanwhile.
     was_overtaken = options.skip_existing and not is_split(Path(job.target)) and is_done(job)
     if error is not None and was_overtaken:
@@ -188,11 +138,11 @@ def is_done(job: Job) -> bool:
 def is_skipped(job: Job, options: Options) -> bool:
     """Return whether a job is skipped because its result exists."""
     if options.update:
-        return _is_current(job)
+        return is_current(job)
     return options.skip_existing and is_done(job)
 
 
-def _is_current(job: Job) -> bool:
+def is_current(job: Job) -> bool:
     """Return whether the result of a job is not older than its source, as make compares them."""
     there = None if STREAM in (job.source, job.target) else existing(Path(job.target))
     try:
@@ -205,11 +155,6 @@ def check_nothing_lost(texts: Iterable[str]) -> None:
     """Raise an ImageError that lists what a result would lose, if there is anything."""
     if losses := "; ".join(dict.fromkeys(texts)):
         raise ImageError(f"its result would lose something: {losses}")
-
-
-def _lost(job: Job, reason: str | None = None) -> Result:
-    reason = reason or "the process that ran it was killed"
-    return Result(job, FAILED, f"{name_of(job.source)}: {reason}")
 
 
 class _Attempt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from convcli.cli import completion
+from convcli.cli.filters_info import info
 from convcli.cli.inverting import invert
 from convcli.cli.making import make
 
@@ -14,6 +15,7 @@ def filters() -> None:
     """List, show, make and check filters."""
 
 
+filters.add_command(info)
 filters.add_command(make)
 filters.add_command(invert)
 

@@ -16,7 +16,7 @@ Decorator = Callable[[Command], Command]
 
 _PAD_MODES = ("zeros", "reflect", "replicate", "circular")
 _MODES = ("L", "RGB", "RGBA", "CMYK")
-RANGES = ("clip", "abs", "rescale")
+RANGES = ("clip", "abs", "rescale", "rescale-channels")
 
 
 def several(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -86,8 +86,8 @@ value_range = option(
     "Colour and depth",
     "--range",
     type=click.Choice(RANGES),
-    help="Map values outside 0-1: clip them, take absolute values, or rescale all to fit.  "
-    "[default: the filter's, else clip]",
+    help="Map values outside 0-1: clip them, take absolute values, or rescale min and max to 0 "
+    "and 1, of the picture or of each channel.  [default: the filter's, else clip]",
 )
 
 pixels = several(

@@ -147,6 +147,11 @@ def _finish(filter: Filter, library: str) -> list[str]:
         lines.append("out = abs(out)")
     elif filter.range == "rescale":
         lines.append("out = (out - out.min()) / (out.max() - out.min())")
+    elif filter.range == "rescale-channels":
+        axes = "dim=(1, 2), keepdim=True" if library == "torch" else "axis=(1, 2), keepdims=True"
+        least, most = ("amin", "amax") if library == "torch" else ("min", "max")
+        lines.append(f"low, high = out.{least}({axes}), out.{most}({axes})")
+        lines.append("out = (out - low) / (high - low)")
     if library == "torch":
         lines.append("out = out.numpy()")
     return [

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Limits = tuple[float, float]
+"""Min and max of the values that are rescaled to 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Sample:
     ``sums`` are several where ``reduce`` makes the answers of a bank one. ``opacity``, 0 to 1, is
     what premultiplied colour is divided by, and ``added`` the bias that comes after. ``value`` is
     the answer, ``ranged`` what the range makes of it, and ``written`` what the result holds.
+    ``limits`` are those of a range that rescales.
     ``copied_from`` is the place that opacity is taken from where it is not filtered; None beyond
     the border.
     """
@@ -65,6 +68,7 @@ class Sample:
     reduce: str | None = None
     opacity: float | None = None
     added: float = 0.0
+    limits: Limits | None = None
     ranged: float = 0.0
     written: float = 0.0
     is_copied: bool = False

@@ -15,7 +15,7 @@ import numpy as np
 
 from convcli import Filter, Picture, apply_filters
 from convcli.errors import ImageWarning, PlanError
-from convcli.explain.sums import Floats, Plane, Sample, Sum, reduced
+from convcli.explain.sums import Floats, Limits, Plane, Sample, Sum, reduced
 from convcli.explain.window import Window, channel_names
 from convcli.images import Frame
 from convcli.kernel.geometry import Geometry
@@ -25,10 +25,7 @@ from convcli.pipeline.shapes import MAX_PIXELS, AlphaPolicy, shapes_of_frame
 
 @dataclass(frozen=True)
 class Worked:
-    """All samples of one pixel of a result, and where they come from.
-
-    ``limits`` are the least and the greatest value of the result, where the range stretches.
-    """
+    """All samples of one pixel of a result, and where they come from."""
 
     filter: Filter
     frame: Frame
@@ -37,7 +34,6 @@ class Worked:
     geometry: Geometry
     window: Window
     is_premultiplied: bool
-    limits: tuple[float, float] | None
     samples: list[Sample]
 
 
@@ -67,6 +63,7 @@ def worked_sum(
     names = channel_names(result.mode, result.raster.channels)
     samples = _Answers(filter, stage.alpha_policy, window, names).samples()
     limits = _limits(picture, filter, linear, plan.has_alpha, window)
+    limits += [None] * (len(samples) - len(limits))
     written = result.raster.read(at[0], at[0] + 1)[0, at[1]]
     return Worked(
         filter,
@@ -76,11 +73,11 @@ def worked_sum(
         stage.geometry,
         window,
         stage.alpha_policy is AlphaPolicy.PREMULTIPLIED,
-        limits,
         [
             replace(
                 sample,
-                ranged=_ranged(sample, k < plan.colours, filter.range, limits, window),
+                limits=limits[k],
+                ranged=_ranged(sample, k < plan.colours, filter.range, limits[k], window),
                 written=float(written[k]),
             )
             for k, sample in enumerate(samples)
@@ -170,7 +167,7 @@ def _ranged(
     sample: Sample,
     is_colour: bool,
     range: str,
-    limits: tuple[float, float] | None,
+    limits: Limits | None,
     window: Window,
 ) -> float:
     """Return what a range makes of a value, on the scale of the stored samples."""
@@ -199,19 +196,32 @@ def _quiet() -> Iterator[None]:
 
 def _limits(
     picture: Picture, filter: Filter, linear: bool, has_alpha: bool, window: Window
-) -> tuple[float, float] | None:
-    """Return the least and greatest visible, finite value of the result, if it is stretched."""
-    if filter.range != "rescale":
-        return None
+) -> list[Limits | None]:
+    """Return min and max of the visible, finite values for each colour that is rescaled."""
+    if not filter.range.startswith("rescale"):
+        return []
     with _quiet():
         planes = apply_filters(picture, [filter], linear=linear, as_float=True).tensor
     colour = planes[:-1][:, planes[-1] > 0] if has_alpha else planes
-    finite = colour[np.isfinite(colour)]
+    is_exact = picture.frames[0].raster.dtype.kind == "f"
+    sums = np.zeros(1) if is_exact else np.abs(filter.kernel).sum((1, 2, 3))
+    if filter.range == "rescale":
+        return [_stretched(colour, float(sums.max()), window.scale)] * len(colour)
+    by_channel = sums if filter.is_cross_channel and not is_exact else [sums.max()] * len(colour)
+    return [
+        _stretched(values, float(most), window.scale)
+        for values, most in zip(colour, by_channel, strict=False)
+    ]
+
+
+def _stretched(values: np.ndarray, most: float, scale: float) -> Limits | None:
+    """Return the limits of values; None where they differ by rounding errors alone.
+
+    ``most`` bounds the terms of the sums.
+    """
+    finite = values[np.isfinite(values)]
     if not finite.size:
         return None
     low, high = float(finite.min()), float(finite.max())
-    most = max(abs(low), abs(high))
-    if picture.frames[0].raster.dtype.kind != "f":
-        most = max(most, float(np.abs(filter.kernel).sum((1, 2, 3)).max()))
-    # A flat picture has no range to stretch, if it were not for rounding.
-    return None if high - low <= 1e-6 * most else (low * window.scale, high * window.scale)
+    most = max(most, abs(low), abs(high))
+    return None if high - low <= 1e-6 * most else (low * scale, high * scale)

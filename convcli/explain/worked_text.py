@@ -172,11 +172,12 @@ def _range_parts(sample: Sample, worked: Worked) -> list[str]:
     if sample.name != "alpha":
         if worked.filter.range == "abs":
             parts.append(f"abs = {number(abs(value))}")
-        elif worked.limits is not None:
-            low, high = worked.limits
+        elif sample.limits is not None:
+            low, high = sample.limits
             scaled = (value - low) / (high - low) * window.scale
             parts.append(
-                f"rescale ({number(value)} {less(low)}) / ({number(high)} {less(low)})"
+                f"{worked.filter.range} "
+                f"({number(value)} {less(low)}) / ({number(high)} {less(low)})"
                 f"{'' if window.scale == 1 else f' · {number(window.scale)}'} = {number(scaled)}"
             )
         if window.decodes:

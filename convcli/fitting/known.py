@@ -45,7 +45,7 @@ def _errors(squares: Sequence[tuple[Picture, np.ndarray]], chosen: Filter) -> Me
     """Return the mean squares of a filter that gives the samples of all squares, else None."""
     rests, actuals = [], []
     for picture, actual in squares:
-        if chosen.range == "rescale":  # which takes the whole picture to know
+        if chosen.range.startswith("rescale"):  # which takes the whole picture to know
             return None
         try:
             frame = apply_filters(picture, [chosen]).frames[0]

@@ -1,4 +1,4 @@
-"""Short texts as masks, for the scales and numbers of pictures that are drawn."""
+"""Text drawn as a mask, for scales and numbers in charts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 
 def text_mask(text: str, size: float) -> NDArray[np.float32]:
-    """Return a line of text as coverage from 0 to 1, (H, W), about ``size`` pixels high.
+    """Return the coverage of a line of text, 0 to 1, (H, W), about ``size`` pixels high.
 
-    A Pillow that was built without FreeType has one size only.
+    A Pillow built without FreeType has one size only.
     """
     font = ImageFont.load_default(size)
     left, top, right, bottom = font.getbbox(text)

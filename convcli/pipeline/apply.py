@@ -285,7 +285,7 @@ def _process_frame(
     if (
         isinstance(operator, Convolution)
         and not linear
-        and _can_convolve_samples(frame, stages)
+        and can_convolve_samples(frame, stages)
         and dtype == frame.raster.dtype
     ):
         convolve_samples(frame, last, operator, target, in_place=in_place, sizes=processing.strips)
@@ -302,7 +302,7 @@ def _process_frame(
     return Frame(target, mode)
 
 
-def _can_convolve_samples(frame: Frame, stages: Sequence[Stage]) -> bool:
+def can_convolve_samples(frame: Frame, stages: Sequence[Stage]) -> bool:
     """Return whether integer samples can be convolved directly, without conversion to floats."""
     stage = stages[-1]
     filter = stage.operator.filter

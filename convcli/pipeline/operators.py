@@ -17,7 +17,7 @@ from convcli.filters import Filter
 from convcli.filters.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
 from convcli.filters.validate import MOST_WEIGHTS
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.dispatch import prepare
+from convcli.kernel.engine.dispatch import estimate, prepare
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.factors import Factors, Weight
@@ -200,6 +200,11 @@ class PreparedConvolution:
         self._bias = offsets.reshape(filter.groups, -1) if offsets.any() else None
         self._from_bytes = scale == 255
 
+    def estimate(self) -> tuple[str, float]:
+        """Return the method that will be chosen, and its nanoseconds for a sample on one core."""
+        problem = self._problem._replace(bias=self._bias)
+        return estimate(problem, from_bytes=self._from_bytes)
+
     @cached_property
     def _biased(self) -> Method:
         problem = self._problem._replace(bias=self._bias)
@@ -210,6 +215,11 @@ class PreparedConvolution:
         if self._bias is None:
             return self._biased
         return prepare(self._problem, from_bytes=self._from_bytes, keep=True)
+
+    @property
+    def method(self) -> Method:
+        """The method that :meth:`samples` uses."""
+        return self._biased
 
     def rows_read(self, start: int, stop: int) -> tuple[int, int]:
         geometry = self._geometry

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from convcli.images import Frame
 from convcli.images.picture import full_scale
 from convcli.images.raster import Raster
+from convcli.kernel.arrays import FloatArray
+from convcli.kernel.engine.method import Method
 from convcli.pipeline.evaluate import (
     Evaluator,
     Layers,
@@ -26,6 +28,7 @@ from convcli.pipeline.evaluate import (
 )
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.shapes import Stage
+from convcli.pipeline.two_passes import convolve_reduced, reduces
 from convcli.system.threads import processors, share
 
 
@@ -125,6 +128,10 @@ def convolve_samples(
 ) -> None:
     """Convolve integer samples directly, each channel independently: the fast path."""
     reader = _SampleStrips(frame, stage, operator)
+    threads = sizes.threads_for([stage], stage.size[0])
+    if reduces(reader.method):
+        convolve_reduced(frame, stage, reader.method, target, threads)
+        return
 
     def compute(strip: Strip) -> None:
         start, stop, read = strip
@@ -133,7 +140,7 @@ def convolve_samples(
     height = stage.size[0]
     rows = sizes.rows_of([stage], height, sizes.rows)
     strips = strips_of(frame.raster, reader, height, rows, in_place)
-    share(lambda: compute, strips, sizes.threads_for([stage], height))
+    share(lambda: compute, strips, threads)
 
 
 class _SampleStrips:
@@ -145,6 +152,10 @@ class _SampleStrips:
         self._prepared = operator.prepare_samples(
             stage.geometry, raster.channels, full_scale(raster.dtype)
         )
+
+    @property
+    def method(self) -> Method:
+        return self._prepared.method
 
     def source_rows(self, start: int, stop: int) -> tuple[int, int]:
         intervals = Selection(padded_index(self._stage, self._prepared, start, stop)).intervals
@@ -187,24 +198,32 @@ def write_layers(
 
 def extremes(
     frame: Frame, stages: Sequence[Stage], linear: bool, sizes: StripSizes = STRIP_SIZES
-) -> tuple[float, float]:
-    """Return the min and max of the visible, finite colour values of the result; or zeros."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return min and max of the visible, finite values of each colour channel of the result.
+
+    A channel without such values has the min infinity and the max -infinity.
+    """
     evaluator = Evaluator(frame, stages, linear)
-    found: list[tuple[float, float]] = [(math.inf, -math.inf)]
+    found: list[tuple[FloatArray, FloatArray]] = []
 
     def measure(strip: Strip) -> None:
         start, stop, read = strip
         colour, alpha = evaluator.rows(read, start, stop)
-        if alpha is not None:
-            colour = colour[:, alpha[0] > 0]
-        if not np.isfinite(colour.sum()):
-            colour = colour[np.isfinite(colour)]
-        if colour.size:
-            found.append((float(colour.min()), float(colour.max())))
+        visible = colour.reshape(len(colour), -1) if alpha is None else colour[:, alpha[0] > 0]
+        if np.isfinite(visible.sum()):
+            found.append((visible.min(1, initial=math.inf), visible.max(1, initial=-math.inf)))
+            return
+        finite = np.isfinite(visible)
+        found.append(
+            (
+                visible.min(1, initial=math.inf, where=finite),
+                visible.max(1, initial=-math.inf, where=finite),
+            )
+        )
 
     height = stages[-1].size[0]
     rows = sizes.rows_of(stages, height, sizes.layered_rows)
     strips = strips_of(frame.raster, evaluator, height, rows, in_place=False)
     share(lambda: measure, strips, sizes.threads_for(stages, height))
-    low, high = min(low for low, _ in found), max(high for _, high in found)
-    return (low, high) if low <= high else (0.0, 0.0)
+    lows = np.min([lows for lows, _ in found], 0).astype(np.float64)
+    return lows, np.max([highs for _, highs in found], 0).astype(np.float64)

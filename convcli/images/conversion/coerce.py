@@ -149,7 +149,7 @@ def pictured(mode: str, channels: int) -> str:
     mode = mode or {1: "L", 3: "RGB"}.get(channels, "")
     if not mode:
         raise ImageError(
-            f"a result of {channels} channels is no picture (1 is grey, 3 are RGB): "
+            f"a result of {channels} channels is not a picture (1 is grey, 3 are RGB): "
             "write it to a .npy file, or each channel to its own, with {channel} in the name"
         )
     return mode

@@ -1,4 +1,4 @@
-"""Decoded Pillow images of any mode to frames."""
+"""Decoded Pillow images, of any mode, to frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convcli.images.picture import Frame
 from convcli.images.raster import PillowRaster, UnreadRaster
 from convcli.system.warn import warn
 
-# Pillow's modes, and the ones a frame can have: the same colours without a detour.
+# The mode of a frame for each of Pillow's other modes.
 _FRAME_MODE = {
     "1": "L",
     "La": "LA",
@@ -32,9 +32,9 @@ _STORED = ("L", "LA", "RGB", "RGBA", "CMYK")
 
 
 class FrameKind(NamedTuple):
-    """What an image becomes as a frame: decided from its header.
+    """Mode and dtype of the frame that an image becomes, decided from its header.
 
-    ``changes`` are those that --mode asks for, after which ``size`` and samples are the frame's.
+    ``changes`` convert the image to the mode that the user asked for.
     """
 
     mode: str
@@ -50,21 +50,21 @@ class FrameKind(NamedTuple):
 def frame_kind(
     image: Image.Image, format_name: str, mode: str | None, profile: bytes | None
 ) -> FrameKind:
-    """Decide what an image of a file of ``format_name`` becomes as a frame; needs no samples.
+    """Decide mode and dtype of the frame of an image; needs no samples.
 
-    ``mode`` (L, RGB, RGBA, CMYK) converts, by way of the ICC ``profile``. Raises
-    :class:`ImageError`, warns with :class:`ImageWarning`.
+    The image is in a file of ``format_name``. ``mode`` (L, RGB, RGBA, CMYK) converts, by the ICC
+    ``profile``. Raises :class:`ImageError`; warns with :class:`ImageWarning` of what is lost.
     """
     if _is_wide(image, format_name):
         if "transparency" in image.info:
-            warn("one grey is transparent: lost, for Pillow holds no 16-bit grey with transparency")
+            warn("one grey is transparent, which is lost: Pillow has no 16-bit grey with alpha")
         if mode in (None, "L"):
             return FrameKind("L", np.dtype(np.uint16))
         warn(f"16 bits become 8: {mode} has no more in Pillow")
         natural = "L"
     elif image.mode in ("I", "F"):
         if mode not in (None, "L"):
-            raise ImageError(f"a picture of unscaled numbers has no {mode}: give no mode")
+            raise ImageError(f"a picture of unscaled numbers cannot become {mode}: give no mode")
         return FrameKind("L", np.dtype(np.float32))
     else:
         natural = _natural_mode(image)
@@ -75,10 +75,10 @@ def frame_kind(
 def frame_of(
     image: Image.Image, format_name: str, mode: str | None, profile: bytes | None, *, own: bool
 ) -> Frame:
-    """Return a decoded image as a frame, as :func:`frame_kind` has it.
+    """Return a decoded image as the frame that :func:`frame_kind` decides.
 
-    An image that is the caller's ``own`` may become part of the frame; it then loses what it has
-    beside its pixels, for an encoder would take that for said of the result.
+    An image that is the caller's ``own`` may become part of the frame; its metadata is then
+    removed, because an encoder would write it into the result.
     """
     kind = frame_kind(image, format_name, mode, profile)
     if _is_wide(image, format_name):
@@ -98,13 +98,18 @@ def frame_of(
 
 
 def _is_wide(image: Image.Image, format_name: str) -> bool:
-    """Tell whether an image is grey with 16 bits."""
-    # Pillow gives a 16-bit PGM as wide integers, scaled to 0-65535.
+    """Return whether an image is 16-bit grey."""
+    # Pillow reads a 16-bit PGM as 32-bit integers, scaled to 0-65535.
     return image.mode.startswith("I;16") or (image.mode == "I" and format_name == "PPM")
 
 
 def _wide_samples(image: Image.Image) -> NDArray[np.uint16]:
-    """Return 16-bit grey (H, W); of a TIFF that has 12 bits, or 0 for white, as others have it."""
+    """Return 16-bit grey (H, W), 0 for black and 65535 for white.
+
+    Of a TIFF, Pillow neither scales 12 bits to 16 nor inverts samples whose 0 is white (seen in
+    Pillow 13.0, no issue known; pull request 6642 is about reading the latter. To see whether it is
+    still so: open a TIFF of 16-bit grey saved with ``tiffinfo={262: 0}``).
+    """
     samples = np.asarray(image).astype(np.uint16)
     tags = getattr(image, "tag_v2", {})
     if tags.get(_BITS) == (12,):
@@ -113,11 +118,13 @@ def _wide_samples(image: Image.Image) -> NDArray[np.uint16]:
 
 
 def _natural_mode(image: Image.Image) -> str:
-    """Return the mode of frames that holds all of an 8-bit image."""
+    """Return the mode of a frame that holds an 8-bit image without loss."""
     natural = _FRAME_MODE.get(image.mode, image.mode)
     if natural not in _STORED:
         raise ImageError(f"pictures of Pillow's mode {image.mode} are not supported")
-    # A palette image from an ICNS file comes without its palette, which Pillow then asks for.
+    # Pillow opens a palette image in an ICNS file without its palette, and has_transparency_data
+    # then raises an AttributeError (seen in Pillow 13.0; no issue known, but pull request 7798
+    # fixed the same for ICO).
     has_palette = image.mode != "P" or image.palette is not None
     if has_palette and image.has_transparency_data and natural != "CMYK":
         return "LA" if natural in ("L", "LA") else "RGBA"
@@ -125,17 +132,17 @@ def _natural_mode(image: Image.Image) -> str:
 
 
 def _colours(image: Image.Image, natural: str) -> Image.Image:
-    """Return an image of any mode in that of frames with the same colours."""
+    """Return an image of any mode converted to a mode of frames."""
     if image.mode != "LAB":
         return image.convert(natural)
     try:
         return image.convert("RGB")
-    except Exception as error:  # a Pillow that was built without Little CMS
+    except Exception as error:  # Pillow was built without Little CMS
         raise ImageError(f"Lab colours cannot be converted: {error}") from error
 
 
 def _forget(image: Image.Image) -> None:
-    """Take from an image what its file said beside the pixels."""
+    """Remove the metadata of its file from an image."""
     image.info = {}
     for name in ("tag", "tag_v2"):  # of TIFF
         if hasattr(image, name):

@@ -1,4 +1,4 @@
-"""What a file is that is not opened, and what to do about it: for error messages."""
+"""Error messages for files that are not opened: what the file is, and how to convert it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, BinaryIO
 
 from convcli.errors import ImageError
 
-_HEAD = 1024  # bytes in which a file's kind is looked for
+_HEAD = 1024  # bytes at the start of a file in which its signature is searched
 
 _CONVERT_FIRST = "convert it first, for example with"
 
-# Each: bytes, where in the file they are, what the file is, and what to do.
+# Each: bytes, their offset in the file, what the file is, and the remedy.
 _SIGNATURES: tuple[tuple[bytes, int, str, str], ...] = (
     (b"%!PS", 0, "PostScript (EPS)", f"{_CONVERT_FIRST} Ghostscript or ImageMagick"),
     (b"\xc5\xd0\xd3\xc6", 0, "PostScript (EPS)", f"{_CONVERT_FIRST} Ghostscript or ImageMagick"),
@@ -44,7 +44,7 @@ _SIGNATURES: tuple[tuple[bytes, int, str, str], ...] = (
 
 
 def unidentified(source: str | BinaryIO) -> ImageError:
-    """Return the error for a file whose format is none of :data:`formats.OPENED`."""
+    """Return the error for a file whose format is not in :data:`formats.OPENED`."""
     head = _head(source)
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if text.startswith(b"<?xml") and b"<svg" in text:
@@ -59,7 +59,7 @@ def unidentified(source: str | BinaryIO) -> ImageError:
                 f"it is a TIFF of {kind}, which Pillow does not read: convert it first, to a .npy "
                 "array (any numbers) or a TIFF of 8 bits a channel"
             )
-    return ImageError("it is not an image, or of a format that Pillow does not know")
+    return ImageError("it is not an image, or not of a format that Pillow knows")
 
 
 def _head(source: str | BinaryIO) -> bytes:
@@ -83,7 +83,7 @@ _NUMBERS = {
 
 
 def _tiff_kind(source: str | BinaryIO) -> str:
-    """Return what the samples of a TIFF's first page are, or "" where that is no reason."""
+    """Return the kind of samples of a TIFF's first page, or "" if Pillow reads that kind."""
     try:
         tags = _first_tags(source)
         bits = tags.get(_BITS, (1,))
@@ -93,7 +93,7 @@ def _tiff_kind(source: str | BinaryIO) -> str:
             return ""
         plural = "s" if count != 1 else ""
         return f"{count} channel{plural} of {bits[0]}-bit {_NUMBERS.get(kind, 'numbers')}"
-    # A broken table raises what comes up.
+    # A broken table raises errors of many kinds.
     except Exception:
         return ""
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.factors import Factors
+from convcli.kernel.geometry import Pair
 from convcli.kernel.window import Window
 
 # Measured 2026-11-21 with tests/benchmarks/methods.py on an AMD EPYC (Zen 4, AVX-512),
@@ -30,7 +31,8 @@ class ProblemSize(NamedTuple):
     """Everything about a convolution problem that its cost depends on: no weights.
 
     ``output_channels`` and ``input_channels`` are those of a group. ``rank`` is the kernel's;
-    ``passes`` those of :mod:`convcli.kernel.engine.int16`, None where that cannot compute it.
+    ``passes`` those of :mod:`convcli.kernel.engine.int16`, None where that cannot compute it;
+    ``decimation`` stride and taps of each axis in :mod:`convcli.kernel.engine.decimated`, likewise.
     """
 
     output_channels: int
@@ -39,6 +41,7 @@ class ProblemSize(NamedTuple):
     window: Window
     rank: int
     passes: int | None = None
+    decimation: tuple[Pair, Pair] | None = None
 
     @classmethod
     def of(cls, problem: ConvolutionProblem, passes: int | None = None) -> ProblemSize:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.banded import Banded
 from convcli.kernel.engine.cost_model import ProblemSize
+from convcli.kernel.engine.decimated import Decimated, axes_of
+from convcli.kernel.engine.decimation import LEAST_TAPS
 from convcli.kernel.engine.direct import Direct
 from convcli.kernel.engine.fft import FFT
 from convcli.kernel.engine.int16 import Int16, operations
@@ -30,6 +32,7 @@ METHODS: dict[str, type[Method]] = {
     "separable": Separable,
     "fft": FFT,
     "int16": Int16,
+    "decimated": Decimated,
 }
 
 WORTH_A_THREAD = 2_000_000
@@ -46,8 +49,13 @@ Task = tuple[int, int, int, int]
 
 def choose(problem: ConvolutionProblem, *, from_bytes: bool = False) -> str:
     """Return the name of the cheapest method; ``from_bytes``: of 8-bit samples into such."""
+    return estimate(problem, from_bytes=from_bytes)[0]
+
+
+def estimate(problem: ConvolutionProblem, *, from_bytes: bool = False) -> tuple[str, float]:
+    """Return the cheapest method, and its nanoseconds for a sample of the output on one core."""
     if isinstance(problem.weight, Factors):
-        return _choose_for_factors(problem, problem.weight, from_bytes)
+        return _estimate_for_factors(problem, problem.weight, from_bytes)
     size = _size(problem, from_bytes)
     estimates = costs(size)
     # The rank takes a decomposition: only where a low one could win.
@@ -55,23 +63,36 @@ def choose(problem: ConvolutionProblem, *, from_bytes: bool = False) -> str:
     if least is not None and least < min(estimates.values()):
         rank = max(len(factors(weight[0, 0])[0]) for weight in problem.weight)
         estimates = costs(size._replace(rank=max(rank, 1)))
-    return min(estimates, key=lambda name: estimates[name])
+    return _cheapest(estimates)
 
 
-def _choose_for_factors(problem: ConvolutionProblem, factors: Factors, from_bytes: bool) -> str:
+def _cheapest(estimates: dict[str, float]) -> tuple[str, float]:
+    name = min(estimates, key=lambda name: estimates[name])
+    return name, estimates[name]
+
+
+def _estimate_for_factors(
+    problem: ConvolutionProblem, factors: Factors, from_bytes: bool
+) -> tuple[str, float]:
     is_large = len(factors.column) * len(factors.row) > MOST_DENSE
-    size = ProblemSize.of(problem) if is_large else _size(problem, from_bytes)
     estimates = {
         name: cost
-        for name, cost in costs(size).items()
+        for name, cost in costs(_size(problem, from_bytes, is_large=is_large)).items()
         if not is_large or METHODS[name].takes_large_factors
     }
-    return min(estimates, key=lambda name: estimates[name])
+    return _cheapest(estimates)
 
 
-def _size(problem: ConvolutionProblem, from_bytes: bool) -> ProblemSize:
-    passes = operations(problem) if from_bytes else None
-    return ProblemSize.of(problem, None if passes is None else len(passes))
+def _size(problem: ConvolutionProblem, from_bytes: bool, *, is_large: bool = False) -> ProblemSize:
+    size = ProblemSize.of(problem)
+    if not from_bytes:
+        return size
+    passes = None if is_large else operations(problem)
+    axes = axes_of(problem) if max(size.window.kernel) >= LEAST_TAPS else None
+    return size._replace(
+        passes=None if passes is None else len(passes),
+        decimation=None if axes is None else axes.steps,
+    )
 
 
 def costs(size: ProblemSize) -> dict[str, float]:

@@ -126,6 +126,8 @@ class Int16(Method):
     ``block_samples`` and ``part_samples`` say how it is cut up, which changes no result.
     """
 
+    only_bytes = True
+
     def __init__(
         self,
         problem: ConvolutionProblem,

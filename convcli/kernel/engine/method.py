@@ -29,6 +29,9 @@ class Method(ABC):
     Matrices and spectra are made once and shared by threads; buffers are made for each thread.
     """
 
+    only_bytes = False
+    """Whether it takes 8-bit samples alone, into such."""
+
     takes_large_factors = False
     """Whether it computes the factors of a large kernel without their outer product."""
 
