@@ -313,7 +313,7 @@ def examples() -> list[str]:
 
 @pytest.mark.parametrize("line", examples())
 def test_every_example_of_a_help_text_works(line: str, samples: Path, tmp_path: Path) -> None:
-    for name in ("photo.jpg", "icon.png", "other.png"):
+    for name in ("photo.jpg", "icon.png", "other.png", "psf.png"):
         source = "landscape.jpg" if name.endswith("jpg") else "badge.png"
         with Image.open(samples / source) as image:
             image.resize((40, 30)).save(tmp_path / name)

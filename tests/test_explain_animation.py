@@ -91,7 +91,7 @@ def test_a_gif_has_a_frame_for_each_step(tmp_path: Path, input, kernel, options)
 
 
 def test_a_gif_is_drawn_without_freetype_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gif, "_font", lambda _: None)
+    monkeypatch.setattr(gif, "font", lambda _: None)
     setting = settle("2x2", "2x2", transpose=True)
     assert gif.gif_bytes(film(parts_of(setting), setting.title), 500).startswith(b"GIF89a")
 
@@ -102,10 +102,10 @@ def test_every_letter_of_a_gif_has_a_glyph() -> None:
         setting = settle(input, kernel, **options)
         for frame in film(parts_of(setting), setting.title).frames:
             texts |= {shape.text for shape in frame.shapes if isinstance(shape, Label)}
-    font = gif._font(20.0)
+    font = gif.font(20.0)
     assert font is not None
     missing = bytes(font.getmask("\uffff"))
-    letters = set("".join(texts).translate(gif._PLAIN).translate(gif._SPELLED)) - {" "}
+    letters = set("".join(texts).translate(gif._PLAIN).translate(gif.SPELLED)) - {" "}
     assert {one for one in letters if bytes(font.getmask(one)) == missing} == set()
 
 
