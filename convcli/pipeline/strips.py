@@ -28,7 +28,7 @@ from convcli.pipeline.evaluate import (
 )
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.shapes import Stage
-from convcli.pipeline.two_passes import convolve_reduced, reduces
+from convcli.pipeline.two_passes import convolve_reduced, reducers_of
 from convcli.system.threads import processors, share
 
 
@@ -129,8 +129,8 @@ def convolve_samples(
     """Convolve integer samples directly, each channel independently: the fast path."""
     reader = _SampleStrips(frame, stage, operator)
     threads = sizes.threads_for([stage], stage.size[0])
-    if reduces(reader.method):
-        convolve_reduced(frame, stage, reader.method, target, threads)
+    if reducers := reducers_of(reader.method):
+        convolve_reduced(frame, stage, reducers, target, threads)
         return
 
     def compute(strip: Strip) -> None:

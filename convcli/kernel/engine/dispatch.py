@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.banded import Banded
+from convcli.kernel.engine.column_ranges import ColumnRanges, range_width
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.decimated import Decimated, axes_of
 from convcli.kernel.engine.decimation import LEAST_TAPS
@@ -137,7 +138,7 @@ def prepare(
     the next picture of a batch often has the size of one before.
     """
     if not keep:
-        return METHODS[choose(problem, from_bytes=from_bytes, to_floats=to_floats)](problem)
+        return _made(problem, choose(problem, from_bytes=from_bytes, to_floats=to_floats))
     weight, bias, window, width = problem
     bias_bytes = None if bias is None else bias.tobytes()
     arrays = weight if isinstance(weight, Factors) else (weight,)
@@ -148,12 +149,21 @@ def prepare(
         if key in _prepared:
             _prepared.move_to_end(key)
             return _prepared[key]
-    method = METHODS[choose(problem, from_bytes=from_bytes, to_floats=to_floats)](problem)
+    method = _made(problem, choose(problem, from_bytes=from_bytes, to_floats=to_floats))
     with _lock:
         _prepared[key] = method
         while len(_prepared) > MOST_PREPARED:
             _prepared.popitem(last=False)
     return method
+
+
+def _made(problem: ConvolutionProblem, name: str) -> Method:
+    """Return the method of that name, for ranges of columns where rows are very wide."""
+    method = METHODS[name]
+    width = range_width(method, problem)
+    if width < problem.window.output[1]:
+        return ColumnRanges(method, problem, width)
+    return method(problem)
 
 
 _prepared: OrderedDict[tuple[object, ...], Method] = OrderedDict()
