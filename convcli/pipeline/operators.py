@@ -179,16 +179,26 @@ class Convolution(Operator):
 
         A filter that is no bank has one. Rows are read padded, columns are not.
         """
+        return [
+            prepare(problem, from_bytes=scale == 255, to_floats=True, keep=True)
+            for problem in self.value_problems(geometry, channels, scale)
+        ]
+
+    def value_problems(
+        self, geometry: Geometry, channels: int, scale: int
+    ) -> list[ConvolutionProblem]:
+        """Return what each method of :meth:`prepare_values` computes."""
         kernels = self.filter.kernel_as(np.float32)
         weights = [kernels] if isinstance(kernels, Factors) else list(kernels[:, np.newaxis])
         window = Window.of(geometry, self.filter.pad_mode).on_padded_rows()
         window = window._replace(interleaved=channels)
-        methods = []
+        problems = []
         for weight, offset in zip(weights, self.filter.offsets, strict=True):
             bias = np.array([[offset * scale]], np.float32) if offset else None
-            problem = ConvolutionProblem(_by_group(weight, 1), bias, window, geometry.image[1])
-            methods.append(prepare(problem, from_bytes=scale == 255, to_floats=True, keep=True))
-        return methods
+            problems.append(
+                ConvolutionProblem(_by_group(weight, 1), bias, window, geometry.image[1])
+            )
+        return problems
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         reach = effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1
