@@ -28,6 +28,8 @@ def problem(
     if name in ("separable", "decimated"):
         gaussian = profile(4, 33).astype(np.float32)
         weight = Factors(gaussian, gaussian)
+    elif name == "box":
+        weight = np.full((1, 1, 1, 5, 11), np.float32(1 / 55))
     elif name == "fft":
         weight = np.random.default_rng(1).random((1, 1, 1, 13, 9), np.float32) / 60
     taps = weight.shape[-2:]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.banded import Banded
+from convcli.kernel.engine.box import Box, box_weight
 from convcli.kernel.engine.column_ranges import ColumnRanges, range_width
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.decimated import Decimated, axes_of
@@ -35,6 +36,7 @@ METHODS: dict[str, type[Method]] = {
     "int16": Int16,
     "int16 to floats": Int16Sums,
     "decimated": Decimated,
+    "box": Box,
 }
 
 WORTH_A_THREAD = 2_000_000
@@ -111,6 +113,7 @@ def _of_bytes(problem: ConvolutionProblem, *, is_large: bool = False) -> Problem
     return size._replace(
         passes=None if passes is None else len(passes),
         decimation=None if axes is None else axes.steps,
+        is_box=box_weight(problem) is not None,
     )
 
 
