@@ -88,6 +88,9 @@ class StripReader(Protocol):
 Strip = tuple[int, int, ReadRows]
 """The rows start to stop of a result, and the function that reads the source for them."""
 
+Shortcut = Callable[[ReadRows, int, int], NDArray[Any] | None]
+"""Returns the rows start to stop of a result if there is a faster way to them."""
+
 
 def strips_of(
     source: Raster, reader: StripReader, height: int, rows: int, in_place: bool
@@ -178,16 +181,22 @@ def write_layers(
     *,
     linear: bool,
     in_place: bool,
+    shortcut: Shortcut | None = None,
     sizes: StripSizes = STRIP_SIZES,
 ) -> None:
     """Compute every strip through all stages, and write it as the samples of ``finish``.
 
-    ``finish`` turns layers into samples (C, rows, W).
+    ``finish`` turns layers into samples (C, rows, W). Strips for which ``shortcut`` returns
+    samples (rows, W, C) are not computed.
     """
     evaluator = Evaluator(frame, stages, linear)
 
     def compute(strip: Strip) -> None:
         start, stop, read = strip
+        samples = None if shortcut is None else shortcut(read, start, stop)
+        if samples is not None:
+            target.write(start, samples)
+            return
         target.write(start, finish(evaluator.rows(read, start, stop)).transpose(1, 2, 0))
 
     height = target.size[0]
