@@ -77,7 +77,7 @@ OFFERS = [
     (["upsample", "-f", "near"], ["nearest"]),
     (["upsample", "-f", ""], [*PRESETS, *BUNDLED, *KIND_NAMES, "mine.json"]),
     (["upsample", "-f", "../"], ["<file>"]),
-    (["filters", "s"], ["show"]),
+    (["filters", "s"], ["schema", "show"]),
     (["filters", "show", "sha"], ["sharpen"]),
     (["apply", ""], ["<file>"]),
     (["apply", "-f", "sharpen", "photo.png", "tw"], ["<file>"]),
