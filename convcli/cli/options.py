@@ -257,6 +257,12 @@ running = several(
     ),
     option(
         "Batch",
+        "--cluster",
+        metavar="ADDRESS",
+        help="Process on the workers of the Dask scheduler at ADDRESS; -j has no effect.",
+    ),
+    option(
+        "Batch",
         "--dry-run",
         is_flag=True,
         help="Print what would be written, and its size, from headers alone.",

@@ -16,7 +16,7 @@ from convcli.errors import ExistsError, ImageError
 from convcli.images import formats
 from convcli.images.conversion.changes import Loss
 from convcli.images.encoding.encode import encode
-from convcli.images.encoding.save_options import check_save_options
+from convcli.images.encoding.save_options import check_save_options, with_pairs
 from convcli.images.encoding.settings import encoding_of
 from convcli.images.picture import Picture
 from convcli.images.split_names import has_channels, has_frames, is_split, part_targets, prefix
@@ -130,7 +130,8 @@ def _user_options(
 ) -> dict[str, Any]:
     """Return the user's options for the encoder; raises an ImageError for one it does not have."""
     check_save_options(format_name, save or {})
-    return dict(save or {}) if quality is None else {"quality": quality, **(save or {})}
+    options = with_pairs(save or {})
+    return options if quality is None else {"quality": quality, **options}
 
 
 @contextmanager

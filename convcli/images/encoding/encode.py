@@ -15,6 +15,7 @@ from convcli.errors import ImageError
 from convcli.images import formats
 from convcli.images.conversion.icc import suits
 from convcli.images.decoding.pillow_quirks import forget_encoder
+from convcli.images.encoding.deep_files import write_deep
 from convcli.images.encoding.frames import frame_options
 from convcli.images.encoding.settings import Encoding, encoding_of
 from convcli.images.picture import Picture
@@ -32,7 +33,12 @@ def encode(
     if format_name == formats.ARRAY_FORMAT:
         np.save(file, picture.tensor, allow_pickle=False)
         return
-    result = _result(encoding_of(picture, format_name, save, strip), format_name)
+    encoding = encoding_of(picture, format_name, save, strip)
+    if any(one.is_deep for one in encoding.conversions):
+        with _encoder_errors(format_name):
+            write_deep(encoding, file, format_name)
+        return
+    result = _result(encoding, format_name)
     with _encoder_errors(format_name):
         _ENCODERS.get(format_name, _by_pillow)(result, file)
 
