@@ -18,7 +18,7 @@ FLOORS = (
     ("images",),
     ("filters",),
     ("pipeline",),
-    ("batch", "deconvolution"),
+    ("batch", "deconvolution", "drawing"),
     ("explain", "fitting"),
     ("cli",),
 )
@@ -130,8 +130,8 @@ def test_the_lesson_reaches_the_engine_through_two_modules() -> None:
         (
             "numpy",
             {
-                *("deconvolution", "explain", "filters", "fitting", "images", "kernel"),
-                *("pipeline", "system"),
+                *("deconvolution", "drawing", "explain", "filters", "fitting", "images"),
+                *("kernel", "pipeline", "system"),
             },
         ),
     ],

@@ -178,6 +178,19 @@ def test_save_options_go_to_the_encoder(run, samples: Path, tmp_path: Path) -> N
 
 USAGE_ERRORS = [
     (["apply", "-f", "sharpen", "PHOTO", "-o", "out.png", "--save", "level"], "KEY=VALUE"),
+    (
+        ["apply", "-f", "sharpen", "PHOTO", "-o", "out.png", "--save", "lossless=1"],
+        "out.png: PNG has no save option 'lossless'",
+    ),
+    (
+        ["apply", "-f", "sharpen", "PHOTO", "-d", "new", "--format", "jpg", "--save", "level=1"],
+        "new/photo.jpg: JPEG has no save option 'level'",
+    ),
+    (["upsample", "PHOTO", "-o", "-", "--format", "webp", "--save", "level=1"], "WEBP has no save"),
+    (
+        ["apply", "-f", "sharpen", "PHOTO", "-o", "out.jpg", "--save", "dpi=fine"],
+        "dpi is a number of pixels per inch above 0, or (x, y): got 'fine'",
+    ),
     (["apply", "PHOTO", "-o", "out.png"], "'-f' / '--filter'"),
     (["apply", "-f", "sharpen", "-o", "out.png"], "IMAGE"),
     (["apply", "-f", "sharpen", "PHOTO"], "-o FILE"),

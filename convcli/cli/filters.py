@@ -6,18 +6,18 @@ import click
 
 from convcli.cli import completion
 from convcli.cli.filters_info import info
+from convcli.cli.filters_sheet import sheet
 from convcli.cli.inverting import invert
 from convcli.cli.making import make
 
 
 @click.group()
 def filters() -> None:
-    """List, show, make and check filters."""
+    """List, show, make, describe and check filters."""
 
 
-filters.add_command(info)
-filters.add_command(make)
-filters.add_command(invert)
+for command in (info, make, invert, sheet):
+    filters.add_command(command)
 
 
 @filters.command("list", epilog="\b\nExample:\n  convcli filters list")

@@ -99,6 +99,13 @@ pixels = several(
     ),
     option(
         "Colour and depth",
+        "--depth",
+        type=click.Choice(("8", "16", "float")),
+        help="Depth of the result; float is neither rounded nor clipped, and --range is not "
+        "applied.  [default: the picture's]",
+    ),
+    option(
+        "Colour and depth",
         "--linear/--no-linear",
         default=False,
         show_default=True,
@@ -254,6 +261,12 @@ running = several(
         type=Shard(),
         metavar="I/N",
         help="Process the I-th of N parts alone, chosen by a hash of each path.",
+    ),
+    option(
+        "Batch",
+        "--cluster",
+        metavar="ADDRESS",
+        help="Process on the workers of the Dask scheduler at ADDRESS; -j has no effect.",
     ),
     option(
         "Batch",

@@ -174,6 +174,32 @@ class Convolution(Operator):
         """
         return PreparedConvolution(self.filter, geometry, channels, scale)
 
+    def prepare_values(self, geometry: Geometry, channels: int, scale: int) -> list[Method]:
+        """Return the method of each kernel of a bank, from such samples to values of their scale.
+
+        A filter that is no bank has one. Rows are read padded, columns are not.
+        """
+        return [
+            prepare(problem, from_bytes=scale == 255, to_floats=True, keep=True)
+            for problem in self.value_problems(geometry, channels, scale)
+        ]
+
+    def value_problems(
+        self, geometry: Geometry, channels: int, scale: int
+    ) -> list[ConvolutionProblem]:
+        """Return what each method of :meth:`prepare_values` computes."""
+        kernels = self.filter.kernel_as(np.float32)
+        weights = [kernels] if isinstance(kernels, Factors) else list(kernels[:, np.newaxis])
+        window = Window.of(geometry, self.filter.pad_mode).on_padded_rows()
+        window = window._replace(interleaved=channels)
+        problems = []
+        for weight, offset in zip(weights, self.filter.offsets, strict=True):
+            bias = np.array([[offset * scale]], np.float32) if offset else None
+            problems.append(
+                ConvolutionProblem(_by_group(weight, 1), bias, window, geometry.image[1])
+            )
+        return problems
+
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         reach = effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1
         first = reach // 2 - geometry.pads[axis]

@@ -64,7 +64,7 @@ def encoding_of(
     check_icon(frames[0].size, format_name)
     profiles = _profiles(frames, metadata)
     is_still = len(frames) == 1
-    conversions = _conversions(frames, format_name, profiles, palette=is_still)
+    conversions = _conversions(frames, format_name, profiles)
     if not is_still and format_name not in formats.PAGE_FORMATS:
         if len(set(profiles)) > 1:
             conversions, profiles = in_one_space(conversions, profiles, format_name), [None]
@@ -91,11 +91,7 @@ def encoding_of(
 
 
 def _conversions(
-    frames: Sequence[Frame],
-    format_name: str,
-    profiles: Sequence[bytes | None],
-    *,
-    palette: bool,
+    frames: Sequence[Frame], format_name: str, profiles: Sequence[bytes | None]
 ) -> list[FrameConversion]:
     """Return the conversion of each frame; frames of one kind share theirs, and its warnings."""
     known: dict[tuple[object, ...], FrameConversion] = {}
@@ -103,7 +99,7 @@ def _conversions(
     for frame, profile in zip(frames, profiles, strict=True):
         kind = (frame.mode, frame.raster.channels, frame.raster.dtype, profile)
         if kind not in known:
-            known[kind] = frame_conversion(frame, format_name, profile, palette=palette)
+            known[kind] = frame_conversion(frame, format_name, profile, is_animated=len(frames) > 1)
         conversions.append(known[kind])
     return conversions
 

@@ -32,6 +32,7 @@ class ProblemSize(NamedTuple):
 
     ``output_channels`` and ``input_channels`` are those of a group. ``rank`` is the kernel's;
     ``passes`` those of :mod:`convcli.kernel.engine.int16`, None where that cannot compute it;
+    ``sum_passes`` those for results that are floats, likewise;
     ``decimation`` stride and taps of each axis in :mod:`convcli.kernel.engine.decimated`, likewise.
     """
 
@@ -42,6 +43,7 @@ class ProblemSize(NamedTuple):
     rank: int
     passes: int | None = None
     decimation: tuple[Pair, Pair] | None = None
+    sum_passes: int | None = None
 
     @classmethod
     def of(cls, problem: ConvolutionProblem, passes: int | None = None) -> ProblemSize:
