@@ -367,7 +367,7 @@ def _print_code(lines: Iterable[str]) -> None:
 
 
 def _show(lines: Iterable[Line]) -> None:
-    """Print lines; in colour on a terminal, unless NO_COLOR or a dumb terminal asks for none."""
+    """Print lines; in colour on a terminal, unless NO_COLOR is set or the terminal is dumb."""
     from convcli.cli.terminal import printable
 
     is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"

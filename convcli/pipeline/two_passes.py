@@ -36,7 +36,7 @@ def reduces(method: Method) -> TypeGuard[Decimated]:
 def convolve_reduced(
     frame: Frame, stage: Stage, method: Decimated, target: Raster, threads: int
 ) -> None:
-    """Convolve 8-bit samples, each channel by itself; ``target`` may be the frame's raster."""
+    """Convolve 8-bit samples, each channel alone; ``target`` may be the frame's raster."""
     low = _reduced(frame.raster, stage, method, threads)
     width, channels = stage.size[1], frame.raster.channels
 
