@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import FilterError, ShapeError
 from convcli.filters import Filter
+from convcli.filters.doubts import doubts
 from convcli.filters.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
 from convcli.filters.validate import MOST_WEIGHTS
 from convcli.kernel.arrays import FloatArray
@@ -100,6 +102,10 @@ class Operator(ABC):
     def check(self, geometry: Geometry) -> None:  # noqa: B027
         """Raise the FilterError that computing would raise for any samples."""
 
+    def doubts(self) -> list[str]:
+        """Return what makes white or black pictures of most, a sentence each."""
+        return []
+
     @abstractmethod
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         """Return, for each output row or column, the input one under the kernel's centre.
@@ -162,6 +168,9 @@ class Convolution(Operator):
 
     def output_size(self, geometry: Geometry) -> Pair:
         return geometry.output
+
+    def doubts(self) -> list[str]:
+        return doubts(self.filter)
 
     def prepare(self, geometry: Geometry) -> PreparedConvolution:
         return PreparedConvolution(self.filter, geometry)
@@ -326,6 +335,11 @@ class TransposedConvolution(Operator):
 
     def output_size(self, geometry: Geometry) -> Pair:
         return geometry.image
+
+    def doubts(self) -> list[str]:
+        stride = self.filter.stride or DEFAULT_SCALE
+        gain = stride * stride if isinstance(stride, int) else prod(stride)
+        return doubts(self.filter, math.inf if self.normalize else gain)
 
     def prepare(self, geometry: Geometry) -> PreparedUpsampling:
         return PreparedUpsampling(self, geometry)
