@@ -157,21 +157,8 @@ reading = options.several(
         type=click.Choice(["L", "RGB", "RGBA", "CMYK"]),
         help="Convert both pictures first.  [default: as they are]",
     ),
-    option(
-        "Input",
-        "--frames",
-        type=click.Choice(["all", "first"]),
-        default="all",
-        show_default=True,
-        help="Of animations and multi-page files, take every frame or only the first.",
-    ),
-    option(
-        "Input",
-        "--max-pixels",
-        type=click.IntRange(1),
-        metavar="N",
-        help="Refuse a picture with more pixels.  [default: 89478485]",
-    ),
+    options.frames("Of animations and multi-page files, take every frame or only the first."),
+    options.max_pixels("Refuse a picture with more pixels."),
 )
 
 writing = options.several(
