@@ -99,6 +99,13 @@ pixels = several(
     ),
     option(
         "Colour and depth",
+        "--depth",
+        type=click.Choice(("8", "16", "float")),
+        help="Depth of the result; float is neither rounded nor clipped, and --range is not "
+        "applied.  [default: the picture's]",
+    ),
+    option(
+        "Colour and depth",
         "--linear/--no-linear",
         default=False,
         show_default=True,

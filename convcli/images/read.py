@@ -54,7 +54,7 @@ def read_image(
         if is_array:
             header = array_header(file, limit_of(max_pixels))
             return array_picture(file, header, mode, frames == "first", decode=True)
-        deep = deep_file(file, place)
+        deep = deep_file(file)
         if deep is not None:
             return deep_picture(deep, mode, frames == "first", limit_of(max_pixels))
         if decoding is not None and decoding.path == place:

@@ -23,20 +23,29 @@ from convcli.system.threads import processors
 
 
 def encode(
-    picture: Picture, file: BinaryIO, format_name: str, save: Mapping[str, Any], strip: bool
+    picture: Picture,
+    file: BinaryIO,
+    format_name: str,
+    save: Mapping[str, Any],
+    strip: bool,
+    *,
+    keeps_integers: bool = False,
 ) -> None:
     """Write a picture to a file in a format; ``save`` holds the user's options for the encoder.
+
+    An array file holds floats, or with ``keeps_integers`` the samples as they are.
 
     Raises :class:`ImageError`, and OSError where the file cannot be written; warns with
     :class:`ImageWarning` of what the format cannot hold.
     """
     if format_name == formats.ARRAY_FORMAT:
-        np.save(file, picture.tensor, allow_pickle=False)
+        array = picture.integers if keeps_integers else picture.tensor
+        np.save(file, array, allow_pickle=False)
         return
     encoding = encoding_of(picture, format_name, save, strip)
     if any(one.is_deep for one in encoding.conversions):
         with _encoder_errors(format_name):
-            write_deep(encoding, file, format_name)
+            write_deep(encoding, file, format_name, picture.format)
         return
     result = _result(encoding, format_name)
     with _encoder_errors(format_name):
