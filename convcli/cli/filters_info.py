@@ -18,8 +18,9 @@ Examples:
 def info(name: str) -> None:
     """Describe a filter: what it does to flat areas, ramps and waves, and how it is computed."""
     from convcli.cli.filter_text import info_lines
+    from convcli.cli.filter_values import named_filters
     from convcli.cli.terminal import printable
-    from convcli.filters import load_filter
 
-    for line in info_lines(load_filter(name)):
+    (chosen,) = named_filters([name])
+    for line in info_lines(chosen):
         click.echo(printable(line))
