@@ -14,9 +14,9 @@ from convcli import ConvcliError, conv2d, conv_transpose2d
 from convcli.explain import gif
 from convcli.explain.animation import write_animation
 from convcli.explain.drawing import Label, film, sum_lines
+from convcli.explain.forms import parts_of
 from convcli.explain.palette import TEXT_ON, TONES
 from convcli.explain.settle import settle
-from convcli.explain.ways import parts_of
 
 CASES = [
     ("5x5", "3x3", {"stride": 2, "pad": 1}),
@@ -40,7 +40,7 @@ def test_the_last_step_of_each_part_shows_the_result(input, kernel, options) -> 
     expected = compute(x, w, **options)[0]
     for part in parts_of(setting):
         last = part.steps[-1].results
-        top, left = setting.pads[:2] if part.way == "scatter" else (0, 0)
+        top, left = setting.pads[:2] if part.form == "scatter" else (0, 0)
         for (i, j), value in np.ndenumerate(expected):
             shown = last.get((i + top, j + left), "0")
             product = re.sub(r"(?<=[a-z])(?=[a-z])", "*", shown)

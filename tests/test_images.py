@@ -1,4 +1,4 @@
-"""Between files and tensors: what comes in, what goes out, and what is said about the rest."""
+"""Files to tensors and back, and the warnings about what is lost."""
 
 from __future__ import annotations
 
@@ -316,25 +316,6 @@ def test_an_animation_of_too_many_pixels_is_refused(
     monkeypatch.setattr(opened, "MOST_FRAMES", 9)
     with pytest.raises(ImageError, match="10 frames of 160×120 is more than the limit of 19,200"):
         read_image(samples / "pulse.gif", max_pixels=19_200)
-
-
-def test_16_bit_colour_is_read_with_a_warning(tmp_path: Path) -> None:
-    # A PNG of one pixel with 16 bits a channel, which Pillow reads but cannot write.
-    import struct
-    import zlib
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        checked = kind + data
-        return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
-
-    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
-    pixel = zlib.compress(b"\0" + struct.pack(">HHH", 65535, 32768, 0))
-    png = (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixel) + chunk(b"IEND", b"")
-    )
-    with pytest.warns(ImageWarning, match="16 bits a channel"):
-        picture = read_image(png)
-    np.testing.assert_array_equal(picture.frames[0].samples, [[[255, 128, 0]]])
 
 
 @pytest.mark.parametrize(

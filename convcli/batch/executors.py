@@ -16,7 +16,7 @@ WAITING_PER_WORKER = 4
 class ExecutorPool:
     """Runs shards by an executor, which stays open; what it loses is not repeated.
 
-    An executor may repeat a task by itself, so every task may have been run before.
+    An executor may repeat a task on its own, so every task may have been run before.
     """
 
     repeats = False
@@ -25,7 +25,11 @@ class ExecutorPool:
     def __init__(self, executor: Executor, workers: int) -> None:
         """Use an executor that has ``workers`` workers."""
         self._executor = executor
-        self.width = workers * WAITING_PER_WORKER
+        self._workers = workers
+
+    def width(self) -> int:
+        """Return some shards for each worker."""
+        return self._workers * WAITING_PER_WORKER
 
     def submit(self, do: Do, shard: Shard, again: bool) -> Future[list[Result]]:
         """Hand out a shard."""

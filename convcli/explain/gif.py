@@ -1,4 +1,4 @@
-"""An animation as GIF, drawn with Pillow; light, with a frame, so that it reads on any page."""
+"""An animation as GIF, drawn with Pillow, in light colours with a frame, for any page."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
 
 
 def gif_bytes(film: Film, milliseconds: int) -> bytes:
-    """Return the frames as a GIF that loops, each shown so long, the last one three times."""
+    """Return the frames as a GIF that loops, with a duration for each, three times for the last."""
     images = [_drawn(film, frame) for frame in film.frames]
-    # One palette for all, from the fullest frame, or colours would flicker.
+    # One palette, from the frame with most shapes, so that colours do not flicker.
     palette = images[-1].quantize(128, dither=Image.Dither.NONE)
     indexed = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     durations = [milliseconds] * (len(images) - 1) + [3 * milliseconds]
@@ -84,7 +84,7 @@ def _label(draw: ImageDraw.ImageDraw, shape: Label) -> None:
         colour,
         face,
         anchor=_ANCHORS[shape.anchor],
-        # The font has one weight; small letters would fill up.
+        # The font has one weight; a stroke would close the counters of small letters.
         stroke_width=0.35 if shape.bold and shape.size > 14 else 0,
         stroke_fill=colour,
     )

@@ -78,10 +78,18 @@ class Picture:
     @property
     def tensor(self) -> NDArray[np.float32]:
         """The pixels as (C, H, W) float32, or (N, C, H, W) where there are several frames."""
+        return self._array(Frame.tensor)
+
+    @property
+    def integers(self) -> NDArray[Any]:
+        """The samples as :attr:`tensor` has them, but of their own type and scale."""
+        return self._array(lambda frame: frame.samples.transpose(2, 0, 1))
+
+    def _array(self, of: Callable[[Frame], NDArray[Any]]) -> NDArray[Any]:
         self.check_alike()
         if self.is_stack or len(self.frames) > 1:
-            return np.stack([frame.tensor() for frame in self.frames])
-        return self.frames[0].tensor()
+            return np.stack([of(frame) for frame in self.frames])
+        return of(self.frames[0])
 
     def check_alike(self) -> None:
         """Raise an ImageError for frames that do not fit into one array."""
@@ -99,6 +107,19 @@ class Picture:
             return None
         count = (len(self.frames),) if self.is_stack or len(self.frames) > 1 else ()
         return (*count, *shapes.pop())
+
+    @property
+    def depth(self) -> str:
+        """The depth of the first frame's samples: "8", "16" or "float"."""
+        return depth_of(self.frames[0].raster.dtype)
+
+    def at_depth(self, depth: str) -> Picture:
+        """Return this picture with samples of 8 or 16 bits, or floats on the 0-1 scale.
+
+        ``depth`` is "8", "16" or "float". Integers get nearest values, floats are clipped to 0-1.
+        """
+        dtype = dtype_of(depth)
+        return self.map(lambda frame: _at_depth(frame, dtype))
 
     def map(self, change: Callable[[Frame], Frame]) -> Picture:
         """Return this picture with every frame changed."""
@@ -139,7 +160,7 @@ class Picture:
         """
         channels = self.channels
         profile = self.metadata.get("icc_profile", b"")
-        # Bytes 16 to 19 of a profile name its colour space: GRAY suits a channel by itself.
+        # Bytes 16 to 19 of a profile name its colour space: GRAY suits a single channel.
         left_out = ("page_profiles", *(() if profile[16:20] == b"GRAY" else ("icc_profile",)))
         metadata = {key: value for key, value in self.metadata.items() if key not in left_out}
         split = [frame.raster.split() for frame in self.frames]
@@ -173,6 +194,37 @@ class Picture:
         count, channels, height, width = _stack_shape(shape)
         frame = Frame(UnreadRaster((height, width), channels, _sample_type(dtype)), "")
         return cls((frame,) * count, "NPY", is_stack=len(shape) == 4)
+
+
+_DEPTHS: Mapping[str, np.dtype[Any]] = {
+    "8": np.dtype(np.uint8),
+    "16": np.dtype(np.uint16),
+    "float": np.dtype(np.float32),
+}
+
+
+def dtype_of(depth: str) -> np.dtype[Any]:
+    """Return the type of samples of a depth; raises an ImageError for an unknown one."""
+    if depth not in _DEPTHS:
+        raise ImageError(f"there is no depth {depth!r}: 8, 16 and float are the depths")
+    return _DEPTHS[depth]
+
+
+def depth_of(dtype: np.dtype[Any]) -> str:
+    """Return the depth of a type of samples: "8", "16" or "float"."""
+    return next(depth for depth, known in _DEPTHS.items() if known == dtype)
+
+
+def _at_depth(frame: Frame, dtype: np.dtype[Any]) -> Frame:
+    raster = frame.raster
+    if raster.dtype == dtype:
+        return frame
+    if isinstance(raster, UnreadRaster):
+        return Frame(UnreadRaster(raster.size, raster.channels, dtype), frame.mode)
+    samples = frame.samples
+    if raster.dtype.kind == "u":
+        samples = samples / np.float32(full_scale(raster.dtype))
+    return Frame.of(quantized(samples, dtype), frame.mode)
 
 
 def _stack_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -225,8 +277,9 @@ def quantized(values: NDArray[Any], dtype: np.dtype[Any]) -> Samples:
         return values.astype(np.float32, copy=False)
     top = full_scale(dtype)
     # The cast truncates: adding 0.5 makes it round to nearest.
-    scaled = values * np.float32(top) + np.float32(0.5)
+    scaled = values * np.float32(top)
+    scaled += np.float32(0.5)
     np.clip(scaled, 0, top, out=scaled)
-    # NaN becomes black.
-    np.copyto(scaled, 0, where=np.isnan(scaled))
+    if np.isnan(scaled.sum()):  # NaN becomes black.
+        np.copyto(scaled, 0, where=np.isnan(scaled))
     return scaled.astype(dtype)

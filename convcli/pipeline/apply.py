@@ -12,8 +12,15 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.filters import Filter
 from convcli.images import Frame, Picture
+from convcli.images.picture import dtype_of
 from convcli.images.raster import Raster, UnreadRaster, new_raster
 from convcli.kernel.geometry import IntOrPair, Pair
+from convcli.pipeline.interleaved import (
+    OpaqueStrips,
+    can_be_interleaved,
+    convolve_interleaved,
+    extremes_interleaved,
+)
 from convcli.pipeline.operators import (
     Convolution,
     FrameOperator,
@@ -34,6 +41,7 @@ from convcli.pipeline.strips import (
     STRIP_SIZES,
     StripSizes,
     convolve_samples,
+    extremes,
     write_layers,
 )
 from convcli.pipeline.value_range import range_mapping, samples_of, unchanged
@@ -49,6 +57,8 @@ class Processing:
     ``linear`` converts colour from sRGB to linear light before, and back after. ``as_float``
     returns unclipped float32 samples. ``reuse`` lets the result overwrite the
     picture. ``max_pixels`` limits the size of results; ``strips`` says how they are divided.
+    ``depth`` is that of the result, "8", "16" or "float", or None for the picture's; "float" is
+    the same as ``as_float``.
     """
 
     linear: bool = False
@@ -56,6 +66,12 @@ class Processing:
     reuse: bool = False
     max_pixels: int = MAX_PIXELS
     strips: StripSizes = STRIP_SIZES
+    depth: str | None = None
+
+    @property
+    def is_float(self) -> bool:
+        """Whether results are unclipped floats."""
+        return self.as_float or self.depth == "float"
 
 
 PROCESSING = Processing()
@@ -69,8 +85,9 @@ def apply_filters(
     as_float: bool = False,
     reuse: bool = False,
     max_pixels: int = MAX_PIXELS,
+    depth: str | None = None,
 ) -> Picture:
-    """Return ``picture`` convolved with each filter in turn, of the same sample type.
+    """Return ``picture`` convolved with each filter in turn, of the same depth or another.
 
     The last filter's ``range`` says what happens to values outside 0-1.
 
@@ -89,6 +106,9 @@ def apply_filters(
         Let the result overwrite the samples of ``picture``, which must not be used afterwards.
     max_pixels
         Raise an error for a result with more pixels.
+    depth
+        "8", "16" or "float": the depth of the result; by default that of the picture. "float" is
+        the same as ``as_float``: the last filter's ``range`` is not applied.
 
     Raises
     ------
@@ -106,7 +126,7 @@ def apply_filters(
     array([ 33, 100, 167], dtype=uint8)
     """
     operators = [Convolution(filter) for filter in filters]
-    return process(picture, operators, Processing(linear, as_float, reuse, max_pixels))
+    return process(picture, operators, Processing(linear, as_float, reuse, max_pixels, depth=depth))
 
 
 def upsample(
@@ -119,6 +139,7 @@ def upsample(
     linear: bool = False,
     as_float: bool = False,
     max_pixels: int = MAX_PIXELS,
+    depth: str | None = None,
 ) -> Picture:
     """Return ``picture`` enlarged by a transposed convolution.
 
@@ -127,7 +148,7 @@ def upsample(
 
     Parameters
     ----------
-    picture, linear, as_float, max_pixels
+    picture, linear, as_float, max_pixels, depth
         As in :func:`apply_filters`.
     filter
         A preset (nearest, bilinear, bicubic, lanczos), or a filter.
@@ -154,7 +175,9 @@ def upsample(
     array([[[0.  , 0.25, 0.75, 1.  ]]], dtype=float32)
     """
     operator = upsampling(filter, scale, output_padding=output_padding, normalize=normalize)
-    return process(picture, [operator], Processing(linear, as_float, False, max_pixels))
+    return process(
+        picture, [operator], Processing(linear, as_float, False, max_pixels, depth=depth)
+    )
 
 
 def upsampling(
@@ -254,7 +277,9 @@ def _is_srgb(frame: Frame) -> bool:
 
 
 def _result_type(frame: Frame, processing: Processing) -> np.dtype[Any]:
-    return np.dtype(np.float32) if processing.as_float else frame.raster.dtype
+    if processing.is_float:
+        return np.dtype(np.float32)
+    return frame.raster.dtype if processing.depth is None else dtype_of(processing.depth)
 
 
 def _process_frame(
@@ -277,7 +302,7 @@ def _process_frame(
         )
     )
     target = frame.raster if in_place else new_raster(last.size, channels, dtype, mode)
-    to_srgb = linear and not processing.as_float
+    to_srgb = linear and not processing.is_float
     if isinstance(operator, FrameOperator):
         finish = partial(samples_of, in_range=unchanged, dtype=dtype, to_srgb=to_srgb)
         write_whole(frame, stages, operator, target, finish, linear=linear, sizes=processing.strips)
@@ -290,14 +315,33 @@ def _process_frame(
     ):
         convolve_samples(frame, last, operator, target, in_place=in_place, sizes=processing.strips)
         return Frame(target, mode)
-    in_range = (
-        unchanged
-        if processing.as_float
-        else range_mapping(frame, stages, linear, processing.strips)
-    )
+    if (
+        isinstance(operator, Convolution)
+        and len(stages) == 1
+        and not linear
+        and can_be_interleaved(frame, last)
+        and dtype == frame.raster.dtype
+    ):
+        find = partial(extremes_interleaved, frame, last, operator, processing.strips)
+        mapping = range_mapping(frame, stages, find)
+        convolve_interleaved(
+            frame, last, operator, target, mapping, in_place=in_place, sizes=processing.strips
+        )
+        return Frame(target, mode)
+    find = partial(extremes, frame, stages, linear, processing.strips)
+    in_range = unchanged if processing.is_float else range_mapping(frame, stages, find)
     finish = partial(samples_of, in_range=in_range, dtype=dtype, to_srgb=to_srgb)
+    plain = not linear and dtype == frame.raster.dtype
+    opaque = OpaqueStrips.of(frame, stages) if plain else None
     write_layers(
-        frame, stages, target, finish, linear=linear, in_place=in_place, sizes=processing.strips
+        frame,
+        stages,
+        target,
+        finish,
+        linear=linear,
+        in_place=in_place,
+        shortcut=None if opaque is None else opaque.samples,
+        sizes=processing.strips,
     )
     return Frame(target, mode)
 

@@ -6,16 +6,18 @@ The format is defined by the W3C PNG specification (third edition), its compress
 
 from __future__ import annotations
 
+import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from convcli.images.codecs.png_filters import AVERAGE, NONE, PAETH, SUB, UP, Samples, row_filter
-from convcli.images.raster import PillowRaster
+from convcli.images.raster import ArrayRaster, PillowRaster, Raster
 from convcli.system.threads import share
 
 BAND = 1 << 20
@@ -24,7 +26,11 @@ so that the bytes of the file do not either."""
 
 _MIN_SAMPLES = 1_000_000  # with fewer, choosing a plan takes as long as Pillow's encoder
 _MIN_ROW = 64  # bytes; for shorter rows, NumPy's overhead for each row dominates
-_METADATA = {"dpi", "exif", "icc_profile", "pnginfo"}
+_METADATA = frozenset({"dpi", "exif", "icc_profile", "pnginfo"})
+_COMPRESSION = frozenset({"compress_level", "compress_type", "optimize"})
+
+KNOWN = _METADATA | _COMPRESSION
+"""The options of Pillow that :func:`write_raster` takes."""
 
 
 class Plan(NamedTuple):
@@ -52,31 +58,73 @@ _PATCHES, _PATCH = 20, 8  # number of patches in the sample, and their rows
 
 def can_write(image: Image.Image, options: Mapping[str, Any]) -> bool:
     """Return whether :func:`write_png` can write the image, and is faster than Pillow."""
-    if image.mode not in ("L", "LA", "RGB", "RGBA") or not options.keys() <= _METADATA:
+    modes = ("L", "LA", "RGB", "RGBA", "I;16")
+    if image.mode not in modes or not options.keys() <= _METADATA:
         return False
     row = image.width * len(image.getbands())
     return row >= _MIN_ROW and row * image.height >= _MIN_SAMPLES
 
 
 def write_png(image: Image.Image, file: BinaryIO, options: Mapping[str, Any], threads: int) -> None:
-    """Write an image of mode L, LA, RGB or RGBA; ``options`` are Pillow's for metadata.
+    """Write an image of mode L, LA, RGB, RGBA or I;16; ``options`` are Pillow's for metadata.
 
     The bytes are the same for any number of ``threads``. ``file`` need not be seekable.
     """
-    before, after = _around_pixels(image, options)
-    plan = _choose_plan(image, threads)
+    raster: Raster
+    if image.mode == "I;16":
+        raster = ArrayRaster(np.asarray(image)[:, :, np.newaxis])
+    else:
+        raster = PillowRaster(image)
+    _write(raster, image.crop((0, 0, 1, 1)), file, options, threads)
+
+
+def write_raster(
+    raster: Raster, mode: str, file: BinaryIO, options: Mapping[str, Any], threads: int
+) -> None:
+    """Write samples of 8 or 16 bits, of ``mode`` L, LA, RGB or RGBA, of any size.
+
+    ``options`` are Pillow's for metadata, and ``compress_level``, ``compress_type`` and
+    ``optimize`` for zlib; with one of the latter each row takes the best of all filters.
+    """
+    _write(raster, Image.new(mode, (1, 1)), file, options, threads)
+
+
+def _write(
+    raster: Raster, pixel: Image.Image, file: BinaryIO, options: Mapping[str, Any], threads: int
+) -> None:
+    """Write samples; Pillow writes ``pixel``, an image of one, with the metadata."""
+    metadata = {key: options[key] for key in options.keys() & _METADATA}
+    before, after = _around_pixels(raster, pixel, metadata)
+    plan = _user_plan(options) or _choose_plan(raster, threads)
     file.write(before)
-    _write_pixels(image, file, plan, threads)
+    _write_pixels(raster, file, plan, threads)
     file.write(after)
 
 
-def _around_pixels(image: Image.Image, options: Mapping[str, Any]) -> tuple[bytes, bytes]:
+def _user_plan(options: Mapping[str, Any]) -> Plan | None:
+    """Return the plan of the user's options for zlib, or None if there are none."""
+    if not options.keys() & _COMPRESSION:
+        return None
+    level = 9 if options.get("optimize") else options.get("compress_level", -1)
+    strategy = options.get("compress_type", -1)
+    return Plan(
+        int(level),
+        zlib.Z_DEFAULT_STRATEGY if strategy == -1 else int(strategy),
+        (NONE, SUB, UP, AVERAGE, PAETH),
+    )
+
+
+def _around_pixels(
+    raster: Raster, pixel: Image.Image, options: Mapping[str, Any]
+) -> tuple[bytes, bytes]:
     """Return the bytes before the pixel data and after it, as Pillow writes them for a pixel."""
     stub = BytesIO()
     stub.name = "stub.png"  # Pillow then imports one plugin, not all
-    image.crop((0, 0, 1, 1)).save(stub, **options)
+    pixel.save(stub, **options)
     data = stub.getvalue()
-    header = image.width.to_bytes(4) + image.height.to_bytes(4) + data[24:29]
+    height, width = raster.size
+    # After the size: the bits of a sample, and the colour type.
+    header = struct.pack(">IIB", width, height, 8 * raster.dtype.itemsize) + data[25:29]
     parts = [data[:8] + _chunk(b"IHDR", header), b""]
     start, is_after = 33, False  # after signature and IHDR, where bytes 16 to 23 are the size
     while start < len(data):
@@ -93,16 +141,16 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return len(data).to_bytes(4) + kind + data + zlib.crc32(data, zlib.crc32(kind)).to_bytes(4)
 
 
-def _choose_plan(image: Image.Image, threads: int) -> Plan:
+def _choose_plan(raster: Raster, threads: int) -> Plan:
     """Return the fastest plan that compresses a sample about as well as the last plan."""
-    sample = _sample(image)
+    sample = _sample(raster)
     sizes: dict[Plan, int] = {}
 
     def make_measure() -> Callable[[Plan], None]:
-        filtered = row_filter(PillowRaster(sample), _PATCH)
+        filtered = row_filter(sample, _PATCH)
 
         def measure(plan: Plan) -> None:
-            starts = range(1, sample.height, _PATCH + 1)
+            starts = range(1, sample.size[0], _PATCH + 1)
             pieces = (filtered(start, start + _PATCH, plan.filters) for start in starts)
             sizes[plan] = len(_compressed(plan, pieces, zlib.Z_FINISH))
 
@@ -113,17 +161,17 @@ def _choose_plan(image: Image.Image, threads: int) -> Plan:
     return next(plan for plan in PLANS if sizes[plan] <= _TOLERANCE * sizes[PLANS[-1]])
 
 
-def _sample(image: Image.Image) -> Image.Image:
-    """Return patches from all over the image, stacked, each with the row above it."""
-    width = min(image.width, max(_MIN_ROW, min(384, image.width // 4)))
-    height = min(image.height, _PATCH + 1)
-    sample = Image.new(image.mode, (width, _PATCHES * (_PATCH + 1)))
+def _sample(raster: Raster) -> ArrayRaster:
+    """Return patches from all over the picture, stacked, each with the row above it."""
+    full_height, full_width = raster.size
+    width = min(full_width, max(_MIN_ROW, min(384, full_width // 4)))
+    height = min(full_height, _PATCH + 1)
+    sample = np.zeros((_PATCHES, _PATCH + 1, width, raster.channels), raster.dtype)
     for patch in range(_PATCHES):
-        left = (image.width - width) * (patch * 7 % _PATCHES) // (_PATCHES - 1)
-        top = (image.height - height) * patch // (_PATCHES - 1)
-        piece = image.crop((left, top, left + width, top + height))
-        sample.paste(piece, (0, patch * (_PATCH + 1)))
-    return sample
+        left = (full_width - width) * (patch * 7 % _PATCHES) // (_PATCHES - 1)
+        top = (full_height - height) * patch // (_PATCHES - 1)
+        sample[patch, :height] = raster.read(top, top + height)[:, left : left + width]
+    return ArrayRaster(sample.reshape(-1, width, raster.channels))
 
 
 def _compressed(plan: Plan, pieces: Iterable[Samples], flush: int) -> bytes:
@@ -139,12 +187,12 @@ class _Band(NamedTuple):
     size: int = 0
 
 
-def _write_pixels(image: Image.Image, file: BinaryIO, plan: Plan, threads: int) -> None:
+def _write_pixels(raster: Raster, file: BinaryIO, plan: Plan, threads: int) -> None:
     """Compress bands in parallel and write them in order, ``2 * threads`` in memory at most."""
-    height, row = image.height, image.width * len(image.getbands())
+    height, width = raster.size
+    row = width * raster.channels * raster.dtype.itemsize
     rows = -(-height // -(-height * row // BAND))
     count = -(-height // rows)
-    raster = PillowRaster(image)
     ready: dict[int, _Band] = {}
     changed = threading.Condition()
 

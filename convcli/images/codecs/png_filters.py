@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.images.raster import PillowRaster
+from convcli.images.raster import Raster
 
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
 
@@ -18,13 +18,15 @@ _BLOCK = 1 << 16
 Samples = NDArray[np.uint8]
 
 
-def row_filter(raster: PillowRaster, most: int) -> Callable[[int, int, tuple[int, ...]], Samples]:
+def row_filter(raster: Raster, most: int) -> Callable[[int, int, tuple[int, ...]], Samples]:
     """Return a function ``(start, stop, filters)`` that filters rows, up to ``most`` at a time.
 
     It returns (rows, 1 + bytes a row), each row with the number of its filter in front, in memory
-    that the next call uses again.
+    that the next call uses again. Filters work on bytes, of 16-bit samples too, whose high byte is
+    first (PNG, 7.1 and 9.1).
     """
-    pixel, row = raster.channels, raster.size[1] * raster.channels
+    pixel = raster.channels * raster.dtype.itemsize
+    row = raster.size[1] * pixel
     # One row above and one pixel on the left are zeros outside the picture (PNG, 9.2).
     padded = np.zeros((most + 1, pixel + row), np.uint8)
     result = np.empty((most, 1 + row), np.uint8)
@@ -33,13 +35,20 @@ def row_filter(raster: PillowRaster, most: int) -> Callable[[int, int, tuple[int
     def filtered(start: int, stop: int, filters: tuple[int, ...]) -> Samples:
         rows, above = stop - start, min(start, 1)
         padded[0] = 0
-        padded[1 - above : rows + 1, pixel:] = raster.read(start - above, stop).reshape(-1, row)
+        samples = raster.read(start - above, stop)
+        padded[1 - above : rows + 1, pixel:] = _big_endian(samples).reshape(-1, row)
         for top in range(0, rows, step):
             bottom = min(top + step, rows)
             _filter_block(padded[top : bottom + 1], pixel, filters, result[top:bottom])
         return result[:rows]
 
     return filtered
+
+
+def _big_endian(samples: NDArray[Any]) -> Samples:
+    if samples.dtype == np.uint8:
+        return samples
+    return np.ascontiguousarray(samples).astype(">u2", copy=False).view(np.uint8)
 
 
 def _filter_block(padded: Samples, pixel: int, filters: tuple[int, ...], result: Samples) -> None:

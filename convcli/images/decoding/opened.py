@@ -21,6 +21,7 @@ from convcli.images.decoding.pillow_quirks import (
     rename_ambiguous_texts,
     scale_transparency_to_8_bits,
 )
+from convcli.images.decoding.wide_colour import WideImage, reopening, wide_mode
 from convcli.system.thread_warnings import as_errors, collect_warnings
 from convcli.system.warn import warn
 
@@ -57,9 +58,17 @@ class Opened:
             self.image.close()
             raise self._reported(error) from error
         self.bits = bits_stored(self.image, source)
+        """Bits a channel in the file, where fewer are read; else 8."""
+        self._source = source
+        self.wide: WideImage | None = None
+        """The 16-bit colour of the current page, if all its bits can be read."""
+        self._find_wide()
+        if self.wide is not None:
+            self.bits = 8
         if self.image.format == "PNG":
             rename_ambiguous_texts(self.image)
-            scale_transparency_to_8_bits(self.image)
+            if self.wide is None:
+                scale_transparency_to_8_bits(self.image)
 
     def start_decoding(self) -> None:
         """Decode in a thread, while the caller does something else."""
@@ -101,7 +110,8 @@ class Opened:
                     prepare_disposal(self.image)
                 self.image.seek(number)
                 check_pixels(self.image.size, self.limit)
-                self.image.load()
+                self._find_wide()
+                self._decode()
             except Exception as error:
                 self.image.close()
                 raise self._reported(error) from error
@@ -122,15 +132,30 @@ class Opened:
             try:
                 self.image.seek(number)
                 check_pixels(self.image.size, self.limit)
+                self._find_wide()
             except Exception as error:
                 raise self._reported(error) from error
             yield self.image
 
     def _load(self) -> None:
         try:
-            self.image.load()
+            self._decode()
         except Exception as failure:  # raised by decoded(), in the calling thread
             self._failure = failure
+
+    def _decode(self) -> None:
+        if self.wide is None:
+            self.image.load()
+        else:
+            self.wide.load()
+
+    def _find_wide(self) -> None:
+        """Find out whether the current page is 16-bit colour of which all bits can be read."""
+        self.wide = None
+        # Pillow composes the frames of an animation, in 8 bits.
+        if (self.count == 1 or self.image.format == "TIFF") and wide_mode(self.image):
+            again = reopening(self._source, str(self.image.format), self.image.tell())
+            self.wide = WideImage(self.image, again)
 
     def _check(self) -> None:
         check_pixels(self.image.size, self.limit)
