@@ -19,6 +19,7 @@ from convcli import (
     apply_filters,
     fit_filter,
     load_filter,
+    make_filter,
     read_image,
     upsample,
     write_image,
@@ -60,6 +61,30 @@ def test_bundled_filters_come_out_exactly_and_by_name(chosen: Filter) -> None:
     np.testing.assert_allclose(fit.filter.kernel, kernel, atol=1e-12)
     np.testing.assert_allclose(fit.filter.offsets, chosen.offsets, atol=1e-12)
     assert fit.filter.pad_mode == "replicate" or chosen.name == "identity"
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("box", {"size": 5}),
+        ("binomial", {"order": 4}),
+        ("disk", {"radius": 2}),
+        ("motion", {"length": 5, "angle": 45}),
+        ("laplacian", {"neighbours": 8}),
+        ("sobel", {"angle": 0}),
+        ("prewitt", {"angle": 90}),
+        ("gaussian", {"sigma": 0.8}),
+    ],
+)
+def test_filters_of_kinds_are_named_as_they_are_made(kind: str, parameters: dict) -> None:
+    before = Picture.from_array(np.random.default_rng(1).integers(0, 256, (1, 90, 110), np.uint8))
+    chosen = make_filter(kind, **parameters).override(range="clip", pad_mode="replicate")
+    fit = fit_filter(before, apply_filters(before, [chosen]), size=9, linear=False)
+    # Some are bundled filters under a shorter name.
+    assert (
+        fit.name == chosen.name or load_filter(fit.name).kernel.tolist() == chosen.kernel.tolist()
+    )
+    assert fit.is_snapped
 
 
 def test_clipped_samples_are_excluded() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.filters import Filter, load_filter
+from convcli.filters import Filter, load_filter, make_filter
 from convcli.filters.bundled import bundled_filters
 from convcli.filters.interpolation import PRESETS
 from convcli.fitting.kernels import Layout
@@ -20,6 +19,9 @@ Array = NDArray[np.float64]
 
 NEAR = 0.02
 """The largest deviation from a kernel, over its largest weight, that still gets its name."""
+
+MOST_TRIED = 6
+"""Kernels, the nearest first, that are tried on the samples."""
 
 PILLOW = {
     "BLUR": ([[1, 1, 1, 1, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1] * 5], 16, 0),
@@ -74,16 +76,26 @@ def family_name(estimate: Estimate, *, is_explained: bool) -> Name | None:
 def _best(
     estimate: Estimate, candidates: Iterable[tuple[str, Array, Array]], is_explained: bool
 ) -> Name | None:
+    deviations = [
+        (
+            float(np.abs(weights - estimate.weights).max() / np.abs(weights).max()),
+            text,
+            weights,
+            own,
+        )
+        for text, weights, own in candidates
+    ]
+    deviations.sort(key=lambda candidate: candidate[0])  # equal ones stay in their order
+    tried = 0
     best: Name | None = None
-    for text, weights, own in candidates:
-        peak = float(np.abs(weights).max())
-        deviation = float(np.abs(weights - estimate.weights).max()) / peak
-        if is_explained and (deviation <= NEAR or estimate.is_near(weights)):
+    for deviation, text, weights, own in deviations:
+        may_be = is_explained and tried < MOST_TRIED
+        if may_be and (deviation <= NEAR or estimate.is_near(weights)):
+            tried += 1
             offsets = estimate.accepted(weights, own)
             if offsets is not None:
                 return Name(text, deviation, weights, offsets)
-        is_better = best is None or deviation < 0.7 * best.deviation
-        if deviation <= NEAR and is_better and np.abs(own - estimate.offsets).max() <= NEAR:
+        if best is None and deviation <= NEAR and np.abs(own - estimate.offsets).max() <= NEAR:
             best = Name(text, deviation)
     return best
 
@@ -104,14 +116,27 @@ def _known(layout: Layout) -> Iterator[tuple[str, Filter]]:
             yield preset, _normalized(preset_filter(preset, relation.stride), relation.stride)
     for name in bundled_filters():
         yield name, load_filter(name)
-    for size in range(3, max(layout.size) + 1, 2):
-        yield f"box:size={size}", Filter(np.ones((size, size)), divisor="sum")
-        row = np.array([math.comb(size - 1, k) for k in range(size)], float)
-        yield f"binomial:order={size - 1}", Filter(np.multiply.outer(row, row), divisor="sum")
+    for chosen in _of_kinds(max(layout.size)):
+        yield chosen.name, chosen
     if not relation.is_transposed:
         for name, (weight, scale, offset) in PILLOW.items():
             kernel = Filter(np.array(weight, float), divisor=scale, bias=offset / 255)
             yield f"Pillow's {name}", kernel
+
+
+def _of_kinds(most: int) -> Iterator[Filter]:
+    """Give the filters of kinds whose parameters are few, up to a size."""
+    for size in range(3, most + 1, 2):
+        yield make_filter("box", size=size)
+        yield make_filter("binomial", order=size - 1)
+        yield make_filter("disk", radius=size // 2)
+        for angle in (0, 45, 90, 135):
+            yield make_filter("motion", length=size, angle=angle)
+    for neighbours in (4, 8):
+        yield make_filter("laplacian", neighbours=neighbours)
+    for angle in (0, 90, 180, 270):
+        for kind in ("sobel", "prewitt", "scharr"):
+            yield make_filter(kind, angle=angle)
 
 
 def _normalized(chosen: Filter, stride: tuple[int, int]) -> Filter:

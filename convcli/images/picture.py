@@ -160,7 +160,7 @@ class Picture:
         """
         channels = self.channels
         profile = self.metadata.get("icc_profile", b"")
-        # Bytes 16 to 19 of a profile name its colour space: GRAY suits a channel by itself.
+        # Bytes 16 to 19 of a profile name its colour space: GRAY suits a single channel.
         left_out = ("page_profiles", *(() if profile[16:20] == b"GRAY" else ("icc_profile",)))
         metadata = {key: value for key, value in self.metadata.items() if key not in left_out}
         split = [frame.raster.split() for frame in self.frames]

@@ -194,7 +194,7 @@ def _program(name: str) -> str | None:
 
 
 def commands(job: Job, tools: Tools, work: Path) -> Iterator[Command]:
-    """Give what each tool is told for ``job``, ours first. ``work`` holds pictures and kernels."""
+    """Yield the command of each tool for ``job``, ours first; ``work`` holds pictures and kernels."""
     for tool, command in job.lines(tools, work):
         target = (
             work / "results" / (tool.replace(" ", "-") + ("" if job.is_batch else job.extension))
@@ -205,7 +205,7 @@ def commands(job: Job, tools: Tools, work: Path) -> Iterator[Command]:
 
 
 def _lines(job: Job, tools: Tools, work: Path) -> Iterator[tuple[str, list[str]]]:
-    """Give each tool's name and its command line, with TARGET where its result goes."""
+    """Yield each tool's name and its command line, with TARGET where its result goes."""
     kernel, source = job.kernel, str(work / job.picture)
     names = sorted(path.name for path in (work / job.picture).iterdir()) if job.is_batch else []
     matrix = {
