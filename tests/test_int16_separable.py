@@ -70,6 +70,7 @@ def test_it_is_taken_where_it_is_fastest_and_exact() -> None:
         given._replace(window=window._replace(stride=(2, 1))),
         given._replace(window=window._replace(dilation=(1, 2))),
         problem(np.outer([300, 1], [1, 1]), 0.0),  # sums that 16 bits do not hold
+        problem(np.full((2, 3), 1e30), 0.0),
         problem(np.eye(3), 0.0),
         problem(np.ones((3, 3)) / 9, 0.0),
     ]

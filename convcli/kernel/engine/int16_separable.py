@@ -76,15 +76,15 @@ def passes_of(problem: ConvolutionProblem) -> Passes | None:
     if problem.window.dilation != (1, 1):
         return None
     for shift, scaled in whole_weights(problem, _MOST_SHIFT):
-        columns, rows = whole_factors(WholeKernel(scaled.astype(np.int64), 1.0))
-        if len(columns) != 1:
-            return None
         bias = 0.0 if problem.bias is None else float(problem.bias[0, 0])
         offset = float(np.floor(2.0**shift * (bias + 0.5)))
         lowest = offset - _TOP * (-scaled).clip(0).sum()
         highest = offset + _TOP * scaled.clip(0).sum()
-        is_unsigned = lowest >= 0
+        is_unsigned = bool(lowest >= 0)
         if lowest < -(2**15) or highest >= (2**16 if is_unsigned else 2**15):
+            return None
+        columns, rows = whole_factors(WholeKernel(scaled.astype(np.int64), 1.0))
+        if len(columns) != 1:
             return None
         clips = lowest < 0 or int(highest) >> shift > _TOP
         column, row = Profile.of(columns[0]), Profile.of(rows[0])
