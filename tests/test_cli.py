@@ -1,4 +1,4 @@
-"""The command line: what a shell sees, and that a mistake touches nothing."""
+"""The command line: output, exit codes, and that a mistake changes no file."""
 
 from __future__ import annotations
 
@@ -328,7 +328,9 @@ def test_every_example_of_a_help_text_works(line: str, samples: Path, tmp_path: 
         os.link(tmp_path / source, tmp_path / folder / f"one{Path(source).suffix}")
     before = set(tmp_path.rglob("*"))
     subprocess.run(["bash", "-euo", "pipefail", "-c", with_python(line)], cwd=tmp_path, check=True)
-    if not {"list", "info"} & set(line.split()) and ("explain" not in line or "--animate" in line):
+    if not {"list", "info", "check"} & set(line.split()) and (
+        "explain" not in line or "--animate" in line
+    ):
         assert set(tmp_path.rglob("*")) - before
 
 

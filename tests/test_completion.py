@@ -77,7 +77,7 @@ OFFERS = [
     (["upsample", "-f", "near"], ["nearest"]),
     (["upsample", "-f", ""], [*PRESETS, *BUNDLED, *KIND_NAMES, "mine.json"]),
     (["upsample", "-f", "../"], ["<file>"]),
-    (["filters", "s"], ["sheet", "show"]),
+    (["filters", "s"], ["schema", "sheet", "show"]),
     (["filters", "info", "sha"], ["sharpen"]),
     (["filters", "sheet", "-f", "sha"], ["sharpen"]),
     (["filters", "show", "sha"], ["sharpen"]),

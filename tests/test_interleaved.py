@@ -16,6 +16,7 @@ from convcli.kernel.geometry import conv_geometry
 from convcli.kernel.window import Window
 from convcli.pipeline import apply as apply_module
 from convcli.pipeline.apply import Processing, process
+from convcli.pipeline.interleaved import OpaqueStrips
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.strips import StripSizes
 
@@ -161,3 +162,45 @@ def test_only_bytes_and_sums_that_fit_are_summed_in_16_bits() -> None:
     assert choose(whole_problem([[129]]), from_bytes=True, to_floats=True) == "banded"
     with pytest.raises(ValueError, match="whole numbers"):
         int16.Int16Sums(whole_problem([[129]]))
+
+
+BLUR = Filter(np.outer([1, 2, 3, 1], [1, 2, 1]), divisor="sum", pad_mode="replicate")
+
+
+@pytest.mark.parametrize(
+    ("filter", "is_taken"),
+    [
+        (BLUR, True),
+        (Filter(column=[0.25, 0.5, 0.25], row=[0.3, 0.4, 0.3], pad_mode="circular"), True),
+        (BLUR.override(pad_mode="zeros"), False),  # transparent borders
+        (BLUR.override(pad_mode="zeros", pad="valid"), True),
+        (BLUR.override(bias=0.1), False),
+        (BLUR.override(divisor=27), False),
+        (BLUR.override(range="abs"), False),
+        (BLUR.override(stride=(1, 2)), False),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_opaque_strips_are_convolved_as_they_lie(
+    filter: Filter, is_taken: bool, dtype: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[bool] = []
+    samples_of_strip = OpaqueStrips.samples
+
+    def watching(self: OpaqueStrips, *given: object) -> np.ndarray | None:
+        samples = samples_of_strip(self, *given)
+        found.append(samples is not None)
+        return samples
+
+    monkeypatch.setattr(OpaqueStrips, "samples", watching)
+    top = np.iinfo(dtype).max
+    samples = samples_of("RGBA", dtype, (40, 17))
+    samples[..., 3] = top
+    samples[33, 5, 3] = top // 2
+    strips = StripSizes(layered_rows=8, least_samples=0, worth_a_thread=0)
+    made = result_of(samples, filter, "RGBA", strips=strips, reuse=True)
+    assert (True in found, False in found) == (is_taken, is_taken)
+    monkeypatch.setattr(OpaqueStrips, "of", lambda *given: None)
+    expected = result_of(samples, filter, "RGBA", strips=strips)
+    np.testing.assert_allclose(made.astype(int), expected, rtol=0, atol=1)
+    assert (made != expected).mean() < 0.01

@@ -1,6 +1,6 @@
 """A dry run warns and refuses as the real run does, in the same words.
 
-Every row is run both ways through the command line. A warning of the real run has its twin in the
+Every row is run with and without --dry-run. A warning of the real run has its counterpart in the
 dry run; where it depends on pixels the twin has the condition, in brackets, behind it, and the row
 lists what comes true. Every warning in the source is met by a row.
 """
@@ -121,10 +121,11 @@ def iptc() -> bytes:
 
 
 FILTERS = {
-    "five.json": {"weight": [[[[0.5]]] * 3] * 5},
+    "five.json": {"weight": [[[[0.4]]] * 3] * 5},
     "grey.json": {"weight": [[[0.3]], [[0.3]], [[0.3]]]},
     "half.json": {"weight": [[[[0.3]], [[0.3]], [[0.3]]]], "stride": 2, "pad": 0},
-    "far.json": {"weight": [[2.0]], "divisor": 1},
+    "far.json": {"weight": [[2.0, -0.0625]], "divisor": 1},
+    "nine.json": {"weight": [[1, 1, 1], [1, 1, 1], [1, 1, 1]], "bias": 128},
     "huge.json": {"weight": [[1, 1, 1], [1, 1, 1], [1, 1, 1]], "divisor": 9, "dilation": 4000},
 }
 
@@ -232,6 +233,7 @@ ROWS = [
     # Filtering.
     row(of(ALPHA, "PNG"), "png", "png", "transparency is dropped", filter="half.json"),
     row(of(FLOATS, "TIFF"), "tif", "tif", "changes nothing", flags=["--linear"]),
+    row(of(COLOUR, "PNG"), "png", "png", "sum to 9, so", "bias is 128", filter="nine.json"),
     row(of(INK, "TIFF"), "tif", "tif", fails="not for CMYK", flags=["--linear"]),
     row(of(GREY, "PNG"), "png", "png", fails="reads 3 channels", filter="sepia"),
     row(of(COLOUR, "PNG"), "png", "png", fails="5 channels is not a picture", filter="five.json"),
@@ -429,7 +431,7 @@ def _decoded(*_: object) -> None:
 
 
 def warning_texts() -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Give where the source has a warning about pictures, and what matches its text."""
+    """Yield where the source has a warning about pictures, and what matches its text."""
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):

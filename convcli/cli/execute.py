@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convcli.cli.filter_values import show_doubts
 from convcli.cli.outcome import follow, show_previews
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def run_batch(
     _check(batch, options)
     left_out: Counter[str] = Counter()
     jobs = _plan(batch, options, left_out)
+    if not batch.quiet:
+        show_doubts(operators, jobs)
     if batch.dry_run:
         from convcli.batch.dry_run import preview_jobs
 

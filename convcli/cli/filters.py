@@ -48,3 +48,38 @@ def show(name: str) -> None:
     path = find_filter(name)
     text = chosen.to_json() if path is None else path.read_text(encoding="utf-8-sig")
     click.echo(text, nl=False)
+
+
+@filters.command(epilog="\b\nExample:\n  convcli filters check my-filter.json")
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, shell_complete=completion.files
+)
+def check(files: tuple[str, ...]) -> None:
+    """Print every problem of filter files; exit with code 1 where there is one.
+
+    Files without problems are not mentioned, unless they are likely to make white or black
+    pictures: that is a warning on standard error.
+    """
+    from convcli.cli.terminal import printable
+    from convcli.filters.check import file_doubts, file_problems
+
+    has_problem = False
+    for file in files:
+        problems = file_problems(file)
+        has_problem = has_problem or bool(problems)
+        for problem in problems:
+            click.echo(printable(f"{file}: {problem}"))
+        for doubt in [] if problems else file_doubts(file):
+            click.echo(printable(f"Warning: {file}: {doubt}"), err=True)
+    if has_problem:
+        raise click.exceptions.Exit(1)
+
+
+@filters.command(epilog="\b\nExample:\n  convcli filters schema > filter.schema.json")
+def schema() -> None:
+    """Print the JSON schema of filter files (draft-07), with which editors check and complete."""
+    import json
+
+    from convcli.filters.schema import filter_schema
+
+    click.echo(json.dumps(filter_schema(), indent=2, ensure_ascii=False))

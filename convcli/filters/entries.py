@@ -40,8 +40,18 @@ def entries_of(text: bytes, folder: Path, report: Report) -> dict[str, Any] | No
         elif entries[key] is None:
             report(f"{key} is null: leave the key out instead")
             del entries[key]
+    for key in ("stride", "dilation", "pad", "groups"):
+        if key in entries:
+            entries[key] = _whole(entries[key])
     _load_weights(entries, folder, report)
     return entries
+
+
+def _whole(value: Any) -> Any:
+    """Return 2.0 as 2, which is the same number in JSON."""
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _load_weights(entries: dict[str, Any], folder: Path, report: Report) -> None:

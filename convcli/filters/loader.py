@@ -92,11 +92,11 @@ def _parsed(text: bytes, folder: Path, name: str) -> Filter:
 
 
 def _read_file(path: Path) -> Filter:
-    text = read_file(path)
-    if not text.startswith(MAGIC):
-        return parse_filter(text, path)
     try:
-        return Filter(read_weights(path), name=path.stem)
+        text = read_file(path)
+        if text.startswith(MAGIC):
+            return Filter(read_weights(path), name=path.stem)
+        return _parsed(text, path.parent, path.stem)
     except FilterError as error:
         raise FilterError(f"filter {path}: {error}") from None
 
@@ -109,9 +109,9 @@ def read_file(path: Path) -> bytes:
             parts = iter(lambda: file.read(1 << 16), b"")
             text = b"".join(islice(parts, (MOST_BYTES >> 16) + 1))
     except OSError as error:
-        raise FilterError(f"filter {path}: cannot be read: {error.strerror}") from None
+        raise FilterError(f"it cannot be read: {error.strerror}") from None
     if len(text) > MOST_BYTES:
-        raise FilterError(f"filter {path}: it is larger than {MOST_BYTES >> 20} MiB, the limit")
+        raise FilterError(f"it is larger than {MOST_BYTES >> 20} MiB, the limit")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Which known filter a kernel is: a bundled one, another tool's, or one of a family."""
+"""Known filters for a kernel: bundled ones, Pillow's, and families with parameters."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ PILLOW = {
     "SMOOTH": ([[1, 1, 1], [1, 5, 1], [1, 1, 1]], 13, 0),
     "SMOOTH_MORE": ([[1] * 5, [1, 5, 5, 5, 1], [1, 5, 44, 5, 1], [1, 5, 5, 5, 1], [1] * 5], 100, 0),
 }
-"""Kernels of Pillow's ImageFilter, scales and offsets; Pillow takes rows from the bottom."""
+"""Kernels of Pillow's ImageFilter, scales and offsets; Pillow's rows start at the bottom."""
 
 
 class Name(NamedTuple):
-    """What a kernel is called; ``deviation`` is its largest one, over the known kernel's peak.
+    """The name of a kernel; ``deviation`` is the greatest one, over the known kernel's peak.
 
-    ``weights`` and ``offsets`` are the known ones where these reproduce AFTER, else None.
+    ``weights`` and ``offsets`` are the known ones if they reproduce AFTER, else None.
     """
 
     text: str
@@ -51,16 +51,16 @@ class Name(NamedTuple):
 
 
 def known_name(estimate: Estimate, *, is_explained: bool) -> Name | None:
-    """Return the known filter that an estimate is, or the nearest one if it is near, or None.
+    """Return the known filter that equals an estimate, or the nearest one if it is near, or None.
 
-    Where rounding explains the residual (``is_explained``), a filter that reproduces AFTER wins;
-    else the one with the least deviation, up to :data:`NEAR`.
+    If rounding explains the residual (``is_explained``), a filter that reproduces AFTER is
+    preferred; otherwise the one with the least deviation, up to :data:`NEAR`.
     """
     return _best(estimate, _candidates(estimate), is_explained)
 
 
 def family_name(estimate: Estimate, *, is_explained: bool) -> Name | None:
-    """Return the member of a family with parameters that an estimate is, as :func:`known_name`."""
+    """Return the member of a family with parameters for an estimate, as :func:`known_name`."""
     layout = estimate.layout
     if layout.channels == "mixed" or layout.relation.is_transposed:
         return None
@@ -109,7 +109,7 @@ def _candidates(estimate: Estimate) -> Iterator[tuple[str, Array, Array]]:
 
 
 def _known(layout: Layout) -> Iterator[tuple[str, Filter]]:
-    """Give bundled filters, then those of Pillow; where AFTER is larger, presets first."""
+    """Yield bundled filters, then those of Pillow; if AFTER is larger, presets first."""
     relation = layout.relation
     if relation.is_transposed:
         for preset in PRESETS:
@@ -149,7 +149,7 @@ def _normalized(chosen: Filter, stride: tuple[int, int]) -> Filter:
 
 
 def families(kernel: Array) -> Iterator[tuple[str, Array]]:
-    """Give the nearest members of families with parameters, in the notation of kinds."""
+    """Yield the nearest members of families with parameters, in the notation of kinds."""
     height, width = kernel.shape
     if min(height, width) < 3:
         return
@@ -159,12 +159,12 @@ def families(kernel: Array) -> Iterator[tuple[str, Array]]:
     yield f"gaussian:sigma={sigma:g}", gaussian(kernel.shape, sigma)
 
     def sharpened(shape: tuple[int, ...], sigma: float) -> Array:
-        """Return 1 + amount times what a Gaussian takes away, the amount by least squares."""
+        """Return the unsharp mask 1 + amount (1 - Gaussian), with the amount by least squares."""
         detail = middle - gaussian(shape, sigma)
         amount = float((kernel - middle).ravel() @ detail.ravel()) / float((detail**2).sum())
         return middle + amount * detail
 
-    # In a window of 3×3 any symmetric kernel is nearly one of these.
+    # In a window of 3×3 any symmetric kernel is close to one of these.
     if kernel.sum() > 0.5 and kernel[height // 2, width // 2] > 1:
         sigma = _best_sigma(kernel, sharpened)
         detail = middle - gaussian(kernel.shape, sigma)
@@ -181,7 +181,7 @@ def gaussian(shape: tuple[int, ...], sigma: float) -> Array:
 
 
 def _best_sigma(kernel: Array, member: Callable[[tuple[int, ...], float], Array]) -> float:
-    """Return the sigma whose member of a family is nearest, a round number if it is about that."""
+    """Return the sigma of the nearest member of a family, rounded if a round number is close."""
     trials = np.geomspace(0.25, max(kernel.shape), 60)
     for _ in range(4):
         errors = [float(((member(kernel.shape, s) - kernel) ** 2).sum()) for s in trials]

@@ -51,7 +51,7 @@ def read_header(
             header = array_header(file, limit_of(max_pixels))
             stored = str(header[1])
             picture = array_picture(file, header, mode, only_first, decode=False)
-        elif (deep := deep_file(file, place)) is not None:
+        elif (deep := deep_file(file)) is not None:
             limit = limit_of(max_pixels)
             picture = deep_picture(deep, mode, only_first, limit, losses=losses)
             stored = deep.pages[0].mode

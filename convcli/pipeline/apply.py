@@ -16,6 +16,7 @@ from convcli.images.picture import dtype_of
 from convcli.images.raster import Raster, UnreadRaster, new_raster
 from convcli.kernel.geometry import IntOrPair, Pair
 from convcli.pipeline.interleaved import (
+    OpaqueStrips,
     can_be_interleaved,
     convolve_interleaved,
     extremes_interleaved,
@@ -330,8 +331,17 @@ def _process_frame(
     find = partial(extremes, frame, stages, linear, processing.strips)
     in_range = unchanged if processing.is_float else range_mapping(frame, stages, find)
     finish = partial(samples_of, in_range=in_range, dtype=dtype, to_srgb=to_srgb)
+    plain = not linear and dtype == frame.raster.dtype
+    opaque = OpaqueStrips.of(frame, stages) if plain else None
     write_layers(
-        frame, stages, target, finish, linear=linear, in_place=in_place, sizes=processing.strips
+        frame,
+        stages,
+        target,
+        finish,
+        linear=linear,
+        in_place=in_place,
+        shortcut=None if opaque is None else opaque.samples,
+        sizes=processing.strips,
     )
     return Frame(target, mode)
 

@@ -7,7 +7,7 @@ samples to the values of each kernel, to one by the filter's ``reduce``, to samp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from convcli.images import Frame
 from convcli.images.picture import full_scale
 from convcli.images.raster import Raster
 from convcli.kernel.arrays import FloatArray
+from convcli.kernel.factors import Factors
 from convcli.pipeline.evaluate import ReadRows, Selection, padded_index, take_rows
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.shapes import AlphaPolicy, Stage
@@ -51,11 +52,55 @@ def can_be_interleaved(frame: Frame, stage: Stage) -> bool:
 
 
 def _keeps_places(operator: Convolution, stage: Stage) -> bool:
-    """Return whether the kernel's centre lies on the pixel that is written."""
+    """Return whether the kernel's centre is on the pixel that is written."""
     return stage.geometry.image == stage.size and all(
         (operator.centres(stage.geometry, axis) == np.arange(stage.size[axis])).all()
         for axis in (0, 1)
     )
+
+
+class OpaqueStrips:
+    """Strips of a picture with alpha that are opaque, convolved as they lie.
+
+    Colour times alpha over alpha is colour there, if the kernel sums to 1 and finds no zeros in
+    the padding.
+    """
+
+    def __init__(self, frame: Frame, stage: Stage, operator: Convolution) -> None:
+        raster = frame.raster
+        self._stage, self._top = stage, full_scale(raster.dtype)
+        self._prepared = operator.prepare_samples(stage.geometry, raster.channels, self._top)
+
+    @classmethod
+    def of(cls, frame: Frame, stages: Sequence[Stage]) -> OpaqueStrips | None:
+        """Return those of a frame, if its only stage is such a convolution."""
+        stage, operator = stages[-1], stages[-1].operator
+        if (
+            len(stages) > 1
+            or stage.alpha_policy is not AlphaPolicy.PREMULTIPLIED
+            or not isinstance(operator, Convolution)
+            or operator.filter.reduce is not None
+            or operator.filter.range != "clip"
+            or operator.filter.offsets.any()
+            or (operator.filter.pad_mode == "zeros" and any(stage.geometry.pads))
+            or stage.geometry.stride[1] > 1
+            or frame.raster.dtype.kind != "u"
+        ):
+            return None
+        kernel = operator.filter.kernel_as(np.float32)
+        factors = kernel if isinstance(kernel, Factors) else (kernel,)
+        total = float(np.prod([factor.sum(dtype=np.float64) for factor in factors]))
+        return cls(frame, stage, operator) if abs(total - 1) <= 1e-6 else None
+
+    def samples(self, read: ReadRows, start: int, stop: int) -> NDArray[Any] | None:
+        """Return the rows start to stop (rows, W, C); None where something is transparent."""
+        index = padded_index(self._stage, self._prepared, start, stop)
+        selection = Selection(index)
+        parts = [read(*interval) for interval in selection.intervals]
+        if not all((part[..., -1] == self._top).all() for part in parts):
+            return None
+        rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self._prepared.samples(take_rows(rows, selection.place(index), 0), stop - start)
 
 
 class InterleavedFilter:
@@ -71,7 +116,7 @@ class InterleavedFilter:
         self._methods = operator.prepare_values(geometry, raster.channels, self.top)
         self.samples = stage.size[1] * raster.channels
         most = max(1, BLOCK_SAMPLES // self.samples)
-        # Methods compute so many rows at once in any case.
+        # Methods compute this many rows at once in any case.
         self.block = max(most, min(method.step for method in self._methods))
         self._stride = geometry.stride[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import FilterError, ShapeError
 from convcli.filters import Filter
+from convcli.filters.doubts import doubts
 from convcli.filters.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
 from convcli.filters.validate import MOST_WEIGHTS
 from convcli.kernel.arrays import FloatArray
@@ -100,11 +102,15 @@ class Operator(ABC):
     def check(self, geometry: Geometry) -> None:  # noqa: B027
         """Raise the FilterError that computing would raise for any samples."""
 
+    def doubts(self) -> list[str]:
+        """Return what makes white or black pictures of most, a sentence each."""
+        return []
+
     @abstractmethod
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         """Return, for each output row or column, the input one under the kernel's centre.
 
-        -1 stands for the zeros of the padding.
+        -1 is a zero of the padding.
         """
 
 
@@ -132,7 +138,7 @@ class FrameOperator(Operator):
         """Refuse to be computed in strips."""
         raise FilterError(
             f"filter {self.name}: what is computed from whole frames has to be the last step; "
-            "process its result by itself"
+            "process its result separately"
         )
 
 
@@ -163,6 +169,9 @@ class Convolution(Operator):
     def output_size(self, geometry: Geometry) -> Pair:
         return geometry.output
 
+    def doubts(self) -> list[str]:
+        return doubts(self.filter)
+
     def prepare(self, geometry: Geometry) -> PreparedConvolution:
         return PreparedConvolution(self.filter, geometry)
 
@@ -177,7 +186,7 @@ class Convolution(Operator):
     def prepare_values(self, geometry: Geometry, channels: int, scale: int) -> list[Method]:
         """Return the method of each kernel of a bank, from such samples to values of their scale.
 
-        A filter that is no bank has one. Rows are read padded, columns are not.
+        A filter that is not a bank has one. Rows are read padded, columns are not.
         """
         return [
             prepare(problem, from_bytes=scale == 255, to_floats=True, keep=True)
@@ -326,6 +335,11 @@ class TransposedConvolution(Operator):
 
     def output_size(self, geometry: Geometry) -> Pair:
         return geometry.image
+
+    def doubts(self) -> list[str]:
+        stride = self.filter.stride or DEFAULT_SCALE
+        gain = stride * stride if isinstance(stride, int) else prod(stride)
+        return doubts(self.filter, math.inf if self.normalize else gain)
 
     def prepare(self, geometry: Geometry) -> PreparedUpsampling:
         return PreparedUpsampling(self, geometry)

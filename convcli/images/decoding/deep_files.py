@@ -6,7 +6,7 @@ A colour PFM is read here; OpenEXR, and TIFF of floats or in planes, by packages
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +16,12 @@ from convcli.images.conversion.changes import Loss
 from convcli.images.conversion.icc import suits
 from convcli.images.decoding.modes import FrameKind, deep_frame, deep_kind
 from convcli.images.decoding.opened import check_pixels
+from convcli.images.decoding.page import Page
+from convcli.images.extras import is_installed
 from convcli.images.picture import Frame, Picture
 
 EXR_MAGIC = b"\x76\x2f\x31\x01"
 _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
-class Page(NamedTuple):
-    """What a header says of a page: ``size`` is (H, W), ``mode`` a frame's; floats are float32."""
-
-    size: tuple[int, int]
-    mode: str
-    dtype: np.dtype[Any]
-    profile: bytes | None = None
 
 
 class DeepFile(Protocol):
@@ -41,7 +34,7 @@ class DeepFile(Protocol):
         """What the header says, page by page."""
 
     def metadata(self) -> dict[str, Any]:
-        """Return what is said beside the pixels, as :mod:`convcli.images.metadata` has it."""
+        """Return the metadata, in the form of :mod:`convcli.images.metadata`."""
 
     def samples(self, page: int) -> NDArray[Any]:
         """Return the samples (H, W, C) of a page, upright."""
@@ -63,16 +56,31 @@ class _Pfm:
         return self._header.samples(self._file)
 
 
-def deep_file(file: BinaryIO, source: object) -> DeepFile | None:
+def deep_file(file: BinaryIO) -> DeepFile | None:
     """Return what reads a file instead of Pillow, or None for one that is Pillow's.
 
-    ``source`` is the path of ``file``, if it has one. Raises :class:`ImageError`.
+    Raises :class:`ImageError`.
     """
     head = file.read(4)
     file.seek(0)
     if head[:2] == b"PF" and head[2:3].isspace():
         return _Pfm(file)
+    if head in _TIFF_MAGICS and is_installed("tifffile"):
+        return _tiff(file)
     return None
+
+
+def _tiff(file: BinaryIO) -> DeepFile | None:
+    from convcli.images.decoding.tiff_files import TiffFile, needs_tifffile
+    from convcli.images.decoding.unreadable import first_tags
+
+    try:
+        tags = first_tags(file)
+    except Exception:  # a broken table raises errors of many kinds; Pillow will say so
+        return None
+    finally:
+        file.seek(0)
+    return TiffFile(file, tags) if needs_tifffile(tags) else None
 
 
 def deep_picture(

@@ -58,10 +58,13 @@ class Opened:
             self.image.close()
             raise self._reported(error) from error
         self.bits = bits_stored(self.image, source)
+        """Bits a channel in the file, where fewer are read; else 8."""
         self._source = source
         self.wide: WideImage | None = None
         """The 16-bit colour of the current page, if all its bits can be read."""
         self._find_wide()
+        if self.wide is not None:
+            self.bits = 8
         if self.image.format == "PNG":
             rename_ambiguous_texts(self.image)
             if self.wide is None:

@@ -133,7 +133,7 @@ class _Pages:
             from convcli.images.codecs.webp import is_lossless  # for this format alone
 
             metadata |= {"lossless": True} if is_lossless(file) else {}
-        if self._opened.bits > 8 and self._opened.wide is None:
+        if self._opened.bits > 8:
             warn(f"{self._opened.bits} bits a channel, of which Pillow reads 8 in colour pictures")
         return Picture(tuple(self.frames), self.format_name, metadata)
 

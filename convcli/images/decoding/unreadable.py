@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from convcli.errors import ImageError
+from convcli.images.extras import DEEP
 
 _HEAD = 1024  # bytes at the start of a file in which its signature is searched
 
@@ -55,9 +56,10 @@ def unidentified(source: str | BinaryIO) -> ImageError:
     if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         kind = _tiff_kind(source)
         if kind:
+            by_extra = f"{DEEP} does; or " if _is_read_by_tifffile(source) else ""
             return ImageError(
-                f"it is a TIFF of {kind}, which Pillow does not read: convert it first, to a .npy "
-                "array (any numbers) or a TIFF of 8 bits a channel"
+                f"it is a TIFF of {kind}, which Pillow does not read: {by_extra}convert it first, "
+                "to a .npy array (any numbers) or a TIFF of 8 bits a channel"
             )
     return ImageError("it is not an image, or not of a format that Pillow knows")
 
@@ -85,11 +87,11 @@ _NUMBERS = {
 def _tiff_kind(source: str | BinaryIO) -> str:
     """Return the kind of samples of a TIFF's first page, or "" if Pillow reads that kind."""
     try:
-        tags = _first_tags(source)
+        tags = first_tags(source)
         bits = tags.get(_BITS, (1,))
         count = int(tags.get(_SAMPLES, 1))
         kind = tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0]
-        if kind == _UNSIGNED and max(bits) <= 16:
+        if kind == _UNSIGNED and max(bits) <= 8:
             return ""
         plural = "s" if count != 1 else ""
         return f"{count} channel{plural} of {bits[0]}-bit {_NUMBERS.get(kind, 'numbers')}"
@@ -98,12 +100,19 @@ def _tiff_kind(source: str | BinaryIO) -> str:
         return ""
 
 
-def _first_tags(source: str | BinaryIO) -> Mapping[int, Any]:
+def _is_read_by_tifffile(source: str | BinaryIO) -> bool:
+    from convcli.images.decoding.tiff_files import needs_tifffile
+
+    return needs_tifffile(first_tags(source))
+
+
+def first_tags(source: str | BinaryIO) -> Mapping[int, Any]:
+    """Return the tags of a TIFF's first page. Raises errors of many kinds for a broken table."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     if isinstance(source, str):
         with open(source, "rb") as file:
-            return _first_tags(file)
+            return first_tags(file)
     source.seek(0)
     head = source.read(8)
     if head[2:3] == b"+" or head[3:4] == b"+":  # BigTIFF

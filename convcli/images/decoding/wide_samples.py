@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,11 +77,18 @@ def with_transparent_colour(samples: Wide, transparent: Sequence[int]) -> Wide:
     return np.concatenate([samples, alpha.astype(np.uint16)], 2)
 
 
-def unmultiplied(samples: Wide) -> Wide:
-    """Return premultiplied RGBA as RGBA: colours divided by alpha, rounded, at most 65535."""
-    colour, alpha = samples[..., :-1].astype(np.float64), samples[..., -1:]
-    divided = np.divide(colour * 65535, alpha, out=np.zeros_like(colour), where=alpha > 0)
+def unmultiplied(samples: NDArray[Any]) -> NDArray[Any]:
+    """Return premultiplied colours with alpha divided by it; where it is 0, integers are black.
+
+    Integers are rounded, and 65535 at most; floats where alpha is 0 stay as they are.
+    """
+    colour, alpha = samples[..., :-1], samples[..., -1:]
     result = samples.copy()
+    if samples.dtype.kind == "f":
+        np.divide(colour, alpha, out=result[..., :-1], where=(alpha != 0) & (alpha != 1))
+        return result
+    scaled = colour.astype(np.float64) * 65535
+    divided = np.divide(scaled, alpha, out=np.zeros_like(scaled), where=alpha > 0)
     result[..., :-1] = np.minimum(np.rint(divided), 65535)
     return result
 

@@ -10,10 +10,11 @@ from convcli.images.encoding.settings import Encoding
 from convcli.system.threads import processors
 
 
-def write_deep(encoding: Encoding, file: BinaryIO, format_name: str) -> None:
+def write_deep(encoding: Encoding, file: BinaryIO, format_name: str, source_format: str) -> None:
     """Write a picture of which at least one frame has no image of Pillow's.
 
-    Raises :class:`ImageError` for options that are for Pillow's encoder alone.
+    ``source_format`` is that of the picture. Raises :class:`ImageError` for options that are for
+    Pillow's encoder alone.
     """
     conversion, frame, options = encoding.conversions[0], encoding.frames[0], encoding.options
     raster = conversion.raster(frame)
@@ -31,6 +32,19 @@ def write_deep(encoding: Encoding, file: BinaryIO, format_name: str) -> None:
             from convcli.images.codecs.netpbm import write_pfm
 
             write_pfm(raster, file)
+        case "TIFF":
+            from convcli.images.codecs import tiff
+
+            _check(options, tiff.KNOWN, "TIFF of 16 bits or floats in colour")
+            profiles = encoding.page_profiles or [options.get("icc_profile")] * len(encoding.frames)
+            pages = [
+                tiff.TiffPage(one.raster(each), one.mode, profile)
+                for one, each, profile in zip(
+                    encoding.conversions, encoding.frames, profiles, strict=True
+                )
+            ]
+            # Of a TIFF that is not compressed, there is no compression among the options.
+            tiff.write_tiff(pages, file, options, compressed=source_format != "TIFF")
 
 
 def _check(options: Mapping[str, Any], known: frozenset[str], kind: str) -> None:

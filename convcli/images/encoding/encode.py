@@ -45,7 +45,7 @@ def encode(
     encoding = encoding_of(picture, format_name, save, strip)
     if any(one.is_deep for one in encoding.conversions):
         with _encoder_errors(format_name):
-            write_deep(encoding, file, format_name)
+            write_deep(encoding, file, format_name, picture.format)
         return
     result = _result(encoding, format_name)
     with _encoder_errors(format_name):

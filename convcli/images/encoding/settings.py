@@ -46,7 +46,7 @@ class Encoding(NamedTuple):
     has_user_options: bool
 
     def all_losses(self) -> Iterator[Loss]:
-        """Give all losses, those that depend on samples included."""
+        """Yield all losses, those that depend on samples included."""
         for one in self.conversions:
             yield from one.all_losses()
         yield from self.losses
@@ -83,7 +83,9 @@ def encoding_of(
         frames,
         conversions,
         metadata,
-        _options(metadata, format_name, frames, save),
+        _options(
+            metadata, format_name, frames, save, is_deep=any(one.is_deep for one in conversions)
+        ),
         profiles if format_name == "TIFF" and len(set(profiles)) > 1 and not strip else (),
         losses,
         has_user_options,
@@ -109,10 +111,16 @@ def _options(
     format_name: str,
     frames: Sequence[Frame],
     save: Mapping[str, Any],
+    *,
+    is_deep: bool,
 ) -> dict[str, Any]:
     compression = save.get("compression", metadata.get("compression"))
     compression = None if compression == "raw" else compression
-    options = encoder_options(metadata, format_name, frames[0].size, compression)
+    # Only libtiff, which Pillow compresses with, takes no tables within the table of tags.
+    by_libtiff = None if is_deep else compression
+    options = encoder_options(metadata, format_name, frames[0].size, by_libtiff)
+    if is_deep and format_name == "TIFF" and compression:
+        options["compression"] = compression
     if format_name in ("JPEG", "MPO", "PDF"):
         options["quality"] = JPEG_QUALITY
         if save.get("quality", JPEG_QUALITY) in _FINE and "qtables" not in save:

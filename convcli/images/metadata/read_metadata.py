@@ -63,6 +63,11 @@ def _read_exif(exif: Image.Exif, kept: dict[str, Any]) -> None:
     lost = exif_tags.remove_stale(exif)
     if lost:
         kept["left_out"] = tuple(lost)
+    tags = (exif_tags.X_RESOLUTION, exif_tags.Y_RESOLUTION, exif_tags.RESOLUTION_UNIT)
+    if tuple(map(exif.get, tags)) == (1, 1, 1):
+        # TIFF demands a resolution: this is that of a picture without one.
+        for tag in tags:
+            del exif[tag]
     if not len(exif):
         return
     exif.bigtiff = (

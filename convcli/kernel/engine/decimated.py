@@ -11,12 +11,13 @@ horizontal ones meet 1/stride of the rows, and take the channels apart. Borders 
 the picture is reduced.
 
 Before they are rounded, results differ from those of the kernel by TOLERANCE at most. So the method
-is for 8-bit samples alone, and not for kernels of whole numbers, whose answers are exact.
+is for 8-bit samples alone, and not for kernels of whole numbers, whose results are exact.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import copy
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,12 @@ class Decimated(Method):
     @property
     def step(self) -> int:
         return self.reduction.step
+
+    def moved(self, columns: int) -> Self:
+        other = super().moved(columns)
+        other.reduction = copy.copy(self.reduction)
+        other.reduction.window = other.problem.window
+        return other
 
     def analyser(self) -> Analysis:
         """Return a function with buffers of its own: rows (positions, samples) to a part."""

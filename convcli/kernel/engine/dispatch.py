@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.banded import Banded
+from convcli.kernel.engine.box import Box, box_weight
+from convcli.kernel.engine.column_ranges import ColumnRanges, range_width
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.decimated import Decimated, axes_of
 from convcli.kernel.engine.decimation import LEAST_TAPS
@@ -34,6 +36,7 @@ METHODS: dict[str, type[Method]] = {
     "int16": Int16,
     "int16 to floats": Int16Sums,
     "decimated": Decimated,
+    "box": Box,
 }
 
 WORTH_A_THREAD = 2_000_000
@@ -110,6 +113,7 @@ def _of_bytes(problem: ConvolutionProblem, *, is_large: bool = False) -> Problem
     return size._replace(
         passes=None if passes is None else len(passes),
         decimation=None if axes is None else axes.steps,
+        is_box=box_weight(problem) is not None,
     )
 
 
@@ -137,7 +141,7 @@ def prepare(
     the next picture of a batch often has the size of one before.
     """
     if not keep:
-        return METHODS[choose(problem, from_bytes=from_bytes, to_floats=to_floats)](problem)
+        return _made(problem, choose(problem, from_bytes=from_bytes, to_floats=to_floats))
     weight, bias, window, width = problem
     bias_bytes = None if bias is None else bias.tobytes()
     arrays = weight if isinstance(weight, Factors) else (weight,)
@@ -148,12 +152,21 @@ def prepare(
         if key in _prepared:
             _prepared.move_to_end(key)
             return _prepared[key]
-    method = METHODS[choose(problem, from_bytes=from_bytes, to_floats=to_floats)](problem)
+    method = _made(problem, choose(problem, from_bytes=from_bytes, to_floats=to_floats))
     with _lock:
         _prepared[key] = method
         while len(_prepared) > MOST_PREPARED:
             _prepared.popitem(last=False)
     return method
+
+
+def _made(problem: ConvolutionProblem, name: str) -> Method:
+    """Return the method of that name, for ranges of columns where rows are very wide."""
+    method = METHODS[name]
+    width = range_width(method, problem)
+    if width < problem.window.output[1]:
+        return ColumnRanges(method, problem, width)
+    return method(problem)
 
 
 _prepared: OrderedDict[tuple[object, ...], Method] = OrderedDict()
