@@ -203,7 +203,7 @@ writing = several(
         "Output",
         "--quality",
         type=click.IntRange(1, 100),
-        help="Quality of JPEG, WebP and AVIF.  [default: 90 for JPEG]",
+        help="Quality of JPEG, WebP and AVIF.  [default: of a JPEG that of its JPEG source, else 90]",
     ),
     option(
         "Output",

@@ -25,7 +25,6 @@ _SIGNATURES: tuple[tuple[bytes, int, str, str], ...] = (
     (b"ftypmif1", 4, "HEIF", f"{_CONVERT_FIRST} heif-convert or ImageMagick"),
     (b"\0\0\0\x0cJXL ", 0, "JPEG XL", f"{_CONVERT_FIRST} djxl"),
     (b"\xff\x0a", 0, "JPEG XL", f"{_CONVERT_FIRST} djxl"),
-    (b"\x76\x2f\x31\x01", 0, "OpenEXR", "convert it to a .npy array first"),
     (b"#?RADIANCE", 0, "Radiance HDR", "convert it to a .npy array first"),
     (b"\x89HDF\r\n\x1a\n", 0, "HDF5", "save its picture as a .npy array first"),
     (b"BUFR", 0, "BUFR", "save its picture as a .npy array first"),
