@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         PlanError,
         ShapeError,
     )
-    from convcli.filters import Filter, load_filter
+    from convcli.filters import Filter, load_filter, make_filter
     from convcli.fitting import Fit, fit_filter
     from convcli.images import Picture, read_image, write_image
     from convcli.kernel import (
@@ -56,6 +56,7 @@ __all__ = [
     "deconvolve",
     "fit_filter",
     "load_filter",
+    "make_filter",
     "read_image",
     "upsample",
     "write_image",
@@ -74,7 +75,7 @@ __getattr__ = exports(
             "PlanError",
             "ShapeError",
         ),
-        "convcli.filters": ("Filter", "load_filter"),
+        "convcli.filters": ("Filter", "load_filter", "make_filter"),
         "convcli.fitting": ("Fit", "fit_filter"),
         "convcli.images": ("Picture", "read_image", "write_image"),
         "convcli.kernel": (

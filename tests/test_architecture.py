@@ -15,9 +15,10 @@ FLOORS = (
     ("errors",),
     ("system",),
     ("kernel",),
-    ("filters", "images"),
+    ("images",),
+    ("filters",),
     ("pipeline",),
-    ("batch", "deconvolution"),
+    ("batch", "deconvolution", "drawing"),
     ("explain", "fitting"),
     ("cli",),
 )
@@ -129,8 +130,8 @@ def test_the_lesson_reaches_the_engine_through_two_modules() -> None:
         (
             "numpy",
             {
-                *("deconvolution", "explain", "filters", "fitting", "images", "kernel"),
-                *("pipeline", "system"),
+                *("deconvolution", "drawing", "explain", "filters", "fitting", "images"),
+                *("kernel", "pipeline", "system"),
             },
         ),
     ],

@@ -6,6 +6,7 @@ import io
 import struct
 import warnings
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +195,7 @@ def ink_profile() -> bytes:
     return header.ljust(128, b"\0") + directory + body
 
 
+@cache  # a profile contains the second in which it was made
 def wide_profile() -> bytes:
     """Return sRGB's profile with red and green exchanged, under a neutral name."""
     data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -25,7 +25,11 @@ class ExecutorPool:
     def __init__(self, executor: Executor, workers: int) -> None:
         """Use an executor that has ``workers`` workers."""
         self._executor = executor
-        self.width = workers * WAITING_PER_WORKER
+        self._workers = workers
+
+    def width(self) -> int:
+        """Return some shards for each worker."""
+        return self._workers * WAITING_PER_WORKER
 
     def submit(self, do: Do, shard: Shard, again: bool) -> Future[list[Result]]:
         """Hand out a shard."""

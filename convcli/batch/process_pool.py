@@ -41,7 +41,6 @@ class ProcessPool:
         self._workers, self._method = workers, method
         self._processes: ProcessPoolExecutor
         self._open = ExitStack()
-        self.width = workers * WAITING_PER_WORKER
 
     def __enter__(self) -> ProcessPool:
         self._processes = self._open.enter_context(_processes(self._workers, self._method))
@@ -49,6 +48,10 @@ class ProcessPool:
 
     def __exit__(self, *error: Any) -> None:
         self._open.__exit__(*error)
+
+    def width(self) -> int:
+        """Return some shards for each worker."""
+        return self._workers * WAITING_PER_WORKER
 
     def submit(self, do: Do, shard: Shard, again: bool) -> Future[list[Result]]:
         """Hand out a shard. Raises OSError where no process can be started."""

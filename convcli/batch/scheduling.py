@@ -34,8 +34,8 @@ RECENT = 1000
 class Pool(Protocol):
     """Where shards run."""
 
-    width: int
-    """How many shards are handed out at a time."""
+    def width(self) -> int:
+        """Return how many shards are handed out at a time."""
 
     repeats: bool
     """Whether lost shards are handed out again."""
@@ -143,7 +143,7 @@ class _Loop:
             future.cancel()
 
     def _hand_out(self) -> None:
-        while len(self.pending) < self.pool.width:
+        while len(self.pending) < self.pool.width():
             again = bool(self.halved)
             shard = self.halved.popleft() if again else next(self.shards, None)
             if shard is None:

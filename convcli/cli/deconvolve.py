@@ -84,10 +84,11 @@ def deconvolve(
     from convcli.cli.execute import begin, run_batch
 
     decoding = begin(images, given)
+    from convcli.cli.filter_values import named_filters
     from convcli.deconvolution import Deconvolution
-    from convcli.filters import load_filter
 
     overrides, batch = options.split(given)
-    psf = load_filter(name).override(**overrides)
+    (chosen,) = named_filters([name], images, given["files_from"])
+    psf = chosen.override(**overrides)
     operator = Deconvolution(psf, method, iterations, regularize, pad_mode)
     run_batch([operator], [name], decoding, images=images, **batch)

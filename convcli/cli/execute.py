@@ -7,18 +7,20 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from convcli.cli.filter_values import show_doubts
 from convcli.cli.outcome import follow, show_previews
 
 if TYPE_CHECKING:
     from convcli.batch import Job, Options
     from convcli.batch.parts import Part
     from convcli.batch.report import Report
+    from convcli.batch.scheduling import Pool
     from convcli.images.decoding.opened import Opened
     from convcli.pipeline.operators import Operator
 
@@ -41,6 +43,7 @@ class Batch:
     format: str | None
     jobs: int | None
     shard: Part | None
+    cluster: str | None
     dry_run: bool
     report: str | None
     progress: bool | None
@@ -51,7 +54,7 @@ def begin(images: Sequence[str], given: Mapping[str, Any]) -> Opened | None:
     """Start to decode a single picture while the rest of the program is still being imported."""
     # A list may name more pictures, and worker processes would not have the decoding thread.
     is_only = len(images) == 1 and given["files_from"] is None
-    may_be_skipped = given["skip_existing"] or given["update"] or given["shard"]
+    may_be_skipped = given["skip_existing"] or given["update"] or given["shard"] or given["cluster"]
     if is_only and not (given["dry_run"] or may_be_skipped):
         from convcli.images.decoding.opened import decode_ahead
 
@@ -81,6 +84,8 @@ def run_batch(
     _check(batch, options)
     left_out: Counter[str] = Counter()
     jobs = _plan(batch, options, left_out)
+    if not batch.quiet:
+        show_doubts(operators, jobs)
     if batch.dry_run:
         from convcli.batch.dry_run import preview_jobs
 
@@ -89,13 +94,22 @@ def run_batch(
         show_previews(previews, left_out, skipped=skipped, quiet=batch.quiet)
         return
     workers = min(batch.jobs or processors(), len(jobs) or 1)
-    if workers == 1:
+    if workers == 1 and batch.cluster is None:
         end_without_delay()
     with ExitStack() as stack:
+        pool = None if batch.cluster is None else stack.enter_context(_cluster(batch, jobs))
         report = None
         if batch.report is not None:
             report = stack.enter_context(closing(_opened(batch.report, batch, filters, jobs)))
-        results = run_jobs(jobs, operators, options, workers=workers, decoding=decoding)
+        results = run_jobs(
+            jobs,
+            operators,
+            options,
+            workers=workers,
+            pool=pool,
+            total=len(jobs),
+            decoding=decoding,
+        )
         follow(
             results,
             len(jobs),
@@ -163,6 +177,7 @@ def _plan(batch: Batch, options: Options, left_out: Counter[str]) -> list[Job]:
         format=batch.format,
         overwrite=options.overwrite,
         update=options.update,
+        save=options.save,
         part=batch.shard,
     )
     if not jobs and not batch.quiet:
@@ -174,6 +189,16 @@ def _plan(batch: Batch, options: Options, left_out: Counter[str]) -> list[Job]:
         if sys.stdout is not None and sys.stdout.isatty():
             raise click.UsageError("an image does not go to a terminal: use -o FILE, or a pipe")
     return jobs
+
+
+def _cluster(batch: Batch, jobs: Sequence[Job]) -> AbstractContextManager[Pool]:
+    from convcli.batch.cluster import connected
+
+    def note(text: str) -> None:
+        if not batch.quiet:
+            click.echo(text, err=True)
+
+    return connected(str(batch.cluster), jobs[0] if jobs else None, note)
 
 
 def _opened(target: str, batch: Batch, filters: Sequence[str], jobs: Iterable[Job]) -> Report:

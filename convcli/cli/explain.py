@@ -347,11 +347,11 @@ def _animate(setting: Setting, given: dict[str, Any]) -> None:
     from convcli.explain.animation import write_animation
 
     if given["by"] != "both" and not setting.transpose:
-        raise click.UsageError("--by chooses between ways of a transposed one: add --transpose")
+        raise click.UsageError("--by chooses between forms of a transposed one: add --transpose")
     steps = write_animation(
         setting,
         given["animate"],
-        ways=() if given["by"] == "both" else (given["by"],),
+        forms=() if given["by"] == "both" else (given["by"],),
         overwrite=given["overwrite"],
     )
     from convcli.cli.terminal import printable

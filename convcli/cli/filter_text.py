@@ -23,6 +23,7 @@ _METHODS = {
     "separable": "rows, then columns, for each rank",
     "fft": "fast Fourier transforms of tiles",
     "int16": "exact sums of 16-bit integers",
+    "decimated": "few samples of the smooth result, and what lies between them",
 }
 
 _COLOURS = {1: ("grey",), 3: ("red", "green", "blue")}

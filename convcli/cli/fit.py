@@ -346,7 +346,6 @@ def _tell(found: Fit) -> None:
 
 
 def _write(found: Fit, targets: dict[str, str | None], report: str | None, overwrite: bool) -> None:
-    from convcli.fitting.files import filter_text
     from convcli.fitting.pictures import kernel_picture, residual_picture
     from convcli.images import write_image
     from convcli.system.atomic_files import replacing
@@ -354,7 +353,7 @@ def _write(found: Fit, targets: dict[str, str | None], report: str | None, overw
     for target in (*targets.values(), report):
         if target is not None and target != "-":
             _create_folder(Path(target).parent)
-    text = filter_text(found.filter).encode()
+    text = found.filter.to_json().encode()
     if targets["-o"] is None:
         click.echo(text, nl=False)
     else:

@@ -203,7 +203,7 @@ writing = several(
         "Output",
         "--quality",
         type=click.IntRange(1, 100),
-        help="Quality of JPEG, WebP and AVIF.  [default: of a JPEG that of its JPEG source, else 90]",
+        help="Quality of JPEG, WebP and AVIF.  [default: that of a JPEG source, else 90 for JPEG]",
     ),
     option(
         "Output",
@@ -261,6 +261,12 @@ running = several(
         type=Shard(),
         metavar="I/N",
         help="Process the I-th of N parts alone, chosen by a hash of each path.",
+    ),
+    option(
+        "Batch",
+        "--cluster",
+        metavar="ADDRESS",
+        help="Process on the workers of the Dask scheduler at ADDRESS; -j has no effect.",
     ),
     option(
         "Batch",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from convcli.cli.flags import in_flags
 from convcli.cli.terminal import Messages, printable
+from convcli.system.progress import listening
 
 if TYPE_CHECKING:
     from convcli.batch.dry_run import Preview
@@ -36,7 +37,8 @@ def follow(
     tally = Tally(total)
     with Messages(total, quiet=quiet, progress=progress) as messages:
         fault = None
-        with closing(results):  # closing it terminates its workers
+        within = listening(messages.advance_within) if total == 1 else nullcontext()
+        with within, closing(results):  # closing it terminates its workers
             for result in map(named_by_flags, results):
                 tally.add(result, messages)
                 fault = None if report is None else _record(report, result)

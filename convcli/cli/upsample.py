@@ -80,7 +80,7 @@ def upsample(
     from convcli.cli.execute import begin, run_batch
 
     decoding = begin(images, given)
-    from convcli.filters import load_filter
+    from convcli.cli.filter_values import named_filters
     from convcli.pipeline.apply import upsampling
 
     overrides, batch = options.split(given)
@@ -88,7 +88,7 @@ def upsample(
     if is_preset:
         _refuse_options_of_presets(name, overrides | {"output_padding": output_padding})
     operator = upsampling(
-        name if is_preset else load_filter(name),
+        name if is_preset else named_filters([name], images, given["files_from"])[0],
         overrides.pop("stride"),
         output_padding=output_padding or 0,
         normalize=normalize,

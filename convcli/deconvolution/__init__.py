@@ -11,14 +11,16 @@ from convcli.system.lazy_exports import exports
 
 if TYPE_CHECKING:
     from convcli.deconvolution.deconvolve import deconvolve
+    from convcli.deconvolution.inverse import invert_filter
     from convcli.deconvolution.operator import Deconvolution
 
-__all__ = ["Deconvolution", "deconvolve"]
+__all__ = ["Deconvolution", "deconvolve", "invert_filter"]
 
 __getattr__ = exports(
     __name__,
     {
         "convcli.deconvolution.deconvolve": ("deconvolve",),
+        "convcli.deconvolution.inverse": ("invert_filter",),
         "convcli.deconvolution.operator": ("Deconvolution",),
     },
 )

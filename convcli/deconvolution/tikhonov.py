@@ -2,20 +2,17 @@
 
 It minimises ``|K x - d|² + λ |x - x₀|²``, where x₀ is the picture itself: the mean and whatever K
 removed stay as they are, and noise is amplified by about ``1 / (2 √λ)`` at most. The correction
-z = x - x₀ solves ``(KᵀK + λ) z = Kᵀ(d - K x₀)``, by conjugate gradients (Hestenes and Stiefel,
-1952).
+z = x - x₀ solves ``(KᵀK + λ) z = Kᵀ(d - K x₀)``, by conjugate gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from convcli.deconvolution.blocks import in_blocks, inner
+from convcli.deconvolution.blocks import in_blocks
+from convcli.deconvolution.conjugate_gradients import add_scaled, conjugate_gradients
 from convcli.deconvolution.model import BlurModel
 from convcli.kernel.arrays import FloatArray
-from convcli.system.progress import report_progress
 
 TOLERANCE = 1e-3
 """Part of the right side's norm that may be left: more iterations change less than a level."""
@@ -41,46 +38,8 @@ def tikhonov(
 
     def normal(image: FloatArray) -> FloatArray:
         product = model.transposed(model.blurred(image))
-        in_blocks(lambda a, b: _add(a, b, regularize), product, image)
+        in_blocks(lambda a, b: add_scaled(a, b, regularize), product, image)
         return product
 
     first += conjugate_gradients(normal, right, iterations, tolerance)
     return first
-
-
-def conjugate_gradients(
-    normal: Callable[[FloatArray], FloatArray],
-    right: FloatArray,
-    iterations: int,
-    tolerance: float,
-) -> FloatArray:
-    """Solve ``normal(z) = right`` for z, (C, H, W); ``normal`` is linear, symmetric and positive.
-
-    Ends when the norm of the residual is ``tolerance`` of that of ``right``, which is overwritten.
-    """
-    residual, solution = right, np.zeros_like(right)
-    direction = residual.copy()
-    square = inner(residual, residual)
-    enough = tolerance**2 * square
-    for iteration in range(iterations):
-        if square <= enough:
-            break
-        product = normal(direction)
-        length = square / inner(direction, product)
-        in_blocks(lambda a, b, by=length: _add(a, b, by), solution, direction)
-        in_blocks(lambda a, b, by=length: _add(a, b, -by), residual, product)
-        before, square = square, inner(residual, residual)
-        ratio = square / before
-        in_blocks(lambda a, b, by=ratio: _continue(a, b, by), direction, residual)
-        report_progress(iteration + 1, iterations)
-    report_progress(1, 1)
-    return solution
-
-
-def _add(into: FloatArray, other: FloatArray, factor: float) -> None:
-    into += other * into.dtype.type(factor)
-
-
-def _continue(direction: FloatArray, residual: FloatArray, factor: float) -> None:
-    direction *= direction.dtype.type(factor)
-    direction += residual

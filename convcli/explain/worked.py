@@ -1,6 +1,6 @@
-"""The sum behind one sample that ``apply`` writes: window, weights, products, and what follows.
+"""The sum behind one sample that ``apply`` writes: window, weights, products, range, rounding.
 
-Everything is computed in float64 from its definition; ``written`` is read from the result of
+All is computed in float64 from the definition; ``written`` is taken from the result of
 :func:`convcli.apply_filters` itself.
 """
 
@@ -42,13 +42,13 @@ def worked_sum(
 ) -> Worked:
     """Return the sum behind row and column ``at`` of the result of ``filter`` on ``picture``.
 
-    Of several frames the first is taken. Raises :class:`PlanError` for a pixel outside, and
-    what :func:`convcli.apply_filters` raises.
+    Of several frames the first is used. Raises :class:`PlanError` for a pixel outside, and the
+    errors of :func:`convcli.apply_filters`.
     """
     picture = replace(picture, frames=picture.frames[:1], is_stack=False)
     frame = picture.frames[0]
     step = Convolution(filter)
-    with _quiet():  # what there is to warn of, the result itself does
+    with _quiet():  # computing the result gives the warnings
         plan = shapes_of_frame([step], frame.size, frame.raster.channels, frame.mode, MAX_PIXELS)
     stage = plan.stages[0]
     height, width = plan.size
@@ -86,7 +86,7 @@ def worked_sum(
 
 
 class _Answers:
-    """A filter's answers for one window, before the range."""
+    """The output of a filter for one window, before the range."""
 
     def __init__(
         self, filter: Filter, policy: AlphaPolicy, window: Window, names: list[str]
@@ -102,7 +102,7 @@ class _Answers:
         self._biases = filter.offsets * window.scale
 
     def samples(self) -> list[Sample]:
-        """Return every sample, transparency the last; ``ranged`` and ``written`` are open yet."""
+        """Return every sample, alpha last, with ``ranged`` and ``written`` not set yet."""
         if self._filter.is_cross_channel:
             samples = self._across()
         else:
@@ -118,34 +118,34 @@ class _Answers:
     def _across(self) -> list[Sample]:
         is_stored = self._policy is AlphaPolicy.STORED
         planes = self._window.values if is_stored else self._window.colours
-        filters, depth = self._weights.shape[:2]
-        per_group = max(1, filters // (len(planes) // depth))
+        filters, channels = self._weights.shape[:2]
+        per_group = max(1, filters // (len(planes) // channels))
         samples = []
         for f, weights in enumerate(self._weights):
-            first = f // per_group * depth
+            first = f // per_group * channels
             read = tuple(
                 Plane(self._window.names[first + c], planes[first + c], None, weights[c])
-                for c in range(depth)
+                for c in range(channels)
             )
             one = Sum(read, float(self._divisors[f]), float(self._biases[f]))
             samples.append(Sample(self._names[f], (one,), one.value))
         return samples
 
     def _alone(self, plane: Floats, channel: int) -> Sample:
-        """Return a colour filtered by itself, premultiplied where the policy says so."""
+        """Return a colour filtered alone, premultiplied if the policy says so."""
         name, reduce = self._window.names[channel], self._filter.reduce
         if self._policy is not AlphaPolicy.PREMULTIPLIED:
             sums = self._sums(name, plane, None, self._biases)
             return Sample(name, sums, reduced([one.value for one in sums], reduce), reduce)
         assert self._window.alpha is not None
         opacity = self._window.alpha / self._window.scale
-        # A bank has its biases before it is reduced; one kernel after the division.
+        # A bank adds its biases before it is reduced, a single kernel after the division.
         before = self._biases if reduce else np.zeros_like(self._biases)
         added = 0.0 if reduce else float(self._biases[0])
         sums = self._sums(name, plane, opacity, before)
         share = self._opacity()[1] / self._window.scale
-        answer = reduced([one.value for one in sums], reduce)
-        value = (answer / share if abs(share) > 1e-6 else 0.0) + added
+        combined = reduced([one.value for one in sums], reduce)
+        value = (combined / share if abs(share) > 1e-6 else 0.0) + added
         return Sample(name, sums, value, reduce, opacity=share, added=added)
 
     def _opacity(self) -> tuple[tuple[Sum, ...], float]:
@@ -170,7 +170,7 @@ def _ranged(
     limits: Limits | None,
     window: Window,
 ) -> float:
-    """Return what a range makes of a value, on the scale of the stored samples."""
+    """Return a value after the range, on the scale of the stored samples."""
     value = sample.value
     if is_colour:
         if range == "abs":

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from convcli.errors import ExistsError, ImageError
 from convcli.images import formats
 from convcli.images.conversion.changes import Loss
-from convcli.images.encoding.encode import encode as encode_picture
-from convcli.images.encoding.save_options import check_save_options
+from convcli.images.encoding.encode import encode
+from convcli.images.encoding.save_options import check_save_options, with_pairs
 from convcli.images.encoding.settings import encoding_of
 from convcli.images.picture import Picture
 from convcli.images.split_names import has_channels, has_frames, is_split, part_targets, prefix
@@ -65,18 +65,18 @@ def write_image(
         picture = Picture.from_array(picture)
     if depth is not None:
         picture = picture.at_depth(depth)
-    encode = partial(encode_picture, keeps_integers=depth is not None)
+    write_file = partial(encode, keeps_integers=depth is not None)
     if isinstance(target, (str, os.PathLike)):
         path = Path(target)
         chosen = formats.output_format(format or path.suffix)
         with _naming(path):
             options = _user_options(chosen, quality, save)
             if is_split(path):
-                write = partial(encode, format_name=chosen, save=options, strip=strip)
+                write = partial(write_file, format_name=chosen, save=options, strip=strip)
                 _write_parts(picture, path, overwrite, write, check)
             else:
                 with replacing(path, overwrite) as file:
-                    encode(picture, file, chosen, options, strip)
+                    write_file(picture, file, chosen, options, strip)
                     if check is not None:
                         check()
     else:
@@ -86,7 +86,7 @@ def write_image(
         options = _user_options(chosen, quality, save)
         # Encoders seek; a pipe cannot.
         buffer = BytesIO()
-        encode(picture, buffer, chosen, options, strip)
+        write_file(picture, buffer, chosen, options, strip)
         if check is not None:
             check()
         _send(buffer.getbuffer(), target)
@@ -138,7 +138,8 @@ def _user_options(
 ) -> dict[str, Any]:
     """Return the user's options for the encoder; raises an ImageError for one it does not have."""
     check_save_options(format_name, save or {})
-    return dict(save or {}) if quality is None else {"quality": quality, **(save or {})}
+    options = with_pairs(save or {})
+    return options if quality is None else {"quality": quality, **options}
 
 
 @contextmanager

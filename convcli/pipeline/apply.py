@@ -15,6 +15,12 @@ from convcli.images import Frame, Picture
 from convcli.images.picture import dtype_of
 from convcli.images.raster import Raster, UnreadRaster, new_raster
 from convcli.kernel.geometry import IntOrPair, Pair
+from convcli.pipeline.interleaved import (
+    OpaqueStrips,
+    can_be_interleaved,
+    convolve_interleaved,
+    extremes_interleaved,
+)
 from convcli.pipeline.operators import (
     Convolution,
     FrameOperator,
@@ -35,6 +41,7 @@ from convcli.pipeline.strips import (
     STRIP_SIZES,
     StripSizes,
     convolve_samples,
+    extremes,
     write_layers,
 )
 from convcli.pipeline.value_range import range_mapping, samples_of, unchanged
@@ -308,14 +315,33 @@ def _process_frame(
     ):
         convolve_samples(frame, last, operator, target, in_place=in_place, sizes=processing.strips)
         return Frame(target, mode)
-    in_range = (
-        unchanged
-        if processing.is_float
-        else range_mapping(frame, stages, linear, processing.strips)
-    )
+    if (
+        isinstance(operator, Convolution)
+        and len(stages) == 1
+        and not linear
+        and can_be_interleaved(frame, last)
+        and dtype == frame.raster.dtype
+    ):
+        find = partial(extremes_interleaved, frame, last, operator, processing.strips)
+        mapping = range_mapping(frame, stages, find)
+        convolve_interleaved(
+            frame, last, operator, target, mapping, in_place=in_place, sizes=processing.strips
+        )
+        return Frame(target, mode)
+    find = partial(extremes, frame, stages, linear, processing.strips)
+    in_range = unchanged if processing.is_float else range_mapping(frame, stages, find)
     finish = partial(samples_of, in_range=in_range, dtype=dtype, to_srgb=to_srgb)
+    plain = not linear and dtype == frame.raster.dtype
+    opaque = OpaqueStrips.of(frame, stages) if plain else None
     write_layers(
-        frame, stages, target, finish, linear=linear, in_place=in_place, sizes=processing.strips
+        frame,
+        stages,
+        target,
+        finish,
+        linear=linear,
+        in_place=in_place,
+        shortcut=None if opaque is None else opaque.samples,
+        sizes=processing.strips,
     )
     return Frame(target, mode)
 

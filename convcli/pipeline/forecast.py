@@ -10,8 +10,10 @@ from convcli.filters import Filter
 from convcli.images import Frame
 from convcli.images.picture import full_scale
 from convcli.images.raster import UnreadRaster
+from convcli.kernel.engine.dispatch import estimate
 from convcli.kernel.geometry import LARGEST, Pair
 from convcli.pipeline.apply import can_convolve_samples
+from convcli.pipeline.interleaved import can_be_interleaved
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.shapes import shapes_of_frame
 from convcli.system.threads import processors
@@ -52,15 +54,18 @@ def forecast(filter: Filter, size: Pair | None = None) -> Forecast:
     frame = Frame(raster, {1: "L", 3: "RGB", 4: "CMYK"}.get(channels, ""))
     stages = shapes_of_frame([operator], size, channels, frame.mode, LARGEST).stages
     (stage,) = stages
+    top = full_scale(raster.dtype)
     if can_convolve_samples(frame, stages):
-        prepared = operator.prepare_samples(stage.geometry, channels, full_scale(raster.dtype))
-        images = 1
+        method, nanoseconds = operator.prepare_samples(stage.geometry, channels, top).estimate()
+    elif can_be_interleaved(frame, stage):
+        problems = operator.value_problems(stage.geometry, channels, top)
+        estimates = [estimate(problem, from_bytes=True, to_floats=True) for problem in problems]
+        method = max(estimates, key=lambda one: one[1])[0]
+        nanoseconds = sum(each for _, each in estimates) / len(estimates)
     else:
-        prepared = operator.prepare(stage.geometry)
-        images = 1 if filter.is_cross_channel else channels
-    method, nanoseconds = prepared.estimate()
+        method, nanoseconds = operator.prepare(stage.geometry).estimate()
     rows, columns = stage.size
-    written = filter.kernel_shape[0] if images == 1 and filter.is_cross_channel else channels
+    written = filter.kernel_shape[0] if filter.is_cross_channel else channels
     if filter.reduce is not None:
         written = channels * filter.kernel_shape[0]
     threads = processors()

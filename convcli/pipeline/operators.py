@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import FilterError, ShapeError
 from convcli.filters import Filter
+from convcli.filters.doubts import doubts
 from convcli.filters.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
 from convcli.filters.validate import MOST_WEIGHTS
 from convcli.kernel.arrays import FloatArray
@@ -100,6 +102,10 @@ class Operator(ABC):
     def check(self, geometry: Geometry) -> None:  # noqa: B027
         """Raise the FilterError that computing would raise for any samples."""
 
+    def doubts(self) -> list[str]:
+        """Return what makes white or black pictures of most, a sentence each."""
+        return []
+
     @abstractmethod
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         """Return, for each output row or column, the input one under the kernel's centre.
@@ -163,6 +169,9 @@ class Convolution(Operator):
     def output_size(self, geometry: Geometry) -> Pair:
         return geometry.output
 
+    def doubts(self) -> list[str]:
+        return doubts(self.filter)
+
     def prepare(self, geometry: Geometry) -> PreparedConvolution:
         return PreparedConvolution(self.filter, geometry)
 
@@ -173,6 +182,32 @@ class Convolution(Operator):
         represents 1.
         """
         return PreparedConvolution(self.filter, geometry, channels, scale)
+
+    def prepare_values(self, geometry: Geometry, channels: int, scale: int) -> list[Method]:
+        """Return the method of each kernel of a bank, from such samples to values of their scale.
+
+        A filter that is no bank has one. Rows are read padded, columns are not.
+        """
+        return [
+            prepare(problem, from_bytes=scale == 255, to_floats=True, keep=True)
+            for problem in self.value_problems(geometry, channels, scale)
+        ]
+
+    def value_problems(
+        self, geometry: Geometry, channels: int, scale: int
+    ) -> list[ConvolutionProblem]:
+        """Return what each method of :meth:`prepare_values` computes."""
+        kernels = self.filter.kernel_as(np.float32)
+        weights = [kernels] if isinstance(kernels, Factors) else list(kernels[:, np.newaxis])
+        window = Window.of(geometry, self.filter.pad_mode).on_padded_rows()
+        window = window._replace(interleaved=channels)
+        problems = []
+        for weight, offset in zip(weights, self.filter.offsets, strict=True):
+            bias = np.array([[offset * scale]], np.float32) if offset else None
+            problems.append(
+                ConvolutionProblem(_by_group(weight, 1), bias, window, geometry.image[1])
+            )
+        return problems
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         reach = effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1
@@ -300,6 +335,11 @@ class TransposedConvolution(Operator):
 
     def output_size(self, geometry: Geometry) -> Pair:
         return geometry.image
+
+    def doubts(self) -> list[str]:
+        stride = self.filter.stride or DEFAULT_SCALE
+        gain = stride * stride if isinstance(stride, int) else prod(stride)
+        return doubts(self.filter, math.inf if self.normalize else gain)
 
     def prepare(self, geometry: Geometry) -> PreparedUpsampling:
         return PreparedUpsampling(self, geometry)

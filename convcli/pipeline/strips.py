@@ -28,7 +28,7 @@ from convcli.pipeline.evaluate import (
 )
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.shapes import Stage
-from convcli.pipeline.two_passes import convolve_reduced, reduces
+from convcli.pipeline.two_passes import convolve_reduced, reducers_of
 from convcli.system.threads import processors, share
 
 
@@ -88,6 +88,9 @@ class StripReader(Protocol):
 Strip = tuple[int, int, ReadRows]
 """The rows start to stop of a result, and the function that reads the source for them."""
 
+Shortcut = Callable[[ReadRows, int, int], NDArray[Any] | None]
+"""Returns the rows start to stop of a result if there is a faster way to them."""
+
 
 def strips_of(
     source: Raster, reader: StripReader, height: int, rows: int, in_place: bool
@@ -129,8 +132,8 @@ def convolve_samples(
     """Convolve integer samples directly, each channel independently: the fast path."""
     reader = _SampleStrips(frame, stage, operator)
     threads = sizes.threads_for([stage], stage.size[0])
-    if reduces(reader.method):
-        convolve_reduced(frame, stage, reader.method, target, threads)
+    if reducers := reducers_of(reader.method):
+        convolve_reduced(frame, stage, reducers, target, threads)
         return
 
     def compute(strip: Strip) -> None:
@@ -178,16 +181,22 @@ def write_layers(
     *,
     linear: bool,
     in_place: bool,
+    shortcut: Shortcut | None = None,
     sizes: StripSizes = STRIP_SIZES,
 ) -> None:
     """Compute every strip through all stages, and write it as the samples of ``finish``.
 
-    ``finish`` turns layers into samples (C, rows, W).
+    ``finish`` turns layers into samples (C, rows, W). Strips for which ``shortcut`` returns
+    samples (rows, W, C) are not computed.
     """
     evaluator = Evaluator(frame, stages, linear)
 
     def compute(strip: Strip) -> None:
         start, stop, read = strip
+        samples = None if shortcut is None else shortcut(read, start, stop)
+        if samples is not None:
+            target.write(start, samples)
+            return
         target.write(start, finish(evaluator.rows(read, start, stop)).transpose(1, 2, 0))
 
     height = target.size[0]

@@ -16,7 +16,6 @@ from convcli.pipeline.evaluate import Layers
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.shapes import Stage
 from convcli.pipeline.srgb import srgb_samples
-from convcli.pipeline.strips import StripSizes, extremes
 
 Floats = NDArray[np.float64]
 
@@ -27,24 +26,25 @@ def unchanged(colour: FloatArray) -> FloatArray:
 
 
 def range_mapping(
-    frame: Frame, stages: Sequence[Stage], linear: bool, sizes: StripSizes
+    frame: Frame, stages: Sequence[Stage], find_extremes: Callable[[], tuple[Floats, Floats]]
 ) -> Callable[[FloatArray], FloatArray]:
     """Return the function that brings colour to 0-1 by the ``range`` of the last filter.
 
-    The rescaling ranges need min and max of the whole result, which is computed once for that.
+    The rescaling ranges need min and max of the whole result, which is computed once for that by
+    ``find_extremes``.
     """
     match stages[-1].operator.filter.range:
         case "abs":
             return np.abs
         case "rescale":
-            lows, highs = extremes(frame, stages, linear, sizes)
+            lows, highs = find_extremes()
             is_visible = lows <= highs
             low = lows[is_visible].min(initial=np.inf)
             high = highs[is_visible].max(initial=-np.inf)
             rounding = _rounding(frame, stages, lows, highs).max()
             return _rescaling(np.array([low]), np.array([high]), rounding)
         case "rescale-channels":
-            lows, highs = extremes(frame, stages, linear, sizes)
+            lows, highs = find_extremes()
             return _rescaling(lows, highs, _rounding(frame, stages, lows, highs))
     return unchanged
 

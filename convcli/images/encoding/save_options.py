@@ -8,6 +8,7 @@ Pillow. Options that the picture decides are left out: those for its frames (``s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -92,11 +93,13 @@ KNOWN: Mapping[str, frozenset[str]] = {
 def check_save_options(format_name: str, save: Mapping[str, Any]) -> None:
     """Raise an :class:`ImageError` for a key of ``save`` that a format's encoder does not have.
 
-    ``format_name`` is a name that :func:`output_format` returns. The encoder checks the values.
+    ``format_name`` is a name that :func:`output_format` returns. Of the values ``dpi`` is checked;
+    the encoder checks the others.
     """
     known = KNOWN.get(format_name, frozenset())
     unknown = [key for key in save if key not in known]
     if not unknown:
+        with_pairs(save)
         return
     from difflib import get_close_matches
 
@@ -108,3 +111,22 @@ def check_save_options(format_name: str, save: Mapping[str, Any]) -> None:
     raise ImageError(
         f"{format_name} has no save option {key!r}: {hint}it has {', '.join(sorted(known))}"
     )
+
+
+def with_pairs(save: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with a number for ``dpi`` as (x, y), which is what Pillow's encoders take.
+
+    Raises :class:`ImageError` for a ``dpi`` that is neither a positive number nor two of them.
+    """
+    if "dpi" not in save:
+        return dict(save)
+    given = save["dpi"]
+    pair = given if isinstance(given, (tuple, list)) else (given, given)
+    if len(pair) != 2 or not all(_is_positive(number) for number in pair):
+        raise ImageError(f"dpi is a number of pixels per inch above 0, or (x, y): got {given!r}")
+    return {**save, "dpi": tuple(pair)}
+
+
+def _is_positive(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and 0 < value < math.inf

@@ -30,7 +30,7 @@ from convcli.kernel.engine import cost_model
 from convcli.kernel.engine.banded_rows import Layout, Rows, ShiftedRows, StridedRows
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.direct import Direct
-from convcli.kernel.engine.method import BUFFER_BYTES, Method, RowFunction
+from convcli.kernel.engine.method import BUFFER_BYTES, MOST_ROWS, Method, RowFunction
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import effective_size
 from convcli.kernel.window import RowReader, Window
@@ -38,10 +38,6 @@ from convcli.kernel.window import RowReader, Window
 PRODUCT_LIMIT = 1_000_000
 """Most multiplications for one product of BLAS: OpenBLAS leaves its kernel for small matrices
 above that, at half the speed (measured 2026-11 on AVX-512, OpenBLAS 0.3.31)."""
-
-
-MOST_ROWS = 128
-"""Most rows of output at once: more gain nothing, and share badly among threads."""
 
 
 def rows_per_block(output_channels: int) -> int:

@@ -24,6 +24,7 @@ TRANSFORM = 7.2  # forward and inverse transform of a sample of a tile
 SPECTRUM = 3.6  # multiplying and adding a sample's spectra
 RANK = 0.2  # starting on one more rank
 PASS = 0.045  # a pass over 16-bit sums of 8-bit samples
+SUM = 0.11  # a pass over 32-bit sums
 BYTE = 0.2  # reading and writing one of those
 
 
@@ -32,6 +33,8 @@ class ProblemSize(NamedTuple):
 
     ``output_channels`` and ``input_channels`` are those of a group. ``rank`` is the kernel's;
     ``passes`` those of :mod:`convcli.kernel.engine.int16`, None where that cannot compute it;
+    ``sum_passes`` those for results that are floats, likewise;
+    ``is_box`` whether it is one of 8-bit samples (:mod:`convcli.kernel.engine.box`);
     ``decimation`` stride and taps of each axis in :mod:`convcli.kernel.engine.decimated`, likewise.
     """
 
@@ -42,6 +45,8 @@ class ProblemSize(NamedTuple):
     rank: int
     passes: int | None = None
     decimation: tuple[Pair, Pair] | None = None
+    sum_passes: int | None = None
+    is_box: bool = False
 
     @classmethod
     def of(cls, problem: ConvolutionProblem, passes: int | None = None) -> ProblemSize:

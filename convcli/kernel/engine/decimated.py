@@ -16,7 +16,8 @@ is for 8-bit samples alone, and not for kernels of whole numbers, whose answers 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import copy
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,12 @@ class Decimated(Method):
     @property
     def step(self) -> int:
         return self.reduction.step
+
+    def moved(self, columns: int) -> Self:
+        other = super().moved(columns)
+        other.reduction = copy.copy(self.reduction)
+        other.reduction.window = other.problem.window
+        return other
 
     def analyser(self) -> Analysis:
         """Return a function with buffers of its own: rows (positions, samples) to a part."""

@@ -135,26 +135,35 @@ class Analysis:
     def __init__(self, reduction: Reduction) -> None:
         self._reduction = reduction
         window, dtype = reduction.window, reduction.dtype
-        axis, samples = reduction.vertical, reduction.width * reduction.channels
+        # Columns of the padded picture, of which some are in the picture; the range that is read.
+        horizontal = reduction.horizontal
+        length = (reduction.low_columns + horizontal.width - 1) * horizontal.stride
+        first = window.origin[1] - horizontal.lead
+        columns = source_index(first, first + length, reduction.width, window.pad_mode)
+        used = columns[columns >= 0]
+        low, high = (int(used.min()), int(used.max()) + 1) if used.size else (0, 1)
+        self._read = slice(low * reduction.channels, high * reduction.channels)
+        start = min(max(first, low), high)
+        stop = max(min(first + length, high), start)
+        self._inside = slice(start - low, stop - low), slice(start - first, stop - first)
+        is_outside = np.ones(length, bool)
+        is_outside[self._inside[1]] = False
+        self._outside = np.flatnonzero(is_outside & (columns >= 0))
+        self._filled_from = columns[self._outside] - low
+
+        samples = self._read.stop - self._read.start
         count, rows = reduction.analysis.shape
         self._at_once = columns_at_once(reduction.strip, count * rows, samples)
         self._rows = np.zeros((reduction.strip, self._at_once), dtype)
         blocks = reduction.strip // rows
         self._products = np.empty((blocks, count, self._at_once), dtype)
-        self._reduced = np.empty((blocks * reduction.block + axis.width - 1, samples), dtype)
-        # Columns of the padded picture, by channel.
-        horizontal = reduction.horizontal
-        length = (reduction.low_columns + horizontal.width - 1) * horizontal.stride
-        self._planes = np.zeros((reduction.channels, len(self._reduced), length), dtype)
-        first = window.origin[1] - horizontal.lead
-        self._columns = source_index(first, first + length, reduction.width, window.pad_mode)
-        inside = np.arange(first, first + length)
-        self._inside = (inside >= 0) & (inside < reduction.width)
-        self._first = first
+        kept = blocks * reduction.block + reduction.vertical.width - 1
+        self._reduced = np.empty((kept, samples), dtype)
+        self._planes = np.zeros((reduction.channels, kept, length), dtype)
 
     def __call__(self, rows: NDArray[Any]) -> FloatArray:
         """Return the part of ``low`` that ``rows`` (positions, samples) have in it."""
-        return self._along_rows(self._along_columns(rows))
+        return self._along_rows(self._along_columns(rows[:, self._read]))
 
     def _along_columns(self, rows: NDArray[Any]) -> FloatArray:
         """Return (K, samples)."""
@@ -185,14 +194,12 @@ class Analysis:
 
     def _along_rows(self, reduced: FloatArray) -> FloatArray:
         """Return (C, K, columns) from (K, samples)."""
-        reduction, window = self._reduction, self._reduction.window
+        reduction = self._reduction
         planes = self._planes[:, : len(reduced)]
         by_channel = reduced.reshape(len(reduced), -1, reduction.channels).transpose(2, 0, 1)
-        start, stop = max(self._first, 0), min(self._first + planes.shape[2], by_channel.shape[2])
-        if start < stop:
-            planes[..., start - self._first : stop - self._first] = by_channel[..., start:stop]
-        if window.pad_mode != "zeros":
-            planes[..., ~self._inside] = by_channel[..., self._columns[~self._inside]]
+        inside, written = self._inside
+        planes[..., written] = by_channel[..., inside]
+        planes[..., self._outside] = by_channel[..., self._filled_from]
         if reduction.horizontal.stride == 1:
             return planes.copy()
         right = reduction.right_analysis
