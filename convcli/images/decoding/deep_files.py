@@ -109,11 +109,12 @@ def _tiff(file: BinaryIO) -> DeepFile | None:
 
     try:
         tags = first_tags(file)
+        is_read_here = needs_tifffile(tags)
     except Exception:  # a broken table raises errors of many kinds; Pillow will say so
         return None
     finally:
         file.seek(0)
-    return TiffFile(file, tags) if needs_tifffile(tags) else None
+    return TiffFile(file, tags) if is_read_here else None
 
 
 def deep_picture(

@@ -102,7 +102,10 @@ def _tiff_kind(source: str | BinaryIO) -> str:
 def _is_read_by_tifffile(source: str | BinaryIO) -> bool:
     from convcli.images.decoding.tiff_files import needs_tifffile
 
-    return needs_tifffile(first_tags(source))
+    try:
+        return needs_tifffile(first_tags(source))
+    except Exception:  # a broken table raises errors of many kinds
+        return False
 
 
 def first_tags(source: str | BinaryIO) -> Mapping[int, Any]:
