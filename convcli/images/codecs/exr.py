@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, ImageWarning
 from convcli.images.raster import Raster
 from convcli.system.warn import warn
 
@@ -62,6 +62,15 @@ def as_path(file: BinaryIO) -> Iterator[str]:
 
 def read_header(path: str) -> ExrHeader:
     """Read the header; raises :class:`ImageError`, warns of channels that are left out."""
+    try:
+        return _read_header(path)
+    except (ImageError, ImageWarning, MemoryError):  # warnings can be set to raise
+        raise
+    except Exception as error:  # broken attributes raise errors of many kinds
+        raise ImageError(f"the image is broken: {error}") from error
+
+
+def _read_header(path: str) -> ExrHeader:
     part = _part(path, header_only=True)
     header = part.header
     low, high = header["dataWindow"]

@@ -123,7 +123,9 @@ def _page(page: Any) -> Page:
         raise ImageError("the image is broken: it has not as many strips or tiles as its size says")
     has_alpha = len(extra) == 1 and extra[0] in (1, 2) and colours != "CMYK"
     profile = page.iccprofile
-    height, width = page.imagelength, page.imagewidth
+    height, width = int(page.imagelength), int(page.imagewidth)  # of broken tags, tuples
+    if min(height, width) < 1:
+        raise ImageError("the image is broken: it has no pixels")
     orientation = page.tags.valueof(274, 1)
     size = (width, height) if orientation >= 5 and page.index == 0 else (height, width)
     return Page(
