@@ -1,4 +1,4 @@
-"""The jobs on picture files, the tools that are there, and what each is told to do them."""
+"""The jobs on picture files, the installed tools, and their commands for each job."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def jobs(*, quick: bool) -> list[Job]:
 
 @dataclass(frozen=True)
 class Command:
-    """What a tool is told; its result goes to ``target``."""
+    """The command line of a tool; its result goes to ``target``."""
 
     tool: str
     line: list[str]
@@ -171,10 +171,10 @@ class Tools:
                 tools.missing.append(f"{module} (not in {Path(python).name}; see --python)")
         script = Path(sys.executable).with_name("convcli")
         tools.convcli = [str(script)] if script.exists() else [sys.executable, "-m", "convcli"]
-        told = subprocess.run(
+        output = subprocess.run(
             [*tools.convcli, "apply", "--help"], capture_output=True, text=True, check=True
         )
-        if "--jobs" in told.stdout:
+        if "--jobs" in output.stdout:
             tools.jobs_flag = ["-j", "2"]
         return tools
 
