@@ -85,7 +85,7 @@ def near_filters(name: str) -> list[str]:
 
 
 def _family(stem: str) -> Iterator[str]:
-    """Give the filters of which ``stem`` is a word, and those of a family that it names."""
+    """Yield the filters of which ``stem`` is a word, and those of a family that it names."""
     words = [word for word in re.split(r"[\W_]+", stem) if len(word) > 2]
     families = [each for each in _FAMILIES if any(_is_near(word, each) for word in words)]
     words += families
