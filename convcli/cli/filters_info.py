@@ -13,12 +13,13 @@ from convcli.cli.targets import STREAM, check_picture_target, create_folder
 EPILOG = """\b
 Examples:
   convcli filters info sharpen
+  convcli filters info gaussian:sigma=12
   convcli filters info my-filter.json --picture my-filter.png
 """
 
 
 @click.command(cls=GroupedCommand, epilog=EPILOG)
-@click.argument("name", metavar="NAME|FILE", shell_complete=completion.filters)
+@click.argument("name", metavar="NAME|FILE|KIND", shell_complete=completion.filters)
 @option(
     "Output",
     "--picture",
@@ -35,14 +36,14 @@ Examples:
 def info(name: str, picture: str | None, overwrite: bool) -> None:
     """Describe a filter: what it does to flat areas, ramps and waves, and how it is computed."""
     from convcli.cli.filter_text import info_lines
+    from convcli.cli.filter_values import named_filters
     from convcli.cli.terminal import printable
-    from convcli.filters import load_filter
 
     if picture == STREAM:
         raise click.UsageError("standard output has the text: give --picture a file")
     if picture is not None:
         check_picture_target(picture, format=None, overwrite=overwrite)
-    filter = load_filter(name)
+    (filter,) = named_filters([name])
     lines = info_lines(filter)
     if picture is not None:
         from convcli.drawing.kernels import filter_picture
