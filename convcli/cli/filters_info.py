@@ -13,12 +13,13 @@ from convcli.cli.targets import STREAM, check_picture_target, create_folder
 EPILOG = """\b
 Examples:
   convcli filters info sharpen
+  convcli filters info gaussian:sigma=12
   convcli filters info my-filter.json --picture my-filter.png
 """
 
 
 @click.command(cls=GroupedCommand, epilog=EPILOG)
-@click.argument("name", metavar="NAME|FILE", shell_complete=completion.filters)
+@click.argument("name", metavar="NAME|FILE|KIND", shell_complete=completion.filters)
 @option(
     "Output",
     "--picture",

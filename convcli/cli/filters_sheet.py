@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Examples:
   convcli filters sheet photo.jpg -o sheet.png
-  convcli filters sheet -f sharpen -f sobel -f my-filter.json photo.jpg -o three.png
+  convcli filters sheet -f sharpen -f gaussian:sigma=2 -f my-filter.json photo.jpg -o three.png
 """
 
 SHEET_WIDTH = 1600
@@ -80,7 +80,7 @@ writing = several(
     "--filter",
     "filters",
     multiple=True,
-    metavar="NAME|FILE",
+    metavar="NAME|FILE|KIND",
     shell_complete=completion.filters,
     help="A filter to show, repeatable.  [default: every bundled filter]",
 )
@@ -120,7 +120,7 @@ def sheet(
     keep_memory()
     end_without_delay()
     check_picture_target(given["output"], format=given["format"], overwrite=given["overwrite"])
-    chosen = named_filters(filters or list(bundled_filters()), [picture])
+    chosen = named_filters(filters or tuple(bundled_filters()), [picture])
     with Messages(len(chosen), quiet=quiet, progress=progress) as messages:
         try:
             page = _page(picture, chosen, linear, max_pixels, width, messages)
