@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from convcli.drawing.cells import cells
 from convcli.drawing.colours import signed_colours
 from convcli.drawing.page import INK, PAPER, inked
+from convcli.fitting.geometry import Pair
 from convcli.fitting.result import Fit
 from convcli.images import Frame, Picture
 from convcli.images.labels import text_mask
@@ -50,7 +52,7 @@ def kernel_picture(fit: Fit) -> Picture:
             "0",
             f"{greatest * divisor:g}/{divisor:g}",
         ]
-    return _framed(body, labels)
+    return _framed(body.shape[:2], lambda part: np.copyto(part, body), labels)
 
 
 def residual_picture(fit: Fit) -> Picture:
@@ -59,34 +61,40 @@ def residual_picture(fit: Fit) -> Picture:
     Of several channels the one that differs most is shown. The scale takes in all but a
     thousandth of the samples, and half a level at least.
     """
-    residual = fit.residual
-    values = np.empty(residual.shape[1:], np.float32)
-    for start in range(0, len(values), BAND):
-        part = residual[:, start : start + BAND]
-        strongest = np.abs(part).argmax(0)[np.newaxis]
-        values[start : start + BAND] = np.take_along_axis(part, strongest, 0)[0]
-    sample = np.abs(values.ravel()[:: max(1, values.size // 1_000_000)])
-    greatest = float(np.quantile(sample, 0.999))
     scale = float(fit.levels or 1)
+    # In levels, half floats have digits enough for colours, and 24 megapixels fit 48 MB.
+    values = np.empty(fit.pairs[0].relation.after, np.float16 if fit.levels else np.float32)
+    for start, part in fit.residual_bands():
+        strongest = np.abs(part).argmax(0)[np.newaxis]
+        rows = np.take_along_axis(part, strongest, 0)[0]
+        values[start : start + part.shape[1]] = rows * scale
+    sample = np.abs(values.ravel()[:: max(1, values.size // 1_000_000)])
+    greatest = float(np.quantile(sample.astype(float), 0.999)) / scale
     greatest = max(_round_up(greatest * scale) / scale, 0.5 / scale if fit.levels else 1e-12)
     unit = " levels" if fit.levels else ""
     end = f"{greatest * scale:g}"
-    return _framed(signed_colours(values, greatest), [f"-{end}{unit}", "0", f"+{end}{unit}"])
+
+    def draw(body: Bytes) -> None:
+        for start in range(0, len(values), BAND):
+            rows = slice(start, start + BAND)
+            body[rows] = signed_colours(values[rows], greatest * scale)
+
+    return _framed(values.shape, draw, [f"-{end}{unit}", "0", f"+{end}{unit}"])
 
 
-def _framed(body: Bytes, labels: list[str]) -> Picture:
-    """Return a picture on paper, with a bar of colours and its labels below."""
+def _framed(size: Pair, draw: Callable[[Bytes], None], labels: list[str]) -> Picture:
+    """Return what ``draw`` draws, on paper, with a bar of colours and its labels below."""
     masks = [text_mask(label, TEXT) for label in labels]
     least = sum(mask.shape[1] for mask in masks) + 4 * GAP
-    width = max(body.shape[1], least)
+    width = max(size[1], least)
     tall = max(mask.shape[0] for mask in masks)
-    height = body.shape[0] + GAP + BAR_HEIGHT + 6 + tall
+    height = size[0] + GAP + BAR_HEIGHT + 6 + tall
     page = np.full((height + 2 * MARGIN, width + 2 * MARGIN, 3), PAPER, np.uint8)
-    left = MARGIN + (width - body.shape[1]) // 2
-    page[MARGIN : MARGIN + body.shape[0], left : left + body.shape[1]] = body
+    left = MARGIN + (width - size[1]) // 2
+    draw(page[MARGIN : MARGIN + size[0], left : left + size[1]])
     bar = min(width, max(least, 480))
     start = MARGIN + (width - bar) // 2
-    top = MARGIN + body.shape[0] + GAP
+    top = MARGIN + size[0] + GAP
     ramp = np.broadcast_to(np.linspace(-1, 1, bar), (BAR_HEIGHT, bar))
     page[top : top + BAR_HEIGHT, start : start + bar] = signed_colours(ramp, 1)
     below = top + BAR_HEIGHT + 6
