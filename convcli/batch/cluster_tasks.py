@@ -9,6 +9,7 @@ from convcli.batch.inputs import STREAM
 from convcli.batch.jobs import Job
 from convcli.batch.run import Result
 from convcli.batch.shards import Shard
+from convcli.batch.stores import is_url
 from convcli.system.threads import use_one_thread
 
 Do = Callable[[Shard, bool], list[Result]]
@@ -37,7 +38,7 @@ def absolute(job: Job, folder: str) -> Job:
 
 
 def _joined(folder: str, path: str) -> str:
-    return path if path == STREAM or "://" in path else os.path.join(folder, path)
+    return path if path == STREAM or is_url(path) else os.path.join(folder, path)
 
 
 def _as_given(result: Result, job: Job) -> Result:

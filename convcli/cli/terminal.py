@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sys
@@ -39,13 +40,13 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 class Messages:
-    """Messages and progress on standard error, for a batch of ``total`` images.
+    """Messages and progress on standard error, for a batch of ``total`` images, None if unknown.
 
     ``progress`` turns progress on or off; None means on for several images on a terminal.
     ``quiet`` suppresses everything but errors and progress that is turned on.
     """
 
-    def __init__(self, total: int, *, quiet: bool, progress: bool | None) -> None:
+    def __init__(self, total: int | None, *, quiet: bool, progress: bool | None) -> None:
         self._total, self._quiet = total, quiet
         self._done = 0
         self._warnings: dict[str, tuple[str, int]] = {}
@@ -53,10 +54,15 @@ class Messages:
         self._open = ExitStack()
         stream = sys.stderr
         on_terminal = stream is not None and stream.isatty()
-        shown = (on_terminal and total > 1 and not quiet) if progress is None else progress
+        shown = (
+            (on_terminal and total != 0 and total != 1 and not quiet)
+            if progress is None
+            else progress
+        )
         self._lines = shown and not on_terminal
         self._bar: Any = (
             click.progressbar(
+                iterable=itertools.repeat(None) if total is None else None,
                 length=total,
                 file=stream,
                 show_pos=True,
@@ -127,6 +133,9 @@ class Messages:
         now = time.monotonic()
         if self._done == self._total or now - self._last_line >= EVERY:
             self._last_line = now
+            if self._total is None:
+                _echo(f"{self._done} images, {self._rate():.1f} per second")
+                return
             left = round((self._total - self._done) / self._rate())
             _echo(
                 f"{self._done} of {self._total} images, {self._rate():.1f} per second, "
