@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from convcli.system.lazy_exports import exports
 
 if TYPE_CHECKING:
+    from convcli.deconvolution import deconvolve
     from convcli.errors import (
         ConvcliError,
         ExistsError,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
         PlanError,
         ShapeError,
     )
-    from convcli.filters import Filter, load_filter
+    from convcli.filters import Filter, load_filter, make_filter
     from convcli.fitting import Fit, fit_filter
     from convcli.images import Picture, read_image, write_image
     from convcli.kernel import (
@@ -52,8 +53,10 @@ __all__ = [
     "conv_output_size",
     "conv_transpose2d",
     "conv_transpose_output_size",
+    "deconvolve",
     "fit_filter",
     "load_filter",
+    "make_filter",
     "read_image",
     "upsample",
     "write_image",
@@ -62,6 +65,7 @@ __all__ = [
 __getattr__ = exports(
     __name__,
     {
+        "convcli.deconvolution": ("deconvolve",),
         "convcli.errors": (
             "ConvcliError",
             "ExistsError",
@@ -71,7 +75,7 @@ __getattr__ = exports(
             "PlanError",
             "ShapeError",
         ),
-        "convcli.filters": ("Filter", "load_filter"),
+        "convcli.filters": ("Filter", "load_filter", "make_filter"),
         "convcli.fitting": ("Fit", "fit_filter"),
         "convcli.images": ("Picture", "read_image", "write_image"),
         "convcli.kernel": (

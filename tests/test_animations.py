@@ -129,7 +129,7 @@ def test_the_default_image_of_an_apng_is_not_a_frame(tmp_path: Path) -> None:
     same(shown(source), shown(tmp_path / "out.png"))
     with Image.open(tmp_path / "out.png") as image:
         assert image.default_image
-    with pytest.warns(ImageWarning, match="stands in for the animation"):
+    with pytest.warns(ImageWarning, match="still picture before the animation"):
         write_image(read_image(source), tmp_path / "out.gif")
     pictures, durations, _ = shown(tmp_path / "out.gif")
     assert durations == [40, 50, 60]

@@ -49,8 +49,6 @@ def test_an_array_with_channels_last_is_warned_of(
 @pytest.mark.parametrize(
     ("suffix", "channels", "values", "text"),
     [
-        (".tif", 3, 0.5, "floats become 8 bits: TIFF holds floats of grey pictures only; .npy"),
-        (".tif", 3, 2.0, "are clipped: TIFF holds floats of grey pictures only; .npy holds all"),
         (".tif", 1, 2.0, ""),
         (".im", 3, 2.0, "are clipped: IM holds floats of grey pictures only; .npy holds all"),
         (".png", 3, 2.0, "are clipped: PNG holds no floats; .npy holds all"),

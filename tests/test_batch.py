@@ -351,6 +351,8 @@ def test_the_report_has_a_line_for_each_image(run, pictures: list[str], tmp_path
         "warnings": ["JPEG holds no transparency: the picture is composited on white"],
         "input_shape": [4, 5, 4],
         "output_shape": [4, 5, 4],
+        "input_depth": "8",
+        "output_depth": "8",
         "filters": ["sharpen", "sobel"],
     }
     assert records["3.png"]["status"] == "failed"

@@ -149,7 +149,7 @@ def test_the_message_for_an_unusual_channel_count_has_both_remedies(
     mine = bank(tmp_path / "mine.json", 5, 3)
     done = run("apply", "-f", mine, photo, "-o", tmp_path / "out.png")
     assert done.exit_code == 1
-    assert "a result of 5 channels is no picture" in done.stderr
+    assert "a result of 5 channels is not a picture" in done.stderr
     assert ".npy" in done.stderr
     assert "{channel}" in done.stderr
 

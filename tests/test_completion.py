@@ -18,6 +18,7 @@ from convcli.cli import cli
 from convcli.cli.completion import FORMATS, PRESETS
 from convcli.filters.bundled import bundled_filters
 from convcli.filters.interpolation import PRESETS as KNOWN_PRESETS
+from convcli.filters.kinds.catalogue import KINDS
 from convcli.images import output_format
 
 PATIENCE = 20.0
@@ -48,6 +49,7 @@ def offered(words: list[str]) -> list[str]:
 
 
 BUNDLED = list(bundled_filters())
+KIND_NAMES = [f"{name}:" if kind.parameters else name for name, kind in KINDS.items()]
 OFFERS = [
     (["a"], ["apply"]),
     (["upsample", "--norm"], ["--normalize"]),
@@ -55,16 +57,29 @@ OFFERS = [
     (["apply", "--mode", ""], ["L", "RGB", "RGBA", "CMYK"]),
     (["apply", "--format", "p"], ["png", "ppm"]),
     (["apply", "-f", "sha"], ["sharpen"]),
-    (["apply", "-f", "sharpen", "-f", "sob"], ["sobel", "sobel-x", "sobel-y"]),
-    (["apply", "--filter", ""], [*BUNDLED, "mine.json"]),
+    (["apply", "-f", "sharpen", "-f", "sob"], ["sobel", "sobel-x", "sobel-y", "sobel:"]),
+    (["apply", "--filter", ""], [*BUNDLED, *KIND_NAMES, "mine.json"]),
     (["apply", "-f", "mi"], ["mine.json"]),
     (["apply", "-f", "my o"], ["<file>"]),
     (["apply", "-f", "../"], ["<file>"]),
-    (["upsample", "-f", "b"], ["bilinear", "bicubic", "box-blur"]),
+    (["apply", "-f", "gau"], ["gaussian-blur", "gaussian-blur-large", "gaussian:"]),
+    (["apply", "-f", "motion:"], ["motion:length=", "motion:angle="]),
+    (["apply", "-f", "motion:length=3,a"], ["motion:length=3,angle="]),
+    (["apply", "-f", "gaussian:sigma_y=3,sig"], ["gaussian:sigma_y=3,sigma="]),
+    (
+        ["apply", "-f", "savgol:size=5,axis="],
+        ["savgol:size=5,axis=x", "savgol:size=5,axis=y", "savgol:size=5,axis=both"],
+    ),
+    (["apply", "-f", "gaussian:sigma="], ["<file>"]),
+    (["filters", "make", "mo"], ["motion"]),
+    (["filters", "make", "lowpass", "--window", "h"], ["hann", "hamming"]),
+    (["upsample", "-f", "b"], ["bilinear", "bicubic", "box-blur", "box:", "binomial:"]),
     (["upsample", "-f", "near"], ["nearest"]),
-    (["upsample", "-f", ""], [*PRESETS, *BUNDLED, "mine.json"]),
+    (["upsample", "-f", ""], [*PRESETS, *BUNDLED, *KIND_NAMES, "mine.json"]),
     (["upsample", "-f", "../"], ["<file>"]),
-    (["filters", "s"], ["show"]),
+    (["filters", "s"], ["schema", "sheet", "show"]),
+    (["filters", "info", "sha"], ["sharpen"]),
+    (["filters", "sheet", "-f", "sha"], ["sharpen"]),
     (["filters", "show", "sha"], ["sharpen"]),
     (["apply", ""], ["<file>"]),
     (["apply", "-f", "sharpen", "photo.png", "tw"], ["<file>"]),
@@ -72,7 +87,7 @@ OFFERS = [
     (["apply", "-d", ""], ["<dir>"]),
     (["apply", "--files-from", ""], ["<file>"]),
     (["apply", "--report", ""], ["<file>"]),
-    (["no-such-command", ""], ["apply", "explain", "filters", "fit", "upsample"]),
+    (["no-such-command", ""], ["apply", "deconvolve", "explain", "filters", "fit", "upsample"]),
     (["apply", "--stride", ""], []),
 ]
 

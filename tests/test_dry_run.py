@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from convcli.images import read_header
 
 
 def variants(folder: Path) -> None:
-    """Write pictures of every kind whose header may tell less than all."""
+    """Write pictures of every kind whose header may not be enough."""
     rng = np.random.default_rng(3)
     pixels = rng.integers(0, 256, (20, 30, 4), np.uint8)
     colour, grey = Image.fromarray(pixels[:, :, :3]), Image.fromarray(pixels[:, :, 0])
@@ -94,7 +95,9 @@ def test_predicted_sizes_are_the_real_ones(run, kinds: Path, command: list[str])
         for record in records
         if record["status"] == "ok"
     ]
-    lines = [line.split() for line in predicted.stdout.splitlines()]
+    lines = [
+        re.sub(r", (float|\d+ bits)", "", line).split() for line in predicted.stdout.splitlines()
+    ]
     assert [(words[0], words[2], words[-1]) for words in lines] == expected
     assert len(expected) > 10
 
@@ -114,7 +117,7 @@ def test_the_plan_is_printed_without_decoding_or_writing_anything(
     assert done.stdout.replace(str(tmp_path), "tmp").splitlines() == [
         "landscape.jpg -> tmp/out/landscape.jpg  768x512 RGB -> 1536x1024",
         "badge.png -> tmp/out/badge.png  320x320 RGBA -> 640x640",
-        "depth16.png -> tmp/out/depth16.png  320x240 I;16 -> 640x480",
+        "depth16.png -> tmp/out/depth16.png  320x240 I;16, 16 bits -> 640x480, 16 bits",
         "pulse.gif -> tmp/out/pulse.gif  160x120 P, 10 frames -> 320x240",
     ]
     assert os.listdir(tmp_path) == []
@@ -174,13 +177,13 @@ def test_names_in_the_plan_are_one_line_each(run, photo: Path) -> None:
         ("pulse.gif", ["--format", "jpg"], "JPEG holds one image, and this has 10"),
         ("pulse.gif", ["--format", "jpg", "--frames", "first"], None),
         ("landscape.jpg", ["--format", "ico"], "ICO: that holds 256×256 pixels at most"),
-        ("landscape.jpg", ["-f", "five.json"], "a result of 5 channels is no picture"),
+        ("landscape.jpg", ["-f", "five.json"], "a result of 5 channels is not a picture"),
         ("landscape.jpg", ["-f", "five.json", "--format", "npy"], None),
         ("landscape.jpg", ["-f", "five.json", "--suffix", "-{channel}"], None),
-        ("landscape.jpg", ["-f", "four.json"], "a result of 4 channels is no picture"),
+        ("landscape.jpg", ["-f", "four.json"], "a result of 4 channels is not a picture"),
         ("badge.png", ["-f", "four.json"], None),
         ("badge.png", ["--mode", "CMYK", "--linear", "--format", "tif"], "not for CMYK: --mode"),
-        ("line.npy", ["--format", "png"], "an array of shape (9,) is no picture"),
+        ("line.npy", ["--format", "png"], "an array of shape (9,) is not a picture"),
         ("stack.npy", ["--format", "jpg"], "JPEG holds one image, and this has 2"),
         ("stack.npy", ["--format", "jpg", "--frames", "first"], None),
     ],

@@ -18,7 +18,7 @@ from convcli.kernel.window import Window
 
 DTYPES = [np.float32, np.float64]
 UNITS = (1.0, 0.25, 8.0)
-FOR_FLOATS = [name for name in METHODS if name != "int16"]
+FOR_FLOATS = [name for name, method in METHODS.items() if not method.only_bytes]
 
 
 def bits(dtype: type) -> int:

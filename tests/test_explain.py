@@ -199,7 +199,7 @@ def test_padding_makes_a_transposed_result_smaller_and_output_padding_restores_i
     text = " ".join(plain(explanation(small)).split())
     assert "Padding makes this result smaller" in text
     assert "= 5 - 2 + 0 = 3" in text
-    assert "S times the input, 4: that takes output padding 1" in text
+    assert "S times the input, 4: that needs output padding 1" in text
     assert "Which map is the input?" in text
     assert settle("2x2", "3x3", stride=2, pad=1, transpose=True, output_padding=1).output[1] == 4
     assert settle("2x2", "3x3", stride=2, pad="same", transpose=True).output[1] == 4
@@ -311,7 +311,7 @@ WRONG = [
     (["--input", "8x8", "--kernel", "3x3", "--matrix"], "36×64"),
     (["--input", "8x8", "--kernel", "3x3", "--matrix"], ".npy"),
     (["--input", "1 2; 3", "--kernel", "2x2"], "row 2 has 1 cells and the first has 2"),
-    (["--input", "ab c", "--kernel", "x"], "'ab' is no cell"),
+    (["--input", "ab c", "--kernel", "x"], "'ab' is not a cell"),
     (["--input", "", "--kernel", "x"], "--input: channel 1, row 1 is empty"),
     (["--input", "1/0 2", "--kernel", "x"], "divides by zero"),
     (["--input", "0x5", "--kernel", "3x3"], "numbers from 1 up"),
@@ -324,7 +324,7 @@ WRONG = [
     ),
     (["--input", "5x5", "--kernel", "3x3", "--animate", "x.mp4"], ".gif, .svg, .html"),
     (["--input", "5x5", "--kernel", "3x3", "--animate", "x"], "no extension"),
-    (["--input", "50x50", "--kernel", "3x3", "--animate", "x.gif"], "too many to be drawn"),
+    (["--input", "50x50", "--kernel", "3x3", "--animate", "x.gif"], "too many to draw"),
     (["--input", "2x5x5", "--kernel", "2x3x3", "--animate", "x.gif"], "one channel"),
     (["--input", "5x5", "--kernel", "3x3", "-o", "m.npy"], "--matrix"),
     (["--input", "3x3", "--kernel", "2x2", "--matrix", "-o", "m.txt"], ".npy"),
@@ -445,6 +445,6 @@ def test_the_whole_lesson_is_computed_and_its_commands_print_it(run) -> None:
 
 def test_the_lesson_corrects_common_mistakes(run) -> None:
     whole = " ".join(run("explain", "lesson").stdout.split())
-    assert "give 3×3, not 4×4 as it is often drawn" in whole
+    assert "give 3×3, not 4×4 as is often drawn" in whole
     assert "the last is d'z" in whole
-    assert "in this form for stride 1 only" in whole
+    assert "holds for stride 1 only" in whole

@@ -14,9 +14,9 @@ from convcli import ConvcliError, conv2d, conv_transpose2d
 from convcli.explain import gif
 from convcli.explain.animation import write_animation
 from convcli.explain.drawing import Label, film, sum_lines
+from convcli.explain.forms import parts_of
 from convcli.explain.palette import TEXT_ON, TONES
 from convcli.explain.settle import settle
-from convcli.explain.ways import parts_of
 
 CASES = [
     ("5x5", "3x3", {"stride": 2, "pad": 1}),
@@ -40,7 +40,7 @@ def test_the_last_step_of_each_part_shows_the_result(input, kernel, options) -> 
     expected = compute(x, w, **options)[0]
     for part in parts_of(setting):
         last = part.steps[-1].results
-        top, left = setting.pads[:2] if part.way == "scatter" else (0, 0)
+        top, left = setting.pads[:2] if part.form == "scatter" else (0, 0)
         for (i, j), value in np.ndenumerate(expected):
             shown = last.get((i + top, j + left), "0")
             product = re.sub(r"(?<=[a-z])(?=[a-z])", "*", shown)
@@ -91,7 +91,7 @@ def test_a_gif_has_a_frame_for_each_step(tmp_path: Path, input, kernel, options)
 
 
 def test_a_gif_is_drawn_without_freetype_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gif, "_font", lambda _: None)
+    monkeypatch.setattr(gif, "font", lambda _: None)
     setting = settle("2x2", "2x2", transpose=True)
     assert gif.gif_bytes(film(parts_of(setting), setting.title), 500).startswith(b"GIF89a")
 
@@ -102,10 +102,10 @@ def test_every_letter_of_a_gif_has_a_glyph() -> None:
         setting = settle(input, kernel, **options)
         for frame in film(parts_of(setting), setting.title).frames:
             texts |= {shape.text for shape in frame.shapes if isinstance(shape, Label)}
-    font = gif._font(20.0)
+    font = gif.font(20.0)
     assert font is not None
     missing = bytes(font.getmask("\uffff"))
-    letters = set("".join(texts).translate(gif._PLAIN).translate(gif._SPELLED)) - {" "}
+    letters = set("".join(texts).translate(gif._PLAIN).translate(gif.SPELLED)) - {" "}
     assert {one for one in letters if bytes(font.getmask(one)) == missing} == set()
 
 

@@ -82,6 +82,7 @@ FILTERS = {
     "grayscale": load_filter("grayscale").override(pad=(1, 2, 0, 1)),
     "laplacian-of-gaussian": load_filter("laplacian-of-gaussian").override(range="rescale"),
     "emboss": Filter([[1, -2], [3, 0.3]], bias=0.13, dilation=(1, 2), flip=True, range="abs"),
+    "sobel-x": load_filter("sobel-x").override(range="rescale-channels"),
     "bank": Filter([[[[1, -1]]], [[[2, -1]]]], reduce="max", pad_mode="circular"),
 }
 

@@ -14,8 +14,8 @@ from browser import chromium, emulate
 
 from convcli import conv2d, conv_transpose2d
 from convcli.explain.animation import write_animation
+from convcli.explain.forms import parts_of
 from convcli.explain.settle import settle
-from convcli.explain.ways import parts_of
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def test_the_numbers_are_those_of_conv2d_for_thirty_settings(page) -> None:
     chance = random.Random(15)
     drawn = computed = 0
     for _ in range(30):
-        way = chance.choice(["convolve", "scatter", "gather"])
-        driver.execute_script(f"document.querySelector('input[value={way}]').click()")
+        form = chance.choice(["convolve", "scatter", "gather"])
+        driver.execute_script(f"document.querySelector('input[value={form}]').click()")
         chosen = {
             "size": chance.randint(1, 8),
             "kernel": chance.randint(1, 5),
@@ -77,13 +77,13 @@ def test_the_numbers_are_those_of_conv2d_for_thirty_settings(page) -> None:
             "dilation": chance.randint(1, 3),
             "padMode": "zeros",
         }
-        if way == "convolve":
+        if form == "convolve":
             chosen["padMode"] = chance.choice(["zeros", "reflect", "replicate", "circular"])
         driver.execute_script(SET, chosen)
         driver.execute_script(SET, {"outputPadding": chance.randint(0, 3)})
         state = json.loads(driver.execute_script(READ))
         setting = state["setting"]
-        assert setting["way"] == way
+        assert setting["form"] == form
         assert setting["size"] == [chosen["size"]] * 2
         options = {key: tuple(setting[key]) for key in ("stride", "dilation")}
         options["pad"] = tuple(setting["pads"])
@@ -91,15 +91,15 @@ def test_the_numbers_are_those_of_conv2d_for_thirty_settings(page) -> None:
         w = table(state["kernel"], setting["kernel"])[None, None]
         if state["fault"]:
             with pytest.raises(ValueError, match="smaller than one pixel"):
-                conv2d(x, w, **options) if way == "convolve" else conv_transpose2d(x, w, **options)
+                conv2d(x, w, **options) if form == "convolve" else conv_transpose2d(x, w, **options)
             continue
         computed += 1
-        if way == "convolve":
+        if form == "convolve":
             expected = conv2d(x, w, pad_mode=setting["padMode"], **options)[0]
         else:
             extra = tuple(setting["outputPadding"])
             expected = conv_transpose2d(x, w, output_padding=extra, **options)[0]
-        top, left = setting["pads"][:2] if way == "scatter" else (0, 0)
+        top, left = setting["pads"][:2] if form == "scatter" else (0, 0)
         wanted = {f"{i + top},{j + left}": value for (i, j), value in np.ndenumerate(expected)}
         found = {place: float(state["results"].get(place, 0)) for place in wanted}
         assert found == wanted
@@ -129,11 +129,11 @@ def test_the_script_takes_the_same_steps_as_gif_and_svg(page, input, kernel, opt
         expected = json.loads(json.dumps(part.as_json()))
         found = json.loads(
             driver.execute_script(
-                "const made = scene({...setting, way: arguments[0]}, cells);"
+                "const made = scene({...setting, form: arguments[0]}, cells);"
                 "const {left, kernel, right} = made;"
-                "return JSON.stringify({way: arguments[0], left, kernel: {texts: kernel.texts},"
+                "return JSON.stringify({form: arguments[0], left, kernel: {texts: kernel.texts},"
                 " right: {kinds: right.kinds}, steps: range(made.count).map(made.step)});",
-                part.way,
+                part.form,
             )
         )
         assert found == expected

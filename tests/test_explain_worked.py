@@ -72,7 +72,7 @@ def check(image: Picture, filter: Filter, *, linear: bool = False) -> list[Worke
 KERNEL = [[1, -2, 0.5], [3, 1, -1]]
 
 
-@pytest.mark.parametrize("range_", ["clip", "abs", "rescale"])
+@pytest.mark.parametrize("range_", ["clip", "abs", "rescale", "rescale-channels"])
 @pytest.mark.parametrize("kind", PICTURES)
 def test_every_range_and_depth(kind: str, range_: str) -> None:
     for preserve in (False, True):
@@ -120,7 +120,9 @@ def test_banks(kind: str, reduce: str) -> None:
 def test_filters_across_channels(kind: str, shape: tuple[int, int]) -> None:
     weight = np.random.default_rng(2).normal(size=(*shape, 2, 3))
     for divisor in (1, "sum"):
-        check(PICTURES[kind], Filter(weight, divisor=divisor, bias=[0.2] * shape[0]))
+        for range_ in ("clip", "rescale-channels"):
+            bias = [0.2] * shape[0]
+            check(PICTURES[kind], Filter(weight, divisor=divisor, bias=bias, range=range_))
 
 
 def test_dropped_transparency_is_warned_of_once() -> None:
@@ -133,7 +135,9 @@ def test_dropped_transparency_is_warned_of_once() -> None:
 
 @pytest.mark.parametrize("kind", ["L", "RGBA", "L16", "RGB"])
 def test_linear_light(kind: str) -> None:
-    for range_, preserve in itertools.product(("clip", "rescale"), (False, True)):
+    for range_, preserve in itertools.product(
+        ("clip", "rescale", "rescale-channels"), (False, True)
+    ):
         one = Filter(KERNEL, divisor=2, range=range_, preserve_alpha=preserve, pad_mode="reflect")
         check(PICTURES[kind], one, linear=True)
 

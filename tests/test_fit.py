@@ -19,6 +19,7 @@ from convcli import (
     apply_filters,
     fit_filter,
     load_filter,
+    make_filter,
     read_image,
     upsample,
     write_image,
@@ -60,6 +61,30 @@ def test_bundled_filters_come_out_exactly_and_by_name(chosen: Filter) -> None:
     np.testing.assert_allclose(fit.filter.kernel, kernel, atol=1e-12)
     np.testing.assert_allclose(fit.filter.offsets, chosen.offsets, atol=1e-12)
     assert fit.filter.pad_mode == "replicate" or chosen.name == "identity"
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("box", {"size": 5}),
+        ("binomial", {"order": 4}),
+        ("disk", {"radius": 2}),
+        ("motion", {"length": 5, "angle": 45}),
+        ("laplacian", {"neighbours": 8}),
+        ("sobel", {"angle": 0}),
+        ("prewitt", {"angle": 90}),
+        ("gaussian", {"sigma": 0.8}),
+    ],
+)
+def test_filters_of_kinds_are_named_as_they_are_made(kind: str, parameters: dict) -> None:
+    before = Picture.from_array(np.random.default_rng(1).integers(0, 256, (1, 90, 110), np.uint8))
+    chosen = make_filter(kind, **parameters).override(range="clip", pad_mode="replicate")
+    fit = fit_filter(before, apply_filters(before, [chosen]), size=9, linear=False)
+    # Some are bundled filters under a shorter name.
+    assert (
+        fit.name == chosen.name or load_filter(fit.name).kernel.tolist() == chosen.kernel.tolist()
+    )
+    assert fit.is_snapped
 
 
 def test_clipped_samples_are_excluded() -> None:
@@ -262,7 +287,7 @@ def test_pairs_are_fitted_together() -> None:
         ((3, 60, 60), (1, 60, 60), {"channels": "shared"}, ShapeError, "mixed"),
         ((1, 9, 9), (1, 9, 9), {"size": 8}, ImageError, "samples for 64 weights"),
         ((1, 9, 9), (1, 9, 9), {"size": 11}, ShapeError, "does not fit"),
-        ((1, 60, 60), (1, 60, 60), {"align": (0, 70)}, ShapeError, "in common"),
+        ((1, 60, 60), (1, 60, 60), {"align": (0, 70)}, ShapeError, "do not overlap"),
         ((1, 60, 60), (1, 30, 30), {"stride": 3}, ShapeError, "would have 20×20"),
         ((1, 60, 60), (1, 60, 60), {"size": 0}, ShapeError, "size"),
         ((1, 60, 60), (1, 60, 60), {"ridge": -1}, FilterError, "ridge"),
@@ -279,9 +304,9 @@ def test_what_cannot_be_fitted_is_refused(before, after, options, error, words) 
 
 def test_flat_clipped_and_infinite_pictures_are_refused() -> None:
     noise = np.random.default_rng(0).integers(1, 255, (1, 60, 60)).astype(np.uint8)
-    with pytest.raises(ImageError, match="BEFORE is flat"):
+    with pytest.raises(ImageError, match="BEFORE has one colour"):
         fit_filter(np.full((1, 60, 60), 7, np.uint8), noise)
-    with pytest.raises(ImageError, match="AFTER is flat"):
+    with pytest.raises(ImageError, match="AFTER has one colour"):
         fit_filter(noise, np.full((1, 60, 60), 7, np.uint8))
     clipped = np.where(noise > 9, 255, noise).astype(np.uint8)
     with pytest.raises(ImageError, match="is clipped"):
@@ -295,7 +320,7 @@ def test_flat_clipped_and_infinite_pictures_are_refused() -> None:
 def test_a_before_that_determines_no_filter_is_refused() -> None:
     stripes = np.tile(np.random.default_rng(0).integers(1, 255, 60), (60, 1)).astype(np.uint8)
     noise = np.random.default_rng(1).integers(1, 255, (60, 60)).astype(np.uint8)
-    with pytest.raises(ImageError, match="no ridge makes the system sound"):
+    with pytest.raises(ImageError, match="no ridge makes the system solvable"):
         fit_filter(stripes, noise, size=3)
 
 
@@ -368,7 +393,7 @@ def test_mistakes_touch_nothing(run, tmp_path: Path) -> None:
         ([before, after, "--report", "-"], 2, "standard output"),
         ([before, after, "--size", "a"], 2, "auto"),
         ([before, after, "--align", "3"], 2, "auto or Y,X"),
-        (["-r", before, after], 2, "no folder"),
+        (["-r", before, after], 2, "not a folder"),
         ([before, tmp_path / "none.png"], 1, "no such file"),
         ([before, SAMPLES / "lineart.png"], 1, "BEFORE has"),
     ):

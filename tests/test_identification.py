@@ -1,4 +1,4 @@
-"""Only formats that Pillow decodes by itself are opened, and others are named."""
+"""Only formats that Pillow decodes without other programs are opened, and others are named."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def iptc_with(data: bytes) -> bytes:
     )
 
 
-def float_tiff(channels: int, kind: str) -> bytes:
+def float_tiff(channels: int, kind: str, sample_format: int = 3) -> bytes:
     """Return a TIFF of 6×5 pixels of floats, which Pillow writes for grey alone."""
     data = np.zeros((5, 6, channels), kind).tobytes()
     count = 10
@@ -62,7 +63,7 @@ def float_tiff(channels: int, kind: str) -> bytes:
             *(struct.pack("<HHII", *value) for value in values),
             bytes(4),
             struct.pack(f"<{channels}H", *[bits] * channels),
-            struct.pack(f"<{channels}H", *[3] * channels),
+            struct.pack(f"<{channels}H", *[sample_format] * channels),
             data,
         ]
     )
@@ -143,8 +144,8 @@ def test_folders_are_searched_for_what_is_opened() -> None:
         (b"\x89HDF\r\n\x1a\n" + bytes(40), "HDF5"),
         (b"\xd7\xcd\xc6\x9a" + bytes(40), "a Windows metafile"),
         (b"\xff\x0a" + bytes(40), "JPEG XL"),
-        (float_tiff(3, "f4"), "a TIFF of 3 channels of 32-bit floats"),
-        (float_tiff(3, "f2"), "a TIFF of 3 channels of 16-bit floats"),
+        (float_tiff(3, "f4", 1), "a TIFF of 3 channels of 32-bit integers"),
+        (float_tiff(3, "f2", 2), "a TIFF of 3 channels of 16-bit signed integers"),
     ],
 )
 def test_a_file_that_is_not_read_is_named(tmp_path: Path, data: bytes, kind: str) -> None:
@@ -159,9 +160,17 @@ def test_a_file_that_is_not_read_is_named(tmp_path: Path, data: bytes, kind: str
             assert ("in.jpg" in str(caught.value)) == (source is path)
 
 
+@pytest.mark.skipif(find_spec("tifffile") is not None, reason="the extra reads them")
+@pytest.mark.parametrize(("kind", "bits"), [("f4", 32), ("f2", 16)])
+def test_a_tiff_that_an_extra_reads_names_the_extra(kind: str, bits: int) -> None:
+    text = f"3 channels of {bits}-bit floats, .* does not read: pip install 'convcli\\[deep\\]'"
+    with pytest.raises(ImageError, match=text):
+        read_image(float_tiff(3, kind))
+
+
 @pytest.mark.parametrize("data", [b"text", b"II*\0" + bytes(40)])
 def test_unknown_contents_are_not_an_image(data: bytes) -> None:
-    with pytest.raises(ImageError, match=r"^it is not an image, or of a format that Pillow does"):
+    with pytest.raises(ImageError, match=r"^it is not an image, or not of a format"):
         read_image(data)
 
 

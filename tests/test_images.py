@@ -1,4 +1,4 @@
-"""Between files and tensors: what comes in, what goes out, and what is said about the rest."""
+"""Files to tensors and back, and the warnings about what is lost."""
 
 from __future__ import annotations
 
@@ -163,8 +163,8 @@ def test_arrays_come_in_and_go_out(tmp_path: Path, dtype: str, shape: tuple[int,
     ("array", "fault"),
     [
         (np.zeros(5), r"shape \(5,\)"),
-        (np.zeros((2, 0, 3)), "none of them 0"),
-        (np.zeros((1, 1, 1, 2, 2)), "no picture"),
+        (np.zeros((2, 0, 3)), "without a 0"),
+        (np.zeros((1, 1, 1, 2, 2)), "not a picture"),
         (np.zeros((3, 3), np.int64), "save it as float32"),
         (np.zeros((3, 3), complex), "save it as float32"),
         (np.zeros((3, 3), bool), "save it as float32"),
@@ -185,7 +185,7 @@ def test_an_array_with_objects_is_never_unpickled(tmp_path: Path) -> None:
 
     np.save(tmp_path / "in.npy", np.array([[Bomb()]], object), allow_pickle=True)
     with pytest.raises(
-        ImageError, match=r"in\.npy: not a NumPy array that can be read: it holds objects"
+        ImageError, match=r"in\.npy: not a NumPy array that can be read: it holds Python objects"
     ):
         read_image(tmp_path / "in.npy")
     assert not (tmp_path / "exploded").exists()
@@ -318,25 +318,6 @@ def test_an_animation_of_too_many_pixels_is_refused(
         read_image(samples / "pulse.gif", max_pixels=19_200)
 
 
-def test_16_bit_colour_is_read_with_a_warning(tmp_path: Path) -> None:
-    # A PNG of one pixel with 16 bits a channel, which Pillow reads but cannot write.
-    import struct
-    import zlib
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        checked = kind + data
-        return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
-
-    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
-    pixel = zlib.compress(b"\0" + struct.pack(">HHH", 65535, 32768, 0))
-    png = (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixel) + chunk(b"IEND", b"")
-    )
-    with pytest.warns(ImageWarning, match="16 bits a channel"):
-        picture = read_image(png)
-    np.testing.assert_array_equal(picture.frames[0].samples, [[[255, 128, 0]]])
-
-
 @pytest.mark.parametrize(
     ("mode", "suffix", "loss", "becomes"),
     [
@@ -389,7 +370,7 @@ def test_quality_is_a_jpegs_quality(tmp_path: Path, samples: Path) -> None:
 
 def test_channel_counts_of_no_picture_are_refused(tmp_path: Path) -> None:
     for channels in (2, 4, 5):
-        with pytest.raises(ImageError, match=rf"{channels} channels is no picture.*\.npy"):
+        with pytest.raises(ImageError, match=rf"{channels} channels is not a picture.*\.npy"):
             write_image(np.zeros((channels, 2, 2), np.float32), tmp_path / "out.png")
     with pytest.raises(ImageError, match="BMP holds one image"):
         write_image(np.zeros((2, 3, 2, 2), np.float32), tmp_path / "out.bmp")
@@ -412,7 +393,7 @@ def test_formats_are_known_by_extension_and_name(name: str, expected: str) -> No
 
 @pytest.mark.parametrize("name", ["", ".", ".txt", "pngg", "psd", "grib", "../png"])
 def test_a_format_that_cannot_be_written_is_refused(name: str) -> None:
-    with pytest.raises(ImageError, match="no image format that can be written"):
+    with pytest.raises(ImageError, match="not an image format that can be written"):
         output_format(name)
 
 

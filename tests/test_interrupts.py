@@ -41,10 +41,10 @@ def struck(moment: str, number: int) -> Callable[[], None]:
     module, name, is_before = MOMENTS[moment]
     function = getattr(module, name)
 
-    def strike(*arguments: object) -> None:
+    def strike(*arguments: object, **keywords: object) -> None:
         if is_before:
             os.kill(os.getpid(), number)
-        function(*arguments)
+        function(*arguments, **keywords)
         if not is_before:
             os.kill(os.getpid(), number)
 
@@ -143,7 +143,7 @@ def test_an_interrupt_does_not_wait_for_an_encoder(
     names = [photo, photo.with_suffix(".jpg")][:jobs]
     names[-1].write_bytes(photo.read_bytes())
 
-    def encode(picture: object, file: BinaryIO, *_: object) -> None:
+    def encode(picture: object, file: BinaryIO, *_: object, **__: object) -> None:
         bells[file.name.endswith(".jpg")].ring()
         hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # minutes without a look at signals
 
@@ -260,7 +260,7 @@ def test_a_loop_of_the_shell_ends_with_the_command_that_is_interrupted(
 
 def test_an_interrupt_by_exception_kills_it_too(start, photo: Path, tmp_path: Path) -> None:
     def prepare() -> None:
-        def encode(*_: object) -> None:
+        def encode(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
         write.encode = encode

@@ -23,9 +23,9 @@ def picture(mode: str, size: tuple[int, int]) -> Image.Image:
     return Image.frombytes(mode, size, samples.astype(np.uint8).tobytes())
 
 
-def encoded(image: Image.Image, workers: int = 2, **options: Any) -> bytes:
+def encoded(image: Image.Image, threads: int = 2, **options: Any) -> bytes:
     file = io.BytesIO()
-    jpeg.write_jpeg(image, file, options, workers)
+    jpeg.write_jpeg(image, file, options, threads)
     return file.getvalue()
 
 

@@ -22,12 +22,14 @@ from convcli.cli.groups import GROUPS
 from convcli.cli.terminal import Messages
 
 COMMANDS = [
-    command for path, command in commands(cli).items() if path in {("apply",), ("upsample",)}
+    command
+    for path, command in commands(cli).items()
+    if path in {("apply",), ("deconvolve",), ("upsample",)}
 ]
 
 
 def texts(path: Path) -> Iterator[str]:
-    """Give the texts in a module, but for docstrings."""
+    """Yield the texts in a module, but for docstrings."""
     tree = ast.parse(path.read_text())
     spared = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

@@ -196,7 +196,7 @@ def test_what_a_compressed_tiff_cannot_hold_is_warned_of(
     read = read_image(tmp_path / "in.tif")
     if not save:
         read.metadata["compression"] = "tiff_adobe_deflate"
-    with pytest.warns(ImageWarning, match="does not go into a compressed TIFF"):
+    with pytest.warns(ImageWarning, match="cannot be written to a compressed TIFF"):
         write_image(read, tmp_path / "out.tif", save=save)
     with Image.open(tmp_path / "out.tif") as image:
         assert image.getexif()[MAKE] == "Camera"

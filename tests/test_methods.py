@@ -18,7 +18,7 @@ from convcli.kernel.weight_gradient import weight_gradient
 from convcli.kernel.window import Window
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
-FOR_FLOATS = [name for name in METHODS if name != "int16"]
+FOR_FLOATS = [name for name, method in METHODS.items() if not method.only_bytes]
 
 
 def can(method: str, case: Case) -> bool:

@@ -1,4 +1,4 @@
-"""Files that Pillow reads otherwise than they are meant, or that tell little of themselves."""
+"""Files that Pillow reads wrongly without corrections, or whose headers say little."""
 
 from __future__ import annotations
 
@@ -50,11 +50,13 @@ def test_the_transparent_grey_of_a_png_is_that_of_its_depth(
     assert frame.samples[0, :, 1].tolist() == alpha
 
 
-@pytest.mark.filterwarnings("ignore:16 bits:convcli.errors.ImageWarning")
-def test_the_transparent_colour_of_a_png_with_16_bits_is_found_by_its_upper_8() -> None:
+def test_the_transparent_colour_of_a_png_with_16_bits_is_compared_in_full() -> None:
     row = struct.pack(">6H", 0x1234, 0x2345, 0x3456, 0x3412, 0x4523, 0x5634)
     frame = read_image(png(2, 16, 2, row, row[:6])).frames[0]
-    assert frame.samples[0].tolist() == [[0x12, 0x23, 0x34, 0], [0x34, 0x45, 0x56, 255]]
+    assert frame.samples[0].tolist() == [
+        [0x1234, 0x2345, 0x3456, 0],
+        [0x3412, 0x4523, 0x5634, 0xFFFF],
+    ]
 
 
 @pytest.mark.parametrize("keyword", ["gamma", "srgb", "icc_profile", "transparency", "comment"])

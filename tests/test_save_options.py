@@ -13,15 +13,17 @@ import pytest
 from PIL import Image
 
 from convcli import ImageError, write_image
+from convcli.batch.jobs import plan_jobs
+from convcli.errors import PlanError
 from convcli.images import check_save_options, output_format
 from convcli.images.encoding.save_options import KNOWN
 
 NOT_OURS = {
-    # Which frames a file has, and whether it is written anew, is for the picture to say.
+    # The picture decides which frames a file has, and every file is written anew.
     *("save_all", "append_images", "default_image", "append"),
-    "include_color_table",  # GIF: between functions of the plugin
+    "include_color_table",  # GIF: internal to the plugin
     "version",  # GIF: read from the image, not the options
-    "extra",  # MPO: the plugin's own, besides that of JPEG
+    "extra",  # MPO: added by the plugin itself
     "_debug_multipage",  # TIFF: for Pillow's own tests
     "frames",  # IM: a number in its header, without the frames
 }
@@ -49,7 +51,7 @@ def source_of(format_name: str) -> str:
 
 
 def is_options(node: ast.AST, names: set[str]) -> bool:
-    """Tell whether an expression is an encoder's options: ``im.encoderinfo``, or its other name."""
+    """Return whether an expression is an encoder's options: ``im.encoderinfo``, or its alias."""
     if isinstance(node, ast.Call):  # .copy()
         return isinstance(node.func, ast.Attribute) and is_options(node.func.value, names)
     is_attribute = isinstance(node, ast.Attribute) and node.attr == "encoderinfo"
@@ -57,7 +59,7 @@ def is_options(node: ast.AST, names: set[str]) -> bool:
 
 
 def keys_read(source: str) -> Iterator[str]:
-    """Give every key that a plugin looks up in its encoder's options."""
+    """Yield every key that a plugin looks up in its encoder's options."""
     for function in ast.walk(ast.parse(source)):
         if not isinstance(function, ast.FunctionDef):
             continue
@@ -123,12 +125,16 @@ def test_every_option_is_one_of_pillow(format_name: str) -> None:
 @pytest.mark.parametrize(
     ("format_name", "save", "fault"),
     [
-        ("PNG", {"nonsense": 1}, "PNG has no option 'nonsense' to save with: it has bits, blend, "),
+        ("PNG", {"nonsense": 1}, "PNG has no save option 'nonsense': it has bits, blend, "),
         ("PNG", {"compres_level": 1}, "did you mean compress_level"),
-        ("PNG", {"quality": 90}, "no option 'quality'"),
+        ("PNG", {"quality": 90}, "no save option 'quality'"),
         ("PPM", {"quality": 90}, "it has none at all"),
         ("NPY", {"quality": 90}, "it has none at all"),
-        ("JPEG", {"quality": 90, "save_all": True}, "no option 'save_all'"),
+        ("JPEG", {"quality": 90, "save_all": True}, "no save option 'save_all'"),
+        ("PNG", {"dpi": 0}, r"dpi is a number of pixels per inch above 0, or \(x, y\): got 0"),
+        ("PNG", {"dpi": (300, "x")}, "dpi is a number"),
+        ("TIFF", {"dpi": (300,)}, "dpi is a number"),
+        ("BMP", {"dpi": True}, "dpi is a number"),
     ],
 )
 def test_an_unknown_option_is_an_error_that_lists_the_known_ones(
@@ -150,3 +156,22 @@ def test_known_options_and_none_pass(format_name: str) -> None:
 
 def test_quality_is_no_error_where_there_is_none(tmp_path: Path) -> None:
     write_image(np.zeros((3, 5, 6)), tmp_path / "out.png", quality=80)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp"])
+@pytest.mark.parametrize("dpi", [300, 300.0, (300, 150)])
+def test_dpi_is_a_number_or_two(tmp_path: Path, suffix: str, dpi: object) -> None:
+    path = tmp_path / f"out.{suffix}"
+    write_image(np.zeros((1, 4, 4), np.float32), path, save={"dpi": dpi})
+    with Image.open(path) as image:
+        expected = dpi if isinstance(dpi, tuple) else (dpi, dpi)
+        assert image.info["dpi"] == pytest.approx(expected, abs=0.02)
+
+
+def test_save_options_are_checked_for_every_format_of_a_batch() -> None:
+    names = ["a.png", "b.jpg", "c.png"]
+    assert len(plan_jobs(names, output_dir="new", save={"optimize": True})) == 3
+    with pytest.raises(PlanError, match=r"^new.b\.jpg: JPEG has no save option 'compress_level'"):
+        plan_jobs(names, output_dir="new", save={"compress_level": 9})
+    # The format of a result on standard output may be that of its input, which is not read yet.
+    assert plan_jobs(["-"], save={"compress_level": 9})[0].format is None

@@ -82,7 +82,9 @@ def test_no_file_takes_the_place_of_a_closed_stream(photo: Path, pixels: np.ndar
         "import os, sys\n"
         "from convcli.images import write\n"
         "encode = write.encode\n"
-        "write.encode = lambda *a: (os.write(1, b'said'), os.write(2, b'said'), encode(*a))\n"
+        "def said(*a, **k):\n"
+        "    os.write(1, b'said'), os.write(2, b'said'), encode(*a, **k)\n"
+        "write.encode = said\n"
         "from convcli.__main__ import main\n"
         "main()\n"
     )
@@ -188,7 +190,7 @@ def test_a_named_pipe_is_given_the_whole_image(
 
 
 def unreadable(kind: str, folder: Path) -> str:
-    """Return the name of a file that cannot be opened, in one of several ways."""
+    """Return the name of a file that cannot be opened, for one of several reasons."""
     path = folder / "in.png"
     if kind == "a loop of links":
         path.symlink_to(path)

@@ -32,8 +32,9 @@ from convcli.system.thread_warnings import collect_warnings
 
 
 class Preview(NamedTuple):
-    """The expected outcome of a job: ``shape`` (C, H, W) is that of the result's first frame.
+    """The expected outcome of a job.
 
+    ``shape`` (C, H, W) and ``depth`` ("8", "16" or "float") are those of the result's first frame.
     ``warnings`` has all of them; ``possible`` are those among them that depend on pixels.
     """
 
@@ -45,6 +46,7 @@ class Preview(NamedTuple):
     shape: tuple[int, int, int] | None = None
     target_exists: bool = False
     possible: tuple[str, ...] = ()
+    depth: str | None = None
 
 
 def preview_jobs(
@@ -62,14 +64,14 @@ def preview_jobs(
             continue
         losses: list[Loss] = []
         texts: list[str] = []
-        header, shape = None, None
+        header, shape, depth = None, None, None
         error: ConvcliError | None = None
         with collect_warnings(texts):
             try:
                 if is_url(job.target) and item.was_done and not options.replaces:
                     raise exists(job.target)
                 check = partial(check_nothing_lost, texts) if options.strict else None
-                header, shape = _predicted(job, operators, options, losses, check)
+                header, shape, depth = _predicted(job, operators, options, losses, check)
             except ConvcliError as failure:
                 error = failure
         possible = tuple(dict.fromkeys(loss.predicted for loss in losses))
@@ -82,6 +84,7 @@ def preview_jobs(
             shape,
             isinstance(error, ExistsError),
             possible,
+            depth,
         )
 
 
@@ -91,7 +94,7 @@ def _predicted(
     options: Options,
     losses: list[Loss],
     check: Callable[[], object] | None,
-) -> tuple[Header, tuple[int, int, int]]:
+) -> tuple[Header, tuple[int, int, int], str]:
     """Predict a job as ``run_job`` does it; append losses that depend on samples to ``losses``."""
     is_file = job.target != STREAM and not is_url(job.target)
     if is_file and os.path.isdir(os.path.dirname(job.target) or os.curdir):
@@ -120,4 +123,4 @@ def _predicted(
     except ImageError as error:
         raise ImageError(f"{name_of(job.source)}: {error}" if is_stream else str(error)) from error
     first = result.frames[0]
-    return header, (first.raster.channels, *first.size)
+    return header, (first.raster.channels, *first.size), result.depth

@@ -7,13 +7,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from convcli.batch.inputs import STREAM, Source
 from convcli.batch.parts import Part, key_of
 from convcli.batch.stores import is_url
 from convcli.errors import ImageError, PlanError
-from convcli.images import output_format
+from convcli.images import check_save_options, output_format
 from convcli.images.split_names import first_name, is_split, names_of, prefix
 
 
@@ -37,6 +37,7 @@ def plan_jobs(
     format: str | None = None,
     overwrite: bool = False,
     update: bool = False,
+    save: Mapping[str, Any] | None = None,
     part: Part | None = None,
 ) -> list[Job]:
     """Return the job of every source: where its result goes. Reads names and folders, no files.
@@ -44,10 +45,11 @@ def plan_jobs(
     One result goes to ``output``; any number to the folder ``output_dir``, a plain name under its
     base name; folders need not exist. With ``suffix`` and no folder each goes beside its input.
     With ``overwrite`` or ``update`` results may replace files; only with ``overwrite`` may one
-    replace its own input. With ``part`` the jobs of that part alone are returned; all are checked.
+    replace its own input. ``save`` holds the options of ``write_image(save=…)``, whose keys are
+    checked. With ``part`` the jobs of that part alone are returned; all are checked.
 
     Raises :class:`PlanError` for an unknown format, a file in the place of a folder, two results
-    of one name, and a result in the place of an input.
+    of one name, a result in the place of an input, and a save option that a format does not have.
     """
     if format is not None:
         known_format(format)
@@ -70,10 +72,24 @@ def plan_jobs(
             "or suffix=TEXT to write each beside its input"
         )
     _check_distinct(jobs, overwrite=overwrite, update=update)
+    if save:
+        _check_save(jobs, save)
     if part is None:
         return jobs
     keys = {source.path: key_of(source) for source in given}
     return [job for job in jobs if part.has(keys[job.source])]
+
+
+def _check_save(jobs: Iterable[Job], save: Mapping[str, Any]) -> None:
+    """Refuse save options that the format of a result does not have, where it is known."""
+    first = {job.format: job for job in reversed(list(jobs)) if job.format is not None}
+    for name, job in first.items():
+        try:
+            check_save_options(output_format(name), save)
+        except ImageError as error:
+            raise PlanError(
+                str(error) if job.target == STREAM else f"{job.target}: {error}"
+            ) from None
 
 
 def check_suffix(suffix: str) -> None:

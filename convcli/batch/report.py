@@ -24,6 +24,8 @@ def record(result: Result) -> dict[str, Any]:
         "warnings": result.warnings,
         "input_shape": result.input_shape,
         "output_shape": result.output_shape,
+        "input_depth": result.input_depth,
+        "output_depth": result.output_depth,
         "filters": result.filters,
         "seconds": round(result.seconds, 4),
     }

@@ -36,11 +36,12 @@ OK, SKIPPED, FAILED = "ok", "skipped", "failed"
 class Options:
     """How every picture of a batch is read, processed and written.
 
-    ``linear`` filters in linear light. ``overwrite`` replaces a target that exists, ``update`` one
-    that is older than its source, and skips the other jobs; ``skip_existing`` skips every job
-    whose target exists. ``strict`` turns warnings of what a result loses into errors, and then no
-    file is written. ``max_pixels`` refuses a picture or a result with more than that (None is
-    Pillow's limit). The others are those of ``read_image`` and ``write_image``.
+    ``linear`` filters in linear light; ``depth`` is that of the result, None for the picture's.
+    ``overwrite`` replaces a target that exists, ``update`` one that is older than its source, and
+    skips the other jobs; ``skip_existing`` skips every job whose target exists. ``strict`` turns
+    warnings of what a result loses into errors, and then no file is written. ``max_pixels`` refuses
+    a picture or a result with more than that (None is Pillow's limit). The others are those of
+    ``read_image`` and ``write_image``.
     """
 
     mode: str | None = None
@@ -54,6 +55,7 @@ class Options:
     update: bool = False
     strict: bool = False
     max_pixels: int | None = None
+    depth: str | None = None
 
     @property
     def replaces(self) -> bool:
@@ -64,9 +66,10 @@ class Options:
         """Return how a picture is processed whose result is written in a format, and not kept."""
         return Processing(
             linear=self.linear,
-            as_float=format_name == ARRAY_FORMAT,
+            as_float=format_name == ARRAY_FORMAT and self.depth is None,
             reuse=True,
             max_pixels=self.max_pixels or MAX_PIXELS,
+            depth=self.depth,
         )
 
 
@@ -79,7 +82,8 @@ class Result(NamedTuple):
     ``status`` is "ok", "skipped" or "failed", and ``error`` says why where it failed. The shapes
     are those before and after filtering, None where the job failed earlier or pages differ in
     size. ``seconds`` includes reading and writing. ``target_exists`` is true for a job
-    that failed because its target exists already.
+    that failed because its target exists already. The depths are "8", "16" or "float", those of the
+    first frame.
     """
 
     job: Job
@@ -91,6 +95,8 @@ class Result(NamedTuple):
     filters: tuple[str, ...] = ()
     seconds: float = 0.0
     target_exists: bool = False
+    input_depth: str | None = None
+    output_depth: str | None = None
 
 
 def run_job(
@@ -104,7 +110,7 @@ def run_job(
 ) -> Result:
     """Run one job.
 
-    With ``again`` an earlier attempt may have run it: a result that exists now is the answer.
+    With ``again`` an earlier attempt may have run it: a result that exists now is then its result.
     ``was_done`` says whether a result in an object store was there, so that it is not looked for.
     ``decoding`` is as in ``read_image``.
     """
@@ -133,6 +139,8 @@ def run_job(
         filters,
         perf_counter() - begun,
         isinstance(error, ExistsError),
+        attempt.input_depth,
+        attempt.output_depth,
     )
 
 
@@ -183,6 +191,8 @@ class _Attempt:
         self._decoding, self._is_there = decoding, is_there
         self.input_shape: Shape | None = None
         self.output_shape: Shape | None = None
+        self.input_depth: str | None = None
+        self.output_depth: str | None = None
         self.warnings: list[str] = []
 
     def run(self) -> ConvcliError | None:
@@ -213,13 +223,13 @@ class _Attempt:
                 max_pixels=options.max_pixels,
                 decoding=self._decoding,
             )
-        self.input_shape = picture.shape
+        self.input_shape, self.input_depth = picture.shape, picture.depth
         chosen = job.format or picture.format
         try:
             result = process(picture, self._operators, options.processing(output_format(chosen)))
         except ConvcliError as error:
             raise ImageError(f"{name_of(job.source)}: {error}") from error
-        self.output_shape = result.shape
+        self.output_shape, self.output_depth = result.shape, result.depth
         return result, chosen
 
     def _write(self, result: Picture, format: str) -> None:
@@ -235,6 +245,7 @@ class _Attempt:
             save=options.save,
             strip=options.strip,
             overwrite=options.replaces,
+            depth=options.depth,
             check=partial(check_nothing_lost, self.warnings) if options.strict else None,
         )
         if target != STREAM:
@@ -258,6 +269,7 @@ class _Attempt:
                 quality=options.quality,
                 save=options.save,
                 strip=options.strip,
+                depth=options.depth,
                 check=partial(check_nothing_lost, self.warnings) if options.strict else None,
             )
             for part, data in files:

@@ -21,7 +21,7 @@ from convcli.errors import ConvcliError
 from convcli.system.signals import INTERRUPTED, die_of, end_on_signals
 from convcli.system.streams import make_streams_safe
 
-COMMANDS = ("apply", "explain", "filters", "fit", "upsample")
+COMMANDS = ("apply", "deconvolve", "explain", "filters", "fit", "upsample")
 """The commands. Each is defined in the module of its name, as an object of that name."""
 
 

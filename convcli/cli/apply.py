@@ -42,6 +42,7 @@ Examples:
     help="Distance between the pixels that are computed.  [default: the filter's, else 1]",
 )
 @options.geometry(pad="Rows and columns added around the picture.")
+@options.value_range
 @options.pixels
 @options.inputs
 @options.writing
@@ -55,9 +56,10 @@ def apply(images: tuple[str, ...], filters: tuple[str, ...], **given: Any) -> No
     from convcli.cli.execute import begin, run_batch
 
     decoding = begin(images, given)
-    from convcli.filters import load_filter
+    from convcli.cli.filter_values import named_filters
     from convcli.pipeline.operators import Convolution
 
     overrides, batch = options.split(given)
-    operators = [Convolution(load_filter(name).override(**overrides)) for name in filters]
+    chosen = named_filters(filters, images, given["files_from"])
+    operators = [Convolution(filter.override(**overrides)) for filter in chosen]
     run_batch(operators, filters, decoding, images=images, **batch)

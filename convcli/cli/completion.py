@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ import click
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from convcli.filters.kinds.kind import Parameter
 
     Items = list[CompletionItem[str]]
 
@@ -43,9 +45,44 @@ def bundled(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
 
 
 def filters(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Offer bundled filters and the JSON files of the current folder; if none match, all files."""
-    items = bundled(ctx, param, incomplete) + _starting(_json_files(), incomplete)
+    """Offer bundled filters, kinds, and the JSON files of the current folder; or else all files.
+
+    After "kind:" the keys are offered that are not given yet, after "key=" the words it takes.
+    """
+    items = bundled(ctx, param, incomplete) + kinds(incomplete)
+    items += _starting(_json_files(), incomplete)
     return items or files(ctx, param, incomplete)
+
+
+def kinds(incomplete: str) -> Items:
+    """Offer kinds, and after a kind its keys and their values."""
+    from convcli.filters.kinds.catalogue import KINDS
+
+    name, colon, text = incomplete.partition(":")
+    if not colon:
+        names = (f"{kind.name}:" if kind.parameters else kind.name for kind in KINDS.values())
+        return _starting(names, incomplete)
+    if name not in KINDS:
+        return []
+    *given, last = text.split(",")
+    before = incomplete[: len(incomplete) - len(last)]
+    key, equals, _ = last.partition("=")
+    parameter = KINDS[name].parameter(key)
+    if equals:
+        words = parameter.choices if parameter else ()
+        return _starting((f"{before}{key}={word}" for word in words), incomplete)
+    used = {item.partition("=")[0].replace("_", "-") for item in given}
+    keys = (one.name for one in KINDS[name].parameters if one.name not in used)
+    return _starting((f"{before}{key}=" for key in keys), incomplete)
+
+
+def values(parameter: Parameter) -> Callable[[click.Context, click.Parameter, str], Items]:
+    """Return the completion of a key's value: the words that it takes."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+        return _starting(map(str, parameter.choices), incomplete)
+
+    return complete
 
 
 def upsamplers(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:

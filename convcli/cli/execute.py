@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convcli.cli.filter_values import show_doubts
 from convcli.cli.outcome import follow, show_previews
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def run_batch(
     items = iter(()) if first is None else chain([first], items)
     if first is None and is_streamed and not batch.quiet:
         click.echo("Nothing to do: no images were named or found", err=True)
+    if not batch.quiet:
+        show_doubts(operators, jobs)
     if batch.dry_run:
         from convcli.batch.dry_run import preview_jobs
 
@@ -240,6 +243,7 @@ def _plan(batch: Batch, options: Options, left_out: Counter[str]) -> list[Job]:
         format=batch.format,
         overwrite=options.overwrite,
         update=options.update,
+        save=options.save,
         part=batch.shard,
     )
     if not jobs and not batch.quiet:

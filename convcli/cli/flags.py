@@ -15,7 +15,17 @@ _OTHERWISE = {
 PARAMETERS = frozenset(
     {
         *_OTHERWISE,
-        *("format", "frames", "linear", "max_pixels", "mode", "normalize", "null"),
+        *(
+            "depth",
+            "format",
+            "frames",
+            "linear",
+            "max_pixels",
+            "method",
+            "mode",
+            "normalize",
+            "null",
+        ),
         *("output_padding", "overwrite", "pad", "relative_to", "save", "suffix"),
     }
 )

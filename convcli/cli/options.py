@@ -16,7 +16,7 @@ Decorator = Callable[[Command], Command]
 
 _PAD_MODES = ("zeros", "reflect", "replicate", "circular")
 _MODES = ("L", "RGB", "RGBA", "CMYK")
-RANGES = ("clip", "abs", "rescale")
+RANGES = ("clip", "abs", "rescale", "rescale-channels")
 
 
 def several(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -28,6 +28,38 @@ def several(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def frames(help: str) -> Callable[[Any], Any]:
+    """Return the option --frames."""
+    return option(
+        "Input",
+        "--frames",
+        type=click.Choice(["all", "first"]),
+        default="all",
+        show_default=True,
+        help=help,
+    )
+
+
+def max_pixels(help: str) -> Callable[[Any], Any]:
+    """Return the option --max-pixels; Pillow's default is added to ``help``."""
+    return option(
+        "Input",
+        "--max-pixels",
+        type=click.IntRange(1),
+        metavar="N",
+        help=f"{help}  [default: 89478485]",
+    )
+
+
+quality = option(
+    "Output",
+    "--quality",
+    type=click.IntRange(1, 100),
+    help="Quality of JPEG, WebP and AVIF.  [default: 90 for JPEG]",
+)
+"""The option --quality."""
 
 
 _OVERRIDES = ("stride", "pad", "pad_mode", "dilation", "flip", "range", "preserve_alpha")
@@ -50,8 +82,13 @@ flip = option(
 )
 
 
-def geometry(*, pad: str) -> Callable[[Command], Command]:
-    """Return the options of geometry; ``pad`` says what that option does in a command."""
+def geometry(
+    *,
+    pad: str,
+    pad_mode: str = "How the picture continues past its borders.  "
+    "[default: the filter's, else zeros]",
+) -> Callable[[Command], Command]:
+    """Return the options of geometry; the texts say what those options do in a command."""
     return several(
         option(
             "Borders and sizes",
@@ -65,7 +102,7 @@ def geometry(*, pad: str) -> Callable[[Command], Command]:
             "Borders and sizes",
             "--pad-mode",
             type=click.Choice(_PAD_MODES),
-            help="How the picture continues past its borders.  [default: the filter's, else zeros]",
+            help=pad_mode,
         ),
         option(
             "Borders and sizes",
@@ -77,6 +114,14 @@ def geometry(*, pad: str) -> Callable[[Command], Command]:
     )
 
 
+value_range = option(
+    "Colour and depth",
+    "--range",
+    type=click.Choice(RANGES),
+    help="Map values outside 0-1: clip them, take absolute values, or rescale min and max to 0 "
+    "and 1, of the picture or of each channel.  [default: the filter's, else clip]",
+)
+
 pixels = several(
     option(
         "Colour and depth",
@@ -86,10 +131,10 @@ pixels = several(
     ),
     option(
         "Colour and depth",
-        "--range",
-        type=click.Choice(RANGES),
-        help="Map values outside 0-1: clip them, take absolute values, or rescale all to fit.  "
-        "[default: the filter's, else clip]",
+        "--depth",
+        type=click.Choice(("8", "16", "float")),
+        help="Depth of the result; float is neither rounded nor clipped, and --range is not "
+        "applied.  [default: the picture's]",
     ),
     option(
         "Colour and depth",
@@ -129,21 +174,8 @@ inputs = several(
         is_flag=True,
         help="Names in --files-from end with NUL instead of a line feed.",
     ),
-    option(
-        "Input",
-        "--frames",
-        type=click.Choice(["all", "first"]),
-        default="all",
-        show_default=True,
-        help="Process every frame of animations and multi-page files, or only the first.",
-    ),
-    option(
-        "Input",
-        "--max-pixels",
-        type=click.IntRange(1),
-        metavar="N",
-        help="Refuse an image or a result with more pixels.  [default: 89478485]",
-    ),
+    frames("Process every frame of animations and multi-page files, or only the first."),
+    max_pixels("Refuse an image or a result with more pixels."),
 )
 
 writing = several(
@@ -186,12 +218,7 @@ writing = several(
         help="Format of the results: png, jpg, tif, webp, npy, …  "
         "[default: by extension; on standard output the input's]",
     ),
-    option(
-        "Output",
-        "--quality",
-        type=click.IntRange(1, 100),
-        help="Quality of JPEG, WebP and AVIF.  [default: 90 for JPEG]",
-    ),
+    quality,
     option(
         "Output",
         "--save",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from convcli.cli.flags import in_flags
 from convcli.cli.terminal import Messages, printable
+from convcli.system.progress import listening
 
 if TYPE_CHECKING:
     from convcli.batch.dry_run import Preview
@@ -39,7 +40,8 @@ def follow(
     tally = Tally(total)
     with Messages(total, quiet=quiet, progress=progress) as messages:
         fault = None
-        with closing(results):  # closing it terminates its workers
+        within = listening(messages.advance_within) if total == 1 else nullcontext()
+        with within, closing(results):  # closing it terminates its workers
             for result in map(named_by_flags, results):
                 tally.add(result, messages)
                 fault = None if report is None else _record(report, result)
@@ -157,11 +159,20 @@ def _record(report: Report, result: Result) -> str | None:
 
 
 def _line(preview: Preview, skipped: str) -> str:
-    """Return ``input -> output  WxH mode -> WxH``."""
+    """Return ``input -> output  WxH mode -> WxH``, with depths where one is not of 8 bits."""
     names = f"{preview.job.source} -> {preview.job.target}"
     if preview.header is None or preview.shape is None:
         return f"{names}  skipped: {skipped}"
     header = preview.header
     (before_height, before_width), (_, height, width) = header.size, preview.shape
     frames = f", {header.frames} frames" if header.frames > 1 else ""
-    return f"{names}  {before_width}x{before_height} {header.stored}{frames} -> {width}x{height}"
+    before, after = header.picture.depth, preview.depth or ""
+    depths = ("", "") if before == after == "8" else (_in_words(before), _in_words(after))
+    return (
+        f"{names}  {before_width}x{before_height} {header.stored}{depths[0]}{frames} -> "
+        f"{width}x{height}{depths[1]}"
+    )
+
+
+def _in_words(depth: str) -> str:
+    return ", float" if depth == "float" else f", {depth} bits"

@@ -16,6 +16,11 @@ import click
 EVERY = 10
 """Seconds between two lines of progress where standard error is not a terminal."""
 
+LONG = 1
+"""Seconds after which a single image has a bar of its own."""
+
+PERCENT = 100
+
 SHOWN = 3
 """How many warnings of one kind are shown; the others are counted."""
 
@@ -42,40 +47,28 @@ def printable(text: str, *, lines: bool = False) -> str:
 class Messages:
     """Messages and progress on standard error, for a batch of ``total`` images, None if unknown.
 
-    ``progress`` turns progress on or off; None means on for several images on a terminal.
-    ``quiet`` suppresses everything but errors and progress that is turned on.
+    ``progress`` turns progress on or off; None means on for several images, or one that takes long,
+    on a terminal. ``quiet`` suppresses everything but errors and progress that is turned on.
     """
 
     def __init__(self, total: int | None, *, quiet: bool, progress: bool | None) -> None:
         self._total, self._quiet = total, quiet
+        self._is_batch = total is None or total > 1
         self._done = 0
         self._warnings: dict[str, tuple[str, int]] = {}
         self._begun = self._last_line = time.monotonic()
         self._open = ExitStack()
         stream = sys.stderr
         on_terminal = stream is not None and stream.isatty()
-        shown = (
-            (on_terminal and total != 0 and total != 1 and not quiet)
-            if progress is None
-            else progress
-        )
+        shown = (on_terminal and not quiet) if progress is None else progress
         self._lines = shown and not on_terminal
-        self._bar: Any = (
-            click.progressbar(
-                iterable=itertools.repeat(None) if total is None else None,
-                length=total,
-                file=stream,
-                show_pos=True,
-                item_show_func=lambda _: f"{self._rate():.1f}/s" if self._done else None,
-            )
-            if shown and on_terminal
-            else None
-        )
+        self._has_bar = shown and on_terminal
+        self._delay = 0 if progress else LONG
+        self._bar: Any = None
 
     def __enter__(self) -> Messages:
-        if self._bar is not None:
-            self._open.enter_context(self._bar)
-            click.echo(_SHOW_CURSOR, err=True, nl=False)
+        if self._has_bar and self._is_batch:
+            self._open_bar()
         return self
 
     def __exit__(
@@ -105,10 +98,20 @@ class Messages:
         """Count an image that has ended."""
         self._done += 1
         if self._bar is not None:
-            self._bar.update(1)
-            click.echo(_SHOW_CURSOR, err=True, nl=False)
+            self._move_bar(self._done if self._is_batch else PERCENT)
         elif self._lines:
             self._show_progress()
+
+    def advance_within(self, fraction: float) -> None:
+        """Show how much of the only image of a batch is done, if it takes long."""
+        if self._has_bar:
+            if self._bar is None and self.seconds >= self._delay:
+                self._open_bar()
+            if self._bar is not None:
+                self._move_bar(int(fraction * PERCENT))
+        elif self._lines and time.monotonic() - self._last_line >= EVERY:
+            self._last_line = time.monotonic()
+            _echo(f"{fraction:.0%} done")
 
     def note(self, text: str) -> None:
         """Show a message that is neither an error nor a warning."""
@@ -124,6 +127,23 @@ class Messages:
         if self._bar is not None:  # erased, and drawn again below at the next step
             click.echo("\r\x1b[K", err=True, nl=False)
         _echo(text)
+
+    def _open_bar(self) -> None:
+        """Draw a bar of images, or of percents for a single image."""
+        is_batch = self._is_batch
+        self._bar = click.progressbar(
+            iterable=itertools.repeat(None) if self._total is None else None,
+            length=self._total if is_batch else PERCENT,
+            file=sys.stderr,
+            show_pos=is_batch,
+            item_show_func=lambda _: f"{self._rate():.1f}/s" if is_batch and self._done else None,
+        )
+        self._open.enter_context(self._bar)
+        click.echo(_SHOW_CURSOR, err=True, nl=False)
+
+    def _move_bar(self, position: int) -> None:
+        self._bar.update(position - self._bar.pos)
+        click.echo(_SHOW_CURSOR, err=True, nl=False)
 
     def _rate(self) -> float:
         return self._done / max(self.seconds, 1e-6)

@@ -60,6 +60,7 @@ Examples:
 @options.geometry(
     pad="Rows and columns cropped from the result; same makes it STRIDE times as large."
 )
+@options.value_range
 @options.pixels
 @options.inputs
 @options.writing
@@ -79,7 +80,7 @@ def upsample(
     from convcli.cli.execute import begin, run_batch
 
     decoding = begin(images, given)
-    from convcli.filters import load_filter
+    from convcli.cli.filter_values import named_filters
     from convcli.pipeline.apply import upsampling
 
     overrides, batch = options.split(given)
@@ -87,7 +88,7 @@ def upsample(
     if is_preset:
         _refuse_options_of_presets(name, overrides | {"output_padding": output_padding})
     operator = upsampling(
-        name if is_preset else load_filter(name),
+        name if is_preset else named_filters([name], images, given["files_from"])[0],
         overrides.pop("stride"),
         output_padding=output_padding or 0,
         normalize=normalize,

@@ -72,7 +72,7 @@ class Expression:
 
     @property
     def is_number(self) -> bool:
-        """Whether no symbol is in it."""
+        """Whether it contains no symbol."""
         return not any(self._terms)
 
     @property
@@ -82,7 +82,7 @@ class Expression:
 
     @property
     def terms(self) -> list[tuple[Monomial, Fraction]]:
-        """Its products: their symbols in the order they are shown, and the coefficient."""
+        """Its products: the symbols in the order shown, and the coefficient."""
         return list(self._terms.values())
 
     @property
@@ -91,7 +91,7 @@ class Expression:
         return {name for key in self._terms for name in key}
 
     def value(self, numbers: Mapping[str, float] | None = None) -> float:
-        """Return the number that it is, each symbol replaced by its entry in ``numbers``."""
+        """Return its value, with each symbol replaced by its entry in ``numbers``."""
         total = 0.0
         for key, (_, coefficient) in self._terms.items():
             product = float(coefficient)
@@ -121,7 +121,7 @@ def _product_text(names: Monomial, coefficient: Fraction) -> str:
     for name in names:
         powers[name] = powers.get(name, 0) + 1
     factors = [name + _SUPERSCRIPTS.get(power, f"^{power}") for name, power in powers.items()]
-    # Letters with ASCII digits would run into each other.
+    # Without a dot, x1x2 could not be read.
     product = (
         "·" if any(name[-1].isascii() and name[-1].isdigit() for name in names) else ""
     ).join(factors)
@@ -135,7 +135,7 @@ _SUPERSCRIPTS = {1: "", 2: "²", 3: "³"}
 
 
 def number_text(value: Fraction) -> str:
-    """Return a number as a decimal where that is exact and short, else as a fraction."""
+    """Return a number as a decimal if that is exact and short, else as a fraction."""
     if value.denominator == 1:
         return str(value.numerator)
     for digits in range(1, 9):
@@ -145,6 +145,6 @@ def number_text(value: Fraction) -> str:
 
 
 def factor_text(value: Expression) -> str:
-    """Return a value as a factor of a written product: in brackets where it needs them."""
+    """Return a value as a factor of a product, in brackets if it needs them."""
     text = str(value)
     return text if value.is_one_term and text[0] != "-" else f"({text})"

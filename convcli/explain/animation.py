@@ -1,4 +1,4 @@
-"""An animation in the format that a file's name asks for."""
+"""Animations written to GIF, SVG or HTML, by the file's extension."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from pathlib import Path
 
 from convcli.errors import PlanError
 from convcli.explain.drawing import film
+from convcli.explain.forms import parts_of
 from convcli.explain.setting import Setting
-from convcli.explain.steps import Way
-from convcli.explain.ways import parts_of
+from convcli.explain.steps import Form
 from convcli.system.atomic_files import check_target, replacing
 
 FORMATS = (".gif", ".svg", ".html")
 MILLISECONDS = 1200
-"""How long a step is shown."""
+"""Duration of a step."""
 
 
 def write_animation(
     setting: Setting,
     path: Path,
     *,
-    ways: tuple[Way, ...] = (),
+    forms: tuple[Form, ...] = (),
     milliseconds: int = MILLISECONDS,
     overwrite: bool = False,
 ) -> int:
     """Write the animation of a setting to a ``.gif``, ``.svg`` or ``.html``; return its steps.
 
-    ``ways`` chooses between scatter and gather for a transposed convolution; both by default.
+    ``forms`` are those of a transposed convolution to show, scatter or gather; both by default.
     The file appears whole or not at all. Raises :class:`PlanError` and :class:`ImageError`.
     """
     check_format(path)
     check_target(path, overwrite)
-    parts = parts_of(setting, ways)
+    parts = parts_of(setting, forms)
     match path.suffix.lower():
         case ".gif":
-            from convcli.explain.gif import gif_bytes  # needs Pillow
+            from convcli.explain.gif import gif_bytes  # imports Pillow
 
             data = gif_bytes(film(parts, setting.title), milliseconds)
         case ".svg":
@@ -51,11 +51,11 @@ def write_animation(
 
 
 def check_format(path: Path) -> None:
-    """Raise a :class:`PlanError` for a name whose extension is no format of animations."""
+    """Raise a :class:`PlanError` if the extension is not that of an animation."""
     if path.suffix.lower() not in FORMATS:
         known = ", ".join(FORMATS)
         raise PlanError(
-            f"{path}: no animation has the extension {path.suffix!r}: {known} do"
+            f"{path}: {path.suffix!r} is not the extension of an animation: {known} are"
             if path.suffix
             else f"{path}: it has no extension: {known} are animations"
         )

@@ -1,4 +1,4 @@
-"""Results cell by cell: every product of every sum, in letters or numbers."""
+"""Results written out cell by cell: every product of every sum, in letters or numbers."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ ZERO = Expression.number(0)
 
 
 def cell_lines(setting: Setting) -> Lines:
-    """Return input, kernel, every output's sum written out, and the result."""
+    """Return input, kernel, the sum of every output, and the result."""
     count = int(np.prod([int(length) for length in setting.output], dtype=object))
     if count > MOST_CELLS:
         raise PlanError(
-            f"the result has {count} cells: {MOST_CELLS} are the most that are written out; "
+            f"the result has {count} cells: at most {MOST_CELLS} are written out; "
             "give sizes (5x5) instead of cells"
         )
     input, kernel = setting.cells
     result = output_cells(setting)
     lines = heading("Cell by cell")
-    # A cell of the title's kernel is what is multiplied, flipped or not.
+    # The kernel is shown as it is multiplied: flipped, if --flip is given.
     label = "kernel, flipped" if setting.flip else "kernel"
     lines += indented(
         _beside(["input", *_blocks(input)], [label, *(_filters(kernel))], is_row=setting.is_row)
@@ -47,7 +47,7 @@ def cell_lines(setting: Setting) -> Lines:
     lines += heading("Result")
     blocks = _blocks(result)
     if width(blocks) > WIDTH - 2:
-        lines += indented(["It is too wide to be printed as rows: the cells are above."])
+        lines += indented(["It is too wide to print as rows: the cells are above."])
     else:
         lines += indented(blocks, "result")
     return lines
@@ -69,7 +69,7 @@ def output_name(setting: Setting, index: tuple[int, int, int]) -> str:
 
 
 def sum_text(setting: Setting, index: tuple[int, int, int]) -> str:
-    """Return one output's sum: its products, and what they come to where that looks different."""
+    """Return the sum of one output: its products, and its value if that is written differently."""
     input, kernel = setting.cells
     written = []
     total = []
@@ -87,7 +87,7 @@ def sum_text(setting: Setting, index: tuple[int, int, int]) -> str:
 def _product_text(cell: Expression, weight: Expression) -> str:
     product = str(cell * weight)
     one, two = factor_text(cell), factor_text(weight)
-    # Two letters are a product as they stand; everything else shows its factors.
+    # A product of two letters is written without a dot.
     if cell.symbols and weight.symbols and product == f"{one}{two}":
         return product
     return f"{one}·{two}"
@@ -102,7 +102,7 @@ def _filters(kernel: Cells) -> list[str]:
 
 
 def _blocks(cells: Cells) -> list[str]:
-    """Return (C, H, W) as lines, one channel below the other."""
+    """Return (C, H, W) as lines, channels below each other."""
     lines: list[str] = []
     for channel in cells:
         if lines:

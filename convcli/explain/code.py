@@ -1,4 +1,4 @@
-"""The lines of NumPy, PyTorch or convcli that compute the same."""
+"""Code that computes the same, in NumPy, PyTorch or convcli."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ for row in range(image.shape[1]):
 
 
 def setting_code(setting: Setting, language: str) -> list[str]:
-    """Return lines that compute a setting; letters get the numbers 1, 2, 3, …"""
+    """Return code that computes a setting; letters are set to 1, 2, 3, …"""
     setting = setting.with_numbers()
     makers = {"numpy": _numpy, "pytorch": _pytorch, "convcli": _convcli}
     return makers[language](setting)
@@ -61,7 +61,7 @@ def _identifier(name: str) -> str:
 
 
 def nested(values: Any, write: Any) -> str:
-    """Return an array as the lists that Python reads."""
+    """Return an array as Python lists."""
     if getattr(values, "ndim", 0) == 0:
         return str(write(values))
     return f"[{', '.join(nested(value, write) for value in values)}]"
@@ -83,7 +83,7 @@ def _array(name: str, cells: Cells, call: str, note: str) -> list[str]:
     line = f"{name} = {call.format(text)}  # {note}"
     if len(line) <= 100:
         return [line]
-    # A row a line.
+    # One row per line.
     rows = text.replace("], [", "],\n    [")
     return [f"# {note}", f"{name} = {call.format(rows)}"]
 
@@ -119,7 +119,7 @@ def _numpy(setting: Setting) -> list[str]:
 
 
 def _whole(setting: Setting) -> list[int]:
-    """Return the size of a transposed result before it is cropped."""
+    """Return the size of a transposed convolution's result before cropping."""
     return [
         (setting.input.shape[1 + k] - 1) * setting.stride[k]
         + setting.dilation[k] * (setting.kernel.shape[2 + k] - 1)
@@ -170,9 +170,9 @@ def _pytorch(setting: Setting) -> list[str]:
 def torch_padding(
     batch: str, pads: tuple[int, int, int, int], pad_mode: str, size: tuple[int, int]
 ) -> list[str]:
-    """Return lines that set ``padded``; wider borders than PyTorch's ``pad`` takes, by index."""
+    """Return code that sets ``padded``, by indices for pads wider than PyTorch's ``pad`` allows."""
     top, left, bottom, right = pads
-    # A reflection leaves out the edge itself.
+    # Reflection does not repeat the edge.
     most = {"reflect": -1, "circular": 0}.get(pad_mode)
     if most is None or all(
         max(pads[k], pads[k + 2]) <= length + most for k, length in enumerate(size)
@@ -184,7 +184,7 @@ def torch_padding(
         for k, length in enumerate(size)
     )
     return [
-        f"# The border is wider than pad(..., mode={pad_mode!r}) takes.",
+        f"# The padding is wider than pad(..., mode={pad_mode!r}) allows.",
         f"rows = {rows}",
         f"columns = {columns}",
         f"padded = ({batch})[:, :, rows][..., columns]",
@@ -213,5 +213,5 @@ def _convcli(setting: Setting) -> list[str]:
 
 
 def numbers(values: Any) -> str:
-    """Return an array of floats as lists, whole numbers without a point."""
+    """Return an array of floats as lists, whole numbers without a decimal point."""
     return nested(values, lambda value: f"{float(value):.17g}")

@@ -1,4 +1,4 @@
-"""Which inputs an output sees, how many terms it sums, and whether that is even."""
+"""Which inputs an output reads, how many terms it sums, and whether that number is even."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from convcli.explain.text import (
 )
 
 _MOST_ROWS = 12
-"""Lines of a picture of windows; of longer axes the first and the last are shown."""
+"""Lines of a drawing of windows; of longer axes the first and last ones are shown."""
 
 
 def terms_at(axis: Axis, place: int) -> list[tuple[int, int]]:
@@ -30,9 +30,9 @@ def terms_at(axis: Axis, place: int) -> list[tuple[int, int]]:
 
 
 def terms_by_phase(axis: Axis) -> list[int]:
-    """Return how many taps fall on each of the S outputs that repeat inside a transposed result.
+    """Return the number of taps of each of the S phases inside a transposed result.
 
-    Even exactly where all are equal; for dilation 1 that is where S divides K.
+    The result is even if all are equal; for dilation 1, if S divides K.
     """
     counts = [0] * axis.stride
     for u in range(axis.kernel):
@@ -47,7 +47,7 @@ def coverage_lines(setting: Setting) -> Lines:
 
 def _windows(setting: Setting) -> Lines:
     axes = setting.axes
-    lines = heading("Which inputs each output sees")
+    lines = heading("Which inputs each output reads")
     same = len(axes) == 2 and axes[0]._replace(name="") == axes[1]._replace(name="")
     for axis in axes[:1] if same else axes:
         side = "row" if axis.name == "H" else "column" if len(axes) == 2 else "cell"
@@ -73,13 +73,13 @@ def _legend(setting: Setting) -> str:
 
 
 def _is_drawn(axis: Axis) -> bool:
-    """Whether the windows fit a line each, and a screen all."""
+    """Whether each window fits into a line, and all of them on a screen."""
     places = axis.before + axis.size + axis.after
     return axis.output <= _MOST_ROWS and places * (len(str(places)) + 1) <= WIDTH - 20
 
 
 def _window_picture(axis: Axis, side: str) -> list[str]:
-    """Draw the windows below each other, one line for each output, inputs from left to right."""
+    """Draw the windows below each other, one line per output, inputs from left to right."""
     first, last = -axis.before, axis.size + axis.after - 1
     if not _is_drawn(axis):
         return _window_list(axis, side, _selected(axis.output))
@@ -108,7 +108,7 @@ def _window_list(axis: Axis, side: str, outputs: list[int | None]) -> list[str]:
         step = f" in steps of {axis.dilation}" if axis.dilation > 1 and axis.kernel > 1 else ""
         outside = max(0, -start) + max(0, stop - axis.size + 1)
         note = f" ({plural(min(outside, axis.span), 'place')} in the padding)" if outside else ""
-        rows.append(f"output {side} {i} sees input {side}s {start} to {stop}{step}{note}")
+        rows.append(f"output {side} {i} reads input {side}s {start} to {stop}{step}{note}")
     return rows
 
 
@@ -136,11 +136,11 @@ def _overlaps(setting: Setting) -> Lines:
         lines.append(Line(""))
         lines += indented(["rows × columns:", *("  " + row for row in grid(table))])
     lines.append(Line(""))
-    # Sizes and pads have no part in what repeats inside.
+    # What repeats inside does not depend on sizes and pads.
     alike = len({(axis.kernel, axis.stride, axis.dilation) for axis in axes}) == 1
     for axis in axes[:1] if alike else axes:
         where = "here" if len(axes) == 1 else "along H and W" if alike else f"along {axis.name}"
-        lines += _forecast(axis, where)
+        lines += _evenness(axis, where)
     return lines
 
 
@@ -157,7 +157,7 @@ def _count_rows(axis: Axis, side: str, counts: list[int]) -> list[str]:
     return [name.ljust(margin) + row for name, row in zip(names, rows, strict=True)]
 
 
-def _forecast(axis: Axis, where: str) -> Lines:
+def _evenness(axis: Axis, where: str) -> Lines:
     by_phase = terms_by_phase(axis)
     stride, kernel = axis.stride, axis.kernel
     if stride == 1:
@@ -167,31 +167,31 @@ def _forecast(axis: Axis, where: str) -> Lines:
     if len(set(by_phase)) == 1:
         return paragraph(
             f"Even: inside, every output sums {plural(by_phase[0], 'term')} {where}, because the "
-            f"kernel size {kernel} is a multiple of the stride {stride}. No checkerboard from the "
-            "overlaps; uneven weights can still draw one.",
+            f"kernel size {kernel} is a multiple of the stride {stride}. Overlaps cause no "
+            "checkerboard; uneven weights still can.",
             "result",
         )
     pattern = ", ".join(str(count) for count in by_phase[:12]) + (", …" if stride > 12 else "")
     why = (
-        f"the kernel size {kernel} is no multiple of the stride {stride}"
+        f"the kernel size {kernel} is not a multiple of the stride {stride}"
         if kernel % stride
         else f"the dilation {axis.dilation} and the stride {stride} have a common factor"
     )
     board = "stripes" if where == "here" else "a checkerboard"
     lines = paragraph(
-        f"Uneven {where}: inside, outputs sum {pattern} terms in turn, because {why}. Where more "
-        f"is summed the result is brighter: {board}.",
+        f"Uneven {where}: inside, outputs sum {pattern} terms in turn, because {why}. Sums of "
+        f"more terms are brighter: {board}.",
         "note",
     )
     if kernel % stride:
         near = sorted({max(1, kernel // stride) * stride, -(-kernel // stride) * stride})
         lines += paragraph(
             f"Kernels of {' or '.join(map(str, near))} would be even; `upsample --normalize` "
-            "divides by the transposed convolution of ones, which evens it out."
+            "divides by the transposed convolution of ones, which makes it even."
         )
     else:
         lines += paragraph(
-            "`upsample --normalize` divides by the transposed convolution of ones, which evens it "
-            "out where something is summed everywhere."
+            "`upsample --normalize` divides by the transposed convolution of ones, which makes it "
+            "even if every output sums at least one term."
         )
     return lines

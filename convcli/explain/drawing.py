@@ -1,4 +1,4 @@
-"""One drawing of each step, in units of a pixel at full size: what all formats put on the page."""
+"""The drawing of each step, in pixels at full size, which all formats render."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ GAP = 40
 LARGEST_CELL = 46
 WIDEST_CELL = 112
 ROW_GAP = 40
-"""Between rows that lie below each other: room for a title."""
+"""Space between boards below each other, for a title."""
 
 TOP = 104
-"""Where the cells begin, below titles."""
+"""The y of the first cells, below titles."""
 
 LINE = 21
 """Height of a line of the written sum."""
@@ -30,7 +30,7 @@ SUM_COLUMNS = 76
 BOARD_HEIGHT = 330
 
 GLYPH = 0.56
-"""Mean width of a digit, in sizes of the font."""
+"""Mean width of a digit, relative to the font size."""
 
 _LEGENDS: dict[Kind, str] = {
     "pad": "padding",
@@ -72,7 +72,7 @@ Shape = Rectangle | Label
 
 @dataclass(frozen=True)
 class Frame:
-    """What is drawn of one step, back to front."""
+    """The shapes of one step, back to front."""
 
     shapes: tuple[Shape, ...]
 
@@ -88,7 +88,7 @@ class Film:
 
 
 def film(parts: Sequence[Part], title: str) -> Film:
-    """Return the frames of all parts, one after the other."""
+    """Return the frames of all parts in order."""
     layouts = [_Layout(part) for part in parts]
     height = max(layout.height for layout in layouts)
     frames = [
@@ -100,7 +100,7 @@ def film(parts: Sequence[Part], title: str) -> Film:
 
 
 class _Layout:
-    """Where the boards of a part lie."""
+    """The positions of a part's boards."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -108,7 +108,7 @@ class _Layout:
         sizes = [board.size for board in boards]
         room = WIDTH - 2 * MARGIN
         if all(rows == 1 for rows, _ in sizes):
-            # Rows lie below each other, in wide cells that hold sums.
+            # Rows are placed below each other, in wide cells that hold sums.
             widest = max(columns for _, columns in sizes)
             self.cell = (int(min(WIDEST_CELL, room / widest)), LARGEST_CELL)
             step = LARGEST_CELL + ROW_GAP
@@ -131,7 +131,7 @@ class _Layout:
         self.height = int(self.sum_top + SUM_LINES * LINE + 44)
 
     def shapes(self, number: int, title: str, height: int) -> list[Shape]:
-        """Return everything that is drawn of a step."""
+        """Return the drawing of a step."""
         part, step = self.part, self.part.steps[number]
         facts = title.partition(": ")[2]
         shapes: list[Shape] = [
@@ -227,7 +227,7 @@ class _Layout:
         return shapes
 
     def _legend(self, height: int) -> list[Shape]:
-        """Return what dashed and coloured cells mean, where there are any."""
+        """Return the meaning of dashed and coloured cells, if there are any."""
         kinds = {
             kind
             for board in (self.part.left, self.part.right)
@@ -247,12 +247,12 @@ class _Layout:
 
 
 def _line_size(text: str) -> float:
-    """Return the font size at which a text fits the width: 14, or less for a long one."""
+    """Return the font size for a text to fit the width: 14, or less for a long one."""
     return round(min(14, (WIDTH - 2 * MARGIN) / (GLYPH * len(text))), 1)
 
 
 def _fitting(text: str, room: tuple[float, float], share: float, least: float = 9) -> float:
-    """Return the font size at which a text fits a cell of ``room``, or 0 if that is too small."""
+    """Return the font size for a text to fit a cell of ``room``, or 0 if that is too small."""
     if not text:
         return 0
     size = min(share * room[1], (room[0] - 5) / (GLYPH * len(text)))
@@ -260,8 +260,8 @@ def _fitting(text: str, room: tuple[float, float], share: float, least: float = 
 
 
 def sum_lines(sums: Sequence[str]) -> list[str]:
-    """Return a written sum in as many lines as there is room for; of one sum with its result."""
-    # Several sums are not broken apart; one is, between its terms.
+    """Return sums as lines, cut to the space there is; a single sum keeps its result."""
+    # A single sum is broken between its terms; several are not.
     words = list(sums) if len(sums) > 1 else sums[0].split(" ")
     lines: list[str] = []
     for word in words:

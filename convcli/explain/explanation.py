@@ -1,4 +1,4 @@
-"""The whole text about one convolution."""
+"""The full text about one convolution."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from convcli.explain.text import Line, Lines, heading, indented, paragraph
 
 
 def explanation(setting: Setting, *, matrix: bool = False, gradients: bool = False) -> Lines:
-    """Return what there is to say about a convolution, in the order of the lesson.
+    """Return the text about a convolution, in the order of the lesson.
 
-    With cells (letters or numbers) every output is written out; ``matrix`` and ``gradients`` add
-    theirs, and put letters where sizes alone were given.
+    If cells are given, as letters or numbers, every output is written out. ``matrix`` and
+    ``gradients`` add the matrix and the gradients, with letters for cells that are not given.
     """
     lines = [Line(setting.title, "title")]
     lines += size_lines(setting)
@@ -34,27 +34,27 @@ def _rotation(setting: Setting) -> Lines:
     lines = heading("Flip or not?")
     if setting.transpose:
         text = (
-            "Each input scales the kernel as it is, unrotated; what is rotated is the kernel that "
-            "a gathering loop slides over the input with zeros between its cells."
+            "Each input scales the kernel as it is. The gathering form, which slides a kernel over "
+            "the input with zeros between its cells, uses the kernel rotated by 180°."
         )
     elif setting.flip:
         text = (
-            "The kernel was rotated by 180° (--flip): this is convolution as mathematics has it. "
-            "Neural networks leave the kernel as it is, and so do filters unless they say flip."
+            "The kernel was rotated by 180° (--flip): this is convolution in the mathematical "
+            "sense. Neural networks do not rotate it, nor do filters unless their flip is true."
         )
     else:
         text = (
-            "The kernel was not rotated: this is cross-correlation, which neural networks call "
-            "convolution. --flip rotates it by 180°, which is convolution as mathematics has it."
+            "The kernel was not rotated: this is cross-correlation, which is called convolution in "
+            "neural networks. --flip rotates it by 180°: convolution in the mathematical sense."
         )
     return lines + paragraph(text)
 
 
 def hint(setting: Setting) -> Lines:
-    """Return a last line that says what else could be shown."""
+    """Return a last line about what else can be shown."""
     if setting.has_cells:
         return []
     return [
         Line(""),
-        *indented(["--matrix and --gradients write it out in letters; --animate shows it move."]),
+        *indented(["--matrix and --gradients write it out in letters; --animate shows the steps."]),
     ]

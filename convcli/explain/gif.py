@@ -1,18 +1,15 @@
-"""An animation as GIF, drawn with Pillow; light, with a frame, so that it reads on any page."""
+"""An animation as GIF, drawn with Pillow, in light colours with a frame, for any page."""
 
 from __future__ import annotations
 
-from functools import cache
 from io import BytesIO
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont, features
+from PIL import Image, ImageDraw, ImageFont
 
 from convcli.explain.drawing import Film, Frame, Label, Rectangle
 from convcli.explain.palette import TONES
-
-_SPELLED = str.maketrans({"×": "x", "−": "-", "→": ">", "ᵀ": "T", "²": "^2", "³": "^3"})
-"""What the font that comes with Pillow has no glyphs for; small digits are written plainly."""
+from convcli.images.labels import SPELLED, font
 
 _PLAIN = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
@@ -20,9 +17,9 @@ _ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
 
 
 def gif_bytes(film: Film, milliseconds: int) -> bytes:
-    """Return the frames as a GIF that loops, each shown so long, the last one three times."""
+    """Return the frames as a GIF that loops, with a duration for each, three times for the last."""
     images = [_drawn(film, frame) for frame in film.frames]
-    # One palette for all, from the fullest frame, or colours would flicker.
+    # One palette, from the frame with most shapes, so that colours do not flicker.
     palette = images[-1].quantize(128, dither=Image.Dither.NONE)
     indexed = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     durations = [milliseconds] * (len(images) - 1) + [3 * milliseconds]
@@ -72,9 +69,9 @@ def _rectangle(draw: ImageDraw.ImageDraw, shape: Rectangle) -> None:
 
 def _label(draw: ImageDraw.ImageDraw, shape: Label) -> None:
     colour = TONES[shape.colour].light
-    text = shape.text.translate(_PLAIN).translate(_SPELLED)
-    font = _font(shape.size)
-    if font is None:  # the bitmap font has one size, and no anchors
+    text = shape.text.translate(_PLAIN).translate(SPELLED)
+    face = font(shape.size)
+    if face is None:  # the bitmap font has one size, and no anchors
         bitmap: Any = ImageFont.load_default()
         text = text.replace("…", "...").encode("latin-1", "replace").decode("latin-1")
         width = bitmap.getlength(text)
@@ -85,19 +82,9 @@ def _label(draw: ImageDraw.ImageDraw, shape: Label) -> None:
         (shape.x, shape.y),
         text,
         colour,
-        font,
+        face,
         anchor=_ANCHORS[shape.anchor],
-        # The font has one weight; small letters would fill up.
+        # The font has one weight; a stroke would close the counters of small letters.
         stroke_width=0.35 if shape.bold and shape.size > 14 else 0,
         stroke_fill=colour,
     )
-
-
-@cache
-def _font(size: float) -> ImageFont.FreeTypeFont | None:
-    """Return the font that comes with Pillow, or None where Pillow was built without FreeType."""
-    if not features.check("freetype2"):
-        return None
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return font

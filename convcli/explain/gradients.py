@@ -1,4 +1,4 @@
-"""The gradients of a convolution, in symbols: by hand what ``conv2d_backward`` computes."""
+"""The gradients of a convolution, in symbols: what ``conv2d_backward`` computes."""
 
 from __future__ import annotations
 
@@ -46,13 +46,14 @@ def _summed(parts: dict[tuple[int, ...], list[Expression]], shape: tuple[int, ..
 
 
 def gradient_lines(setting: Setting) -> Lines:
-    """Return the three gradients written out, and how they are convolutions again."""
+    """Return the three gradients written out, and which convolutions they are."""
     setting = setting.with_letters()
     to_input, to_kernel, to_bias = gradients(setting)
     input, kernel = setting.cells
     lines = heading("Gradients")
     lines += paragraph(
-        "g = ∂L/∂out has the size of the output; each product of the sum passes it on."
+        "g = ∂L/∂out has the size of the output. Each product of a sum adds g times one factor to "
+        "the gradient of the other."
     )
     lines.append(Line(""))
     if setting.transpose:
@@ -61,7 +62,7 @@ def gradient_lines(setting: Setting) -> Lines:
         lines += paragraph("∂L/∂in: the transposed convolution of g with the same kernel.")
     lines += _listed(to_input, _names(input, "in", setting, flip=False))
     lines.append(Line(""))
-    lines += paragraph("∂L/∂kernel: each weight sums g times what it was multiplied by.")
+    lines += paragraph("∂L/∂kernel: each weight sums g times the inputs that it was multiplied by.")
     lines += _listed(to_kernel, _names(kernel, "kernel", setting, flip=setting.flip))
     lines.append(Line(""))
     lines += paragraph("∂L/∂bias: one sum of g for each output channel.")
@@ -70,8 +71,8 @@ def gradient_lines(setting: Setting) -> Lines:
     lines.append(Line(""))
     lines += paragraph(
         '"Flipped kernel" holds for the gradient in correlation form: with stride 1 it is the '
-        "correlation of the padded g with the kernel rotated by 180°. Laid down and summed, as "
-        "above, the kernel is not rotated."
+        "correlation of the padded g with the kernel rotated by 180°. In the sums above the kernel "
+        "is not rotated."
         if not setting.transpose
         else "Nothing is flipped: the gradient of a transposed convolution is the convolution.",
         "note",
@@ -90,7 +91,7 @@ def _listed(cells: Cells, names: Iterator[str]) -> Lines:
 
 
 def _names(cells: Cells, what: str, setting: Setting, *, flip: bool) -> Iterator[str]:
-    """Give ∂L/∂a for cells that are letters of their own, ∂L/∂in[i,j] for others."""
+    """Yield ∂L/∂a for cells that are single, distinct letters, and ∂L/∂in[i,j] for others."""
     symbols = [next(iter(cell.symbols)) if _is_symbol(cell) else None for cell in cells.flat]
     use_letters = None not in symbols and len(set(symbols)) == len(symbols)
     for index, symbol in zip(np.ndindex(*cells.shape), symbols, strict=True):

@@ -1,4 +1,4 @@
-"""An animation as a page that stands alone: the numbers and the script that computes with them."""
+"""An animation as a self-contained page: the numbers, and the script that computes with them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from convcli.explain.svg import FONT
 
 MOST_INPUT = 10
 MOST_KERNEL = 7
-"""The largest input and kernel that the sliders reach; what was given may be larger."""
+"""The largest input and kernel of the sliders, unless the given ones are larger."""
 
 NARROW = 600
-"""Pixels below which boards are drawn below each other."""
+"""Width of the window below which boards are drawn below each other."""
 
 _PAGE = Path(__file__).parent / "page"
 
 
 def html_text(setting: Setting, parts: Sequence[Part], milliseconds: int) -> str:
-    """Return the page of a setting, which starts with the way of the first of ``parts``."""
+    """Return the page of a setting, which starts with the form of the first of ``parts``."""
     setting = setting.with_numbers()
     input, kernel = setting.cells
     most = max(MOST_INPUT, *input.shape[1:]), max(MOST_KERNEL, *kernel.shape[2:])
@@ -41,7 +41,7 @@ def html_text(setting: Setting, parts: Sequence[Part], milliseconds: int) -> str
             "outputPadding": setting.output_padding,
             "padMode": setting.pad_mode,
             "isRow": setting.is_row,
-            "way": parts[0].way,
+            "form": parts[0].form,
         },
         "input": _table(input[0], most[0], kernel=False),
         "kernel": _table(kernel[0, 0], most[1], kernel=True),
@@ -97,7 +97,7 @@ def _tones() -> str:
 
 
 def _table(cells: Cells, most: int, *, kernel: bool) -> list[list[Any]]:
-    """Return a square of cells, those given and example numbers beyond, as lists of terms."""
+    """Return a square of cells as lists of terms: the given ones, example numbers elsewhere."""
     rows = example_numbers(kernel=kernel)
     table = []
     for y in range(most):

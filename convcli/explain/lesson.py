@@ -1,4 +1,4 @@
-"""The whole lesson, topic by topic; what its examples print is computed when they are shown."""
+"""The lesson, topic by topic; the output of its examples is computed when they are shown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convcli.explain.text import Line, Lines, paragraph
 
 
 def lesson_lines(number: int | None = None) -> Lines:
-    """Return one topic, or contents and all topics. Raises PlanError for one that is not there."""
+    """Return one topic, or contents and all topics. Raises PlanError for an unknown topic."""
     if number is None:
         lines = [Line("Convolution, and back", "title"), *_contents()]
         for k in range(1, len(TOPICS) + 1):
@@ -66,7 +66,7 @@ def command(arguments: Mapping[str, Any]) -> str:
 
 
 def _shown(example: Example) -> Iterator[Line]:
-    """Give the sections of the output that an example is about, indented."""
+    """Yield the sections of the output that an example is about, indented."""
     arguments = dict(example.arguments)
     extras = {key: arguments.pop(key, False) for key in ("matrix", "gradients")}
     is_shown = True

@@ -1,4 +1,4 @@
-"""A convolution as the matrix that it is, its transpose beside it, and both products."""
+"""A convolution as a matrix, its transpose, and the products with both."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def matrix_of(setting: Setting) -> Cells:
 
 
 def numeric_matrix(setting: Setting) -> NDArray[np.float64]:
-    """Return :func:`matrix_of` as numbers. Raises :class:`PlanError` where there are letters."""
+    """Return :func:`matrix_of` as numbers. Raises :class:`PlanError` if the kernel has letters."""
     rows = int(np.prod([int(k) for k in setting.output], dtype=object))
     if rows * setting.input.count > MOST_ENTRIES:
         raise PlanError(
-            f"the matrix would be {rows:,}×{setting.input.count:,}: {MOST_ENTRIES:,} entries are "
-            "the most"
+            f"the matrix would be {rows:,}×{setting.input.count:,}: at most {MOST_ENTRIES:,} "
+            "entries are computed"
         )
     cells = setting.kernel_with_numbers().cells
     assert cells is not None
@@ -65,7 +65,7 @@ def numeric_matrix(setting: Setting) -> NDArray[np.float64]:
     matrix = np.asarray(conv_matrix(weight, (image[0], image[1], image[2]), **options), np.float64)
     if not setting.transpose:
         return matrix
-    # Output padding beyond the stride has the convolution write more than was given.
+    # With output padding beyond the stride, the convolution has more outputs than cells here.
     size = conv_output_size(
         (image[1], image[2]), (cells.shape[2], cells.shape[3]), **_without_mode(options)
     )
@@ -84,8 +84,8 @@ def matrix_lines(setting: Setting) -> Lines:
     columns = setting.input.count
     if max(rows, columns) > MOST_COLUMNS:
         raise PlanError(
-            f"the matrix is {rows:,}×{columns:,}: printed are up to {MOST_COLUMNS} columns, its "
-            "transpose's too; use a smaller size, or --matrix -o FILE.npy to have the numbers"
+            f"the matrix is {rows:,}×{columns:,}: it and its transpose are printed up to "
+            f"{MOST_COLUMNS} columns; use a smaller size, or --matrix -o FILE.npy for the numbers"
         )
     setting = setting.with_letters()
     matrix = matrix_of(setting)
@@ -112,7 +112,7 @@ def matrix_lines(setting: Setting) -> Lines:
         padded += " 0" * setting.pads[3]
         lines.append(Line(""))
         lines += paragraph(
-            f"Lessons often draw the matrix of the padded input, {rows}×{columns + pads}, whose "
+            f"Textbooks often show the matrix of the padded input, {rows}×{columns + pads}, whose "
             f"transpose gives the border too: --input '{padded}' --pad 0."
         )
     return lines
@@ -131,7 +131,7 @@ def _printed(matrix: Cells) -> list[str]:
     lines = bracketed(texts)
     if width(lines) <= WIDTH - 2:
         return lines
-    # In blocks of as many columns as a line holds.
+    # In blocks of as many columns as fit into a line.
     longest = max(len(text) for row in texts for text in row) + 2
     step = (WIDTH - 6) // longest
     blocks: list[str] = []

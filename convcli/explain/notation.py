@@ -1,4 +1,4 @@
-"""Sizes, numbers and letters as they are typed: ``5x5``, ``a b; c d``, ``[[1, 2], [3, 4]]``."""
+"""Notation of sizes, numbers and letters: ``5x5``, ``a b; c d``, ``[[1, 2], [3, 4]]``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Cells: TypeAlias = NDArray[Any]
 """Expressions: (C, H, W) of an input, (F, C, Hf, Wf) of a kernel."""
 
 MOST_CELLS = 400
-"""The largest input or kernel that is given, or written out, cell by cell."""
+"""Cells of an input or kernel that can be given, or are written out, at most."""
 
 MOST_LETTERS = 13
-"""Cells that get letters of the alphabet, half of it; more are numbered."""
+"""Cells that get letters of the alphabet (half of it) at most; more are numbered."""
 
 MOST_NUMBERS = 10_000
-"""The largest input or kernel that is filled with example numbers."""
+"""Cells that are filled with example numbers at most."""
 
 _SIZE = re.compile(r"\d{1,9}([x×]\d{1,9})*", re.ASCII)
 _NUMBER = r"(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(?:/\d{1,12})?"
@@ -34,10 +34,10 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True)
 class Grid:
-    """An input or a kernel: its shape, and its cells where they were given.
+    """An input or a kernel: its shape, and its cells if they are given.
 
-    ``shape`` is (C, H, W) of an input, (F, C, Hf, Wf) of a kernel, and ``channels_given`` is
-    how many of the leading axes were written. ``is_row``: it was written in one dimension.
+    ``shape`` is (C, H, W) of an input, (F, C, Hf, Wf) of a kernel; ``channels_given`` is the number
+    of leading axes that were given. ``is_row``: one dimension was given.
     """
 
     shape: tuple[int, ...]
@@ -83,13 +83,13 @@ def _parse(text: str, option: str, axes: int) -> Grid:
             item = item[k]
         cells[index] = _cell(item, option)
     if cells.size > MOST_CELLS:
-        raise PlanError(f"{option} has {cells.size} cells: {MOST_CELLS} are the most; give a size")
+        raise PlanError(f"{option} has {cells.size} cells, more than {MOST_CELLS}: give a size")
     is_row = ";" not in _plain(text)
     return Grid(cells.shape, cells, is_row, axes - 2)
 
 
 def _plain(text: str) -> str:
-    """Return text in which ``;`` ends rows, ``|`` channels and ``||`` filters, as in lists."""
+    """Return lists as text in which ``;`` separates rows, ``|`` channels and ``||`` filters."""
     for level, separator in ((4, "||"), (3, "|"), (2, ";")):
         inner = level - 1
         text = re.sub(
@@ -144,8 +144,8 @@ def _cell(text: str, option: str) -> Expression:
     match = _CELL.fullmatch(text)
     if not match or not (match[2] or match[3]):
         raise PlanError(
-            f"{option}: {text!r} is no cell: a number (2, -0.5, 1/3) or a letter (a, x1, -b, 2c) "
-            "is, with spaces between cells and ; between rows"
+            f"{option}: {text!r} is not a cell: give a number (2, -0.5, 1/3) or a letter (a, x1, "
+            "-b, 2c), with spaces between cells and ; between rows"
         )
     sign, number, name = match.groups()
     try:
@@ -162,10 +162,10 @@ def _cell(text: str, option: str) -> Expression:
 
 
 def named(grid: Grid, letter: str, taken: Iterable[str], *, from_end: bool = False) -> Grid:
-    """Return a grid with a symbol in each cell: letters where they suffice, else ``letter``₀₀.
+    """Return a grid with a symbol in each cell: letters if there are enough, else ``letter``₀₀.
 
-    ``from_end``: the last letters of the alphabet, as a kernel has them. Raises
-    :class:`PlanError` for more cells than there are symbols.
+    ``from_end`` takes the last letters of the alphabet, as for a kernel. Raises :class:`PlanError`
+    for more cells than there are symbols.
     """
     if grid.cells is not None:
         return grid
@@ -188,13 +188,13 @@ def subscripted(letter: str, shape: Sequence[int]) -> list[str]:
     if count > MOST_CELLS or (max(shape) > 10 and is_plane):
         raise PlanError(
             f"there are not enough letters for {count} cells: the alphabet has 26, and numbered "
-            "ones go to 10 a side; use a smaller size, or leave out what needs letters"
+            "ones go up to 10 a side; use a smaller size, or leave out what needs letters"
         )
     return [letter + subscript(index, shape) for index in np.ndindex(*shape)]
 
 
 def subscript(index: Sequence[int], shape: Sequence[int]) -> str:
-    """Return an index in small digits, without the axes that have one entry."""
+    """Return an index as subscript digits, without axes of length 1."""
     kept = [k for k, length in zip(index, shape, strict=True) if length > 1]
     return "".join(str(k) for k in kept or [0]).translate(_SUBSCRIPTS)
 
@@ -212,12 +212,12 @@ _KERNEL_NUMBERS = ("1 2 0 1 -1", "0 1 2 -1 1", "2 0 1 1 0", "-1 1 0 2 1", "1 -1 
 
 
 def numbered(grid: Grid, *, kernel: bool = False) -> Grid:
-    """Return a grid with a small number in each cell, the same ones every time."""
+    """Return a grid with a small number in each cell, always the same ones."""
     if grid.cells is not None:
         return grid
     if grid.count > MOST_NUMBERS:
         raise PlanError(
-            f"{grid.count:,} cells are too many to be given numbers: {MOST_NUMBERS:,} are the most"
+            f"{grid.count:,} cells are too many for example numbers: {MOST_NUMBERS:,} are the most"
         )
     rows = example_numbers(kernel=kernel)
     cells = np.empty(grid.shape, dtype=object)
@@ -229,6 +229,6 @@ def numbered(grid: Grid, *, kernel: bool = False) -> Grid:
 
 
 def example_numbers(*, kernel: bool) -> list[list[int]]:
-    """Return the numbers that stand in for cells that were not given, repeated in both axes."""
+    """Return the example numbers for cells that are not given, repeated along both axes."""
     rows = _KERNEL_NUMBERS if kernel else _INPUT_NUMBERS
     return [[int(number) for number in row.split()] for row in rows]

@@ -1,7 +1,7 @@
-"""The colours of the animations, for light and dark, and what each stands for.
+"""The colours of animations by meaning, for light and dark pages.
 
-Fills are tints of the palette of Okabe and Ito (2008), which is safe for every colour vision;
-nothing is shown by colour alone: borders are solid, dashed or thick as well.
+Fills are tints of the palette of Okabe and Ito (2008), which people with colour blindness can tell
+apart. Nothing is shown by colour alone: borders are solid, dashed or thick as well.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ TEXT_ON = {
     "weight": ("read",),
     "term": ("written", "crop"),
 }
-"""Which texts stand on which fills."""
+"""The fills behind each colour of text."""
 
 DASHED = frozenset({"pad", "hole", "crop"})
-"""Cells with a dashed border: what is not of the map itself."""
+"""Cells with a dashed border: those that are not part of the map itself."""

@@ -1,4 +1,4 @@
-"""The lines of NumPy, PyTorch or convcli that apply a filter to a picture."""
+"""Code that applies a filter to a picture, in NumPy, PyTorch or convcli."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def picture_code(
     mode: str | None = None,
     linear: bool = False,
 ) -> list[str]:
-    """Return lines that apply ``filter``, called ``name``, to the picture of ``path``.
+    """Return code that applies ``filter``, called ``name``, to the picture at ``path``.
 
-    ``overrides`` is what was given beside the filter. NumPy and PyTorch get lines for 8-bit grey
-    and RGB; a :class:`PlanError` says what else takes more than a few lines.
+    ``overrides`` are the options that replace those of the filter. In NumPy and PyTorch there is
+    code for 8-bit grey and RGB; a :class:`PlanError` is raised for other pictures.
     """
     given = {key: value for key, value in overrides.items() if value is not None}
     if language == "convcli":
@@ -98,7 +98,7 @@ def _numpy(size: tuple[int, int], mode: str, path: str, filter: Filter) -> list[
         lines.append('out = np.einsum("chwuv,fcuv->fhw", windows, weight) + bias[:, None, None]')
     else:
         lines.append(
-            'answers = np.einsum("chwuv,fuv->fchw", windows, weight[:, 0])'
+            'responses = np.einsum("chwuv,fuv->fchw", windows, weight[:, 0])'
             " + bias[:, None, None, None]"
         )
         lines.append(f"out = {_reduce(filter.reduce, 'np', 'axis=0')}")
@@ -109,7 +109,7 @@ def _pytorch(size: tuple[int, int], mode: str, path: str, filter: Filter) -> lis
     geometry = conv_geometry(
         size, filter.kernel.shape[2:], filter.stride or 1, filter.pad, filter.dilation
     )
-    # A stack of one picture, or of its channels, each filtered by itself.
+    # A batch of one picture, or of its channels, each filtered alone.
     batch = "image[None]" if filter.is_cross_channel else "image[:, None]"
     lines = [
         "import numpy as np",
@@ -122,23 +122,23 @@ def _pytorch(size: tuple[int, int], mode: str, path: str, filter: Filter) -> lis
         f"weight = torch.tensor({numbers(filter.kernel)}, dtype=torch.float64)",
         f"bias = torch.tensor({numbers(filter.offsets)}, dtype=torch.float64)",
         *torch_padding(batch, geometry.pads, filter.pad_mode, size),
-        f"answers = conv2d(padded, weight, bias, stride={geometry.stride}, "
+        f"responses = conv2d(padded, weight, bias, stride={geometry.stride}, "
         f"dilation={geometry.dilation})",
     ]
     if filter.is_cross_channel:
-        lines.append("out = answers[0]")
+        lines.append("out = responses[0]")
     else:
-        lines.append("answers = answers.transpose(0, 1)")
+        lines.append("responses = responses.transpose(0, 1)")
         lines.append(f"out = {_reduce(filter.reduce, 'torch', 'dim=0')}")
     return [*lines, *_finish(filter, "torch")]
 
 
 def _reduce(reduce: str | None, library: str, axis: str) -> str:
     if reduce == "magnitude":
-        return f"{library}.sqrt((answers**2).sum({axis}))"
+        return f"{library}.sqrt((responses**2).sum({axis}))"
     if reduce == "max":
-        return f"answers.{'max' if library == 'np' else 'amax'}({axis})"
-    return f"answers.sum({axis})" if reduce == "sum" else "answers[0]"
+        return f"responses.{'max' if library == 'np' else 'amax'}({axis})"
+    return f"responses.sum({axis})" if reduce == "sum" else "responses[0]"
 
 
 def _finish(filter: Filter, library: str) -> list[str]:
@@ -147,6 +147,11 @@ def _finish(filter: Filter, library: str) -> list[str]:
         lines.append("out = abs(out)")
     elif filter.range == "rescale":
         lines.append("out = (out - out.min()) / (out.max() - out.min())")
+    elif filter.range == "rescale-channels":
+        axes = "dim=(1, 2), keepdim=True" if library == "torch" else "axis=(1, 2), keepdims=True"
+        least, most = ("amin", "amax") if library == "torch" else ("min", "max")
+        lines.append(f"low, high = out.{least}({axes}), out.{most}({axes})")
+        lines.append("out = (out - low) / (high - low)")
     if library == "torch":
         lines.append("out = out.numpy()")
     return [

@@ -1,4 +1,4 @@
-"""What shows at a position outside of an input, by the pad mode."""
+"""The input cell at a position outside of the input, by the pad mode."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from convcli.kernel.padding import source_index
 
 
 def shown(position: int, size: int, pad_mode: str) -> int | None:
-    """Return which of ``size`` cells shows at a position; None for a zero of the padding.
+    """Return the index, of ``size`` cells, of the one at a position; None for a zero.
 
     >>> [shown(position, 4, "reflect") for position in (-2, -1, 0, 4)]
     [2, 1, 0, 2]

@@ -1,4 +1,4 @@
-"""One convolution or transposed convolution to explain: sizes settled, nothing computed."""
+"""One convolution or transposed convolution to explain, with all sizes; nothing is computed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Pair = tuple[int, int]
 
 
 class Axis(NamedTuple):
-    """What happens along one axis. ``extra`` is output padding; ``output`` the resulting length."""
+    """Sizes along one axis. ``extra`` is output padding; ``output`` the length of the result."""
 
     name: str
     size: int
@@ -35,9 +35,9 @@ class Axis(NamedTuple):
 
 
 class Tap(NamedTuple):
-    """One product of a sum: which input cell (None: a zero of the padding), which weight.
+    """One product of a sum: the indices of its input cell (None: a zero of padding) and weight.
 
-    ``position`` is (y, x) of the cell, outside of the input where it is padding.
+    ``position`` is (y, x) of the cell, outside of the input if it is padding.
     """
 
     source: tuple[int, int, int] | None
@@ -47,7 +47,7 @@ class Tap(NamedTuple):
 
 @dataclass(frozen=True)
 class Setting:
-    """A convolution with all its sizes. The kernel's cells are flipped already with ``flip``.
+    """A convolution with all its sizes. If ``flip``, the kernel's cells are flipped already.
 
     ``input`` and ``kernel`` are grids of (C, H, W) and (F, C, Hf, Wf), ``output`` is the shape of
     the result. A transposed convolution reads F channels and writes C.
@@ -71,7 +71,7 @@ class Setting:
 
     @property
     def axes(self) -> tuple[Axis, ...]:
-        """The axes that something happens along: H and W, or W alone."""
+        """The axes: H and W, or W alone in one dimension."""
         axes = tuple(
             Axis(
                 name,
@@ -101,7 +101,7 @@ class Setting:
         return self.input.cells, self.kernel.cells
 
     def with_letters(self) -> Setting:
-        """Return it with a symbol in each cell that was not given."""
+        """Return the setting with a symbol in each cell that was not given."""
         input, kernel = self.input, self.kernel
         taken = {
             name
@@ -111,14 +111,14 @@ class Setting:
             for name in cell.symbols
         }
         if input.cells is None and input.count > MOST_LETTERS:
-            taken.add("x")  # as the input's cells are called x₀₀, x₀₁, …
+            taken.add("x")  # the input's cells are called x₀₀, x₀₁, …
         kernel = self._flipped(named(kernel, "w", taken, from_end=True))
         assert kernel.cells is not None
         taken |= {name for cell in kernel.cells.flat for name in cell.symbols}
         return replace(self, input=named(input, "x", taken), kernel=kernel)
 
     def with_numbers(self) -> Setting:
-        """Return it with a number in each cell that was not given."""
+        """Return the setting with a number in each cell that was not given."""
         return replace(self, input=numbered(self.input), kernel=self.kernel_with_numbers())
 
     def kernel_with_numbers(self) -> Grid:
@@ -126,15 +126,15 @@ class Setting:
         return self._flipped(numbered(self.kernel, kernel=True))
 
     def _flipped(self, kernel: Grid) -> Grid:
-        """Return a kernel that has just got its cells, rotated where that is asked for."""
+        """Return the kernel rotated by 180° if ``flip`` is set and its cells were not given."""
         if not self.flip or self.kernel.cells is not None or kernel.cells is None:
             return kernel
         return kernel.with_cells(kernel.cells[..., ::-1, ::-1])
 
     def taps(self, index: tuple[int, int, int]) -> Iterator[Tap]:
-        """Give the products that are summed for the output cell ``index`` (channel, y, x)."""
+        """Yield the products that are summed for the output cell ``index`` (channel, y, x)."""
         channel, *place = index
-        filters, depth, height, width = self.kernel.shape
+        filters, channels, height, width = self.kernel.shape
         if self.transpose:
             for f in range(filters):
                 for u in reversed(range(height)):
@@ -143,7 +143,7 @@ class Setting:
                         if inside is not None:
                             yield Tap((f, *inside), (f, channel, u, v), inside)
             return
-        for c in range(depth):
+        for c in range(channels):
             for u in range(height):
                 for v in range(width):
                     y, x = (
@@ -163,14 +163,14 @@ class Setting:
         return found[0], found[1]
 
     def shown(self, y: int, x: int) -> Pair | None:
-        """Return which input cell shows at a position, by the pad mode; None for a zero."""
+        """Return the input cell at a position, by the pad mode; None for a zero."""
         _, height, width = self.input.shape
         row, column = shown(y, height, self.pad_mode), shown(x, width, self.pad_mode)
         return None if row is None or column is None else (row, column)
 
     @property
     def title(self) -> str:
-        """One line that says what it is."""
+        """A line with the kind of convolution and all its sizes."""
         kind = "Transposed convolution" if self.transpose else "Convolution"
         parts = [
             f"input {size_text(self._short(self.input.shape, 1))}",

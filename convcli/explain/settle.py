@@ -1,4 +1,4 @@
-"""Sizes and cells as they are typed, made one setting; what does not fit is refused."""
+"""Arguments as typed, combined into one setting; sizes that do not fit are errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from convcli.kernel.geometry import (
 )
 
 MOST_SPAN = 10_000
-"""The largest kernel, stride or dilation: what is counted goes through all of it."""
+"""The largest kernel, stride or dilation, since counting loops over it."""
 
 
 def settle(
@@ -38,7 +38,8 @@ def settle(
 ) -> Setting:
     """Return the setting of an input and a kernel as they are typed.
 
-    Raises :class:`PlanError` for what cannot be read, :class:`ShapeError` for what does not fit.
+    Raises :class:`PlanError` for text that cannot be parsed, :class:`ShapeError` for sizes that do
+    not fit.
     """
     map_in, weights = parse_input(input), parse_kernel(kernel)
     weights = _with_channels(map_in, weights, transpose)
@@ -67,7 +68,7 @@ def settle(
             (size[0], size[1]), (taps[0], taps[1]), steps, pad, extra, spread
         )
         output = (weights.shape[1], *geometry.image)
-        # "same" may need rows that no kernel reaches: output padding under another name.
+        # "same" may need rows that no kernel reaches, which are output padding.
         extra = tuple(  # type: ignore[assignment]
             geometry.image[k]
             - ((size[k] - 1) * steps[k] + spread[k] * (taps[k] - 1) + 1)
@@ -94,17 +95,17 @@ def settle(
 
 
 def kernel_of(filter: Filter) -> str:
-    """Return a filter's weights, divided and not flipped, as --kernel takes them; without its bias.
+    """Return a filter's weights, divided but not flipped, in the notation of --kernel.
 
     Raises :class:`PlanError` for more weights than are written out.
     """
     weight = filter.weight.reshape((1,) * (4 - filter.weight.ndim) + filter.weight.shape)
     if weight.size > MOST_CELLS:
         raise PlanError(
-            f"filter {filter.name or 'given'} has {weight.size:,} weights: {MOST_CELLS} are the "
-            "most that are written out"
+            f"filter {filter.name or 'given'} has {weight.size:,} weights: at most {MOST_CELLS} "
+            "are written out"
         )
-    # The shortest decimals that mean these floats are what the file says.
+    # The shortest decimals for these floats are those of the file.
     exact = np.vectorize(lambda number: Fraction(repr(float(number))), otypes=[object])(weight)
     if filter.divisor == "sum":
         divisors = [one.sum() or Fraction(1) for one in exact]
@@ -142,7 +143,7 @@ def _row_pad(pad: PadLike) -> PadLike:
 
 
 def _with_channels(map_in: Grid, kernel: Grid, transpose: bool) -> Grid:
-    """Return the kernel with as many channels as the input has, where it leaves that open."""
+    """Return the kernel with the input's number of channels, if it was given without channels."""
     channels = map_in.shape[0]
     filters, depth, *taps = kernel.shape
     axis = 0 if transpose else 1
@@ -161,7 +162,7 @@ def _with_channels(map_in: Grid, kernel: Grid, transpose: bool) -> Grid:
 def _check_forward(
     size: tuple[int, ...], taps: tuple[int, ...], steps: Pair, spread: Pair, pad: PadLike
 ) -> None:
-    """Refuse a result below one cell, with the formula and the nearest sizes that fit."""
+    """Raise a ShapeError for an empty result, with the formula and the nearest sizes that fit."""
     pads = check_pad(pad)
     if pads == "same":
         return
@@ -196,7 +197,7 @@ def _check_transposed(
         length = (size[k] - 1) * steps[k] + span - both + extra[k]
         if length < 1:
             raise ShapeError(
-                f"nothing is left: {axis}_out = ({axis} - 1)S + D(K - 1) + 1 - pads + output "
+                f"the result is empty: {axis}_out = ({axis} - 1)S + D(K - 1) + 1 - pads + output "
                 f"padding = ({size[k]} - 1)·{steps[k]} + {span} - {both} + {extra[k]} = {length}; "
                 f"padding crops a transposed result; the nearest that fits: pad "
                 f"{(both + length - 1) // 2}"

@@ -1,4 +1,4 @@
-"""The size of a result: the formula in symbols, then in numbers, and the way back."""
+"""The size of a result: the formula in symbols, then in numbers, and its inverse."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from convcli.explain.text import Line, Lines, heading, indented, paragraph, size
 
 
 def size_lines(setting: Setting) -> Lines:
-    """Return how the output gets its size, axis by axis."""
+    """Return the computation of the output size, axis by axis."""
     axes = setting.axes
     lines = heading("Size")
     formula = _transposed if setting.transpose else _forward
@@ -95,7 +95,7 @@ def _forward_notes(axis: Axis) -> Lines:
             "note",
         )
     lines += paragraph(
-        f"Receptive field: one output sees {axis.span} {side}s of the input (D(K - 1) + 1); "
+        f"Receptive field: one output reads {axis.span} {side}s of the input (D(K - 1) + 1); "
         f"through two such layers {_field(axis, 2)}, through three {_field(axis, 3)}."
     )
     back = (axis.output - 1) * axis.stride + axis.span - axis.before - axis.after
@@ -117,7 +117,7 @@ def _fitting(axis: Axis, rest: int) -> str:
 
 
 def _field(axis: Axis, layers: int) -> int:
-    """Return the receptive field of a stack of such layers: 1 + (span - 1)(1 + S + S² + …)."""
+    """Return the receptive field of a stack of such layers: 1 + D(K - 1)(1 + S + S² + …)."""
     return 1 + (axis.span - 1) * sum(int(axis.stride**k) for k in range(layers))
 
 
@@ -128,22 +128,22 @@ def _transposed_notes(axis: Axis) -> Lines:
     if pads:
         lines += paragraph(
             f"Padding makes this result smaller: the scaled kernels cover {whole}, and the pad is "
-            f"cropped away, {axis.before} before and {axis.after} after. It is the pad of the "
+            f"cropped, {axis.before} before and {axis.after} after. It is the pad of the "
             "convolution that this one transposes.",
             "note",
         )
     short = axis.size * axis.stride - axis.output
     if axis.stride > 1 and not axis.extra and 0 < short < max(axis.stride, axis.dilation):
         lines += paragraph(
-            f"Often given as S times the input, {axis.size * axis.stride}: that takes output "
+            f"Often given as S times the input, {axis.size * axis.stride}: that needs output "
             f"padding {short}.",
             "note",
         )
     if axis.extra:
         lines += paragraph(
             f"Output padding {axis.extra} adds at the end only: {axis.output - axis.extra} becomes "
-            f"{axis.output}. What lands there is computed like the rest, zero only where no kernel "
-            "reaches."
+            f"{axis.output}. These cells are computed like the others, and zero only where no "
+            "kernel reaches."
         )
     lines += paragraph(
         f"Which map is the input? The input of the transposed convolution ({axis.size}) is what "
@@ -154,8 +154,8 @@ def _transposed_notes(axis: Axis) -> Lines:
         last = base + axis.stride - 1
         lines += paragraph(
             f"A convolution with this kernel, stride and pad makes {axis.size} of every size from "
-            f"{base} to {last}, because floor drops the rest: output padding "
+            f"{base} to {last}, because floor drops the remainder: output padding "
             f"{', '.join(f'{k} for {base + k}' for k in range(min(axis.stride, 4)))}"
-            f"{', …' if axis.stride > 4 else ''} decides which one comes back."
+            f"{', …' if axis.stride > 4 else ''} chooses the size to restore."
         )
     return lines

@@ -1,4 +1,4 @@
-"""The steps that an animation shows, whatever draws it: boards of cells, and their changes."""
+"""The steps of an animation, independent of its format: boards of cells, and their changes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Any, Literal
 
 Place = tuple[int, int]
 Kind = Literal["input", "pad", "hole", "kernel", "output", "crop", "extra"]
-"""What a cell is. ``pad``: a border of the input; ``hole``: a zero between inputs that lie a stride
-apart; ``crop``: computed and cut off by the pad; ``extra``: kept because of output padding."""
+"""The kind of a cell. ``pad``: padding of the input; ``hole``: a zero between inputs a stride
+apart; ``crop``: computed, then cropped by the pad; ``extra``: kept because of output padding."""
 
-Way = Literal["convolve", "scatter", "gather"]
+Form = Literal["convolve", "scatter", "gather"]
+"""A convolution, or the form in which a transposed one is computed: by inputs or by outputs."""
 
 MOST_STEPS = 144
 MOST_SIDE = 40
-"""Cells along a side of a board."""
+"""Cells along a side of a board, at most."""
 
 
 @dataclass(frozen=True)
 class Board:
-    """A grid of cells: their kinds, row by row, and the texts that stand in them from the start."""
+    """A grid of cells: their kinds, row by row, and their texts at the start."""
 
     title: str
     kinds: tuple[tuple[Kind, ...], ...]
@@ -35,9 +36,9 @@ class Board:
 class Step:
     """One step.
 
-    ``read``: cells of the left board, each with the weight that meets it. ``written``: cells of the
-    right board, each with the term that is added where it is one of several steps. ``results``:
-    all that stands there after. ``sums``: the sum written out.
+    ``read``: cells of the left board, each with the weight that multiplies it. ``written``: cells
+    of the right board, each with the term that is added, if it is added in several steps.
+    ``results``: the texts of the right board after the step. ``sums``: the sum written out.
     """
 
     read: dict[Place, str]
@@ -48,9 +49,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Part:
-    """One way to compute it: three boards and their steps."""
+    """One form of the computation: three boards and their steps."""
 
-    way: Way
+    form: Form
     title: str
     note: str
     left: Board
@@ -59,9 +60,9 @@ class Part:
     steps: tuple[Step, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as the page's script makes it."""
+        """Return the part as the page's script computes it."""
         return {
-            "way": self.way,
+            "form": self.form,
             "left": {"kinds": self.left.kinds, "texts": self.left.texts},
             "kernel": {"texts": self.kernel.texts},
             "right": {"kinds": self.right.kinds},

@@ -1,4 +1,4 @@
-"""What a worked sum is made of."""
+"""The parts of a worked sum."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Limits = tuple[float, float]
+"""Min and max of the values that are rescaled to 0 and 1."""
 
 
 @dataclass(frozen=True)
 class Plane:
-    """One channel under one kernel, (Hf, Wf): samples, the opacity they are weighted by, weights.
+    """One channel under one kernel, (Hf, Wf): samples, opacity to multiply them by, and weights.
 
-    ``weights`` are those of the filter file, flipped if the filter is, not yet divided.
+    ``weights`` are those of the filter file, flipped if the filter is, not divided.
     """
 
     name: str
@@ -24,14 +26,14 @@ class Plane:
 
     @property
     def products(self) -> Floats:
-        """The products that are summed."""
-        seen = self.window if self.opacity is None else self.window * self.opacity
-        return seen * self.weights
+        """The products, (Hf, Wf)."""
+        samples = self.window if self.opacity is None else self.window * self.opacity
+        return samples * self.weights
 
 
 @dataclass(frozen=True)
 class Sum:
-    """One answer of the filter: ``value = Σ products / divisor + bias``."""
+    """One output channel of the filter: ``value = Σ products / divisor + bias``."""
 
     planes: tuple[Plane, ...]
     divisor: float
@@ -44,7 +46,7 @@ class Sum:
 
     @property
     def value(self) -> float:
-        """The answer."""
+        """The value of the output channel."""
         return self.total / self.divisor + self.bias
 
 
@@ -52,11 +54,11 @@ class Sum:
 class Sample:
     """One sample of the result, on the scale of the samples (255 is white in 8 bits).
 
-    ``sums`` are several where ``reduce`` makes the answers of a bank one. ``opacity``, 0 to 1, is
-    what premultiplied colour is divided by, and ``added`` the bias that comes after. ``value`` is
-    the answer, ``ranged`` what the range makes of it, and ``written`` what the result holds.
-    ``copied_from`` is the place that opacity is taken from where it is not filtered; None beyond
-    the border.
+    ``sums`` are several if ``reduce`` combines the output channels of a bank. ``opacity``, 0 to 1,
+    divides premultiplied colour, and ``added`` is the bias added after that. ``value`` is the
+    filtered value, ``ranged`` that after the range, and ``written`` the sample of the result.
+    ``copied_from`` is the position of the sample that alpha is copied from, if it is not filtered;
+    None on padding. ``limits`` are those of a range that rescales.
     """
 
     name: str
@@ -65,19 +67,20 @@ class Sample:
     reduce: str | None = None
     opacity: float | None = None
     added: float = 0.0
+    limits: Limits | None = None
     ranged: float = 0.0
     written: float = 0.0
     is_copied: bool = False
     copied_from: tuple[int, int] | None = None
 
     @property
-    def answer(self) -> float:
-        """What the sums come to, reduced."""
+    def combined(self) -> float:
+        """The value of the sums, reduced."""
         return reduced([one.value for one in self.sums], self.reduce)
 
 
-def reduced(answers: list[float], reduce: str | None) -> float:
-    """Return the answers of a bank made one."""
+def reduced(values: list[float], reduce: str | None) -> float:
+    """Return the output channels of a bank, combined."""
     if reduce == "magnitude":
-        return float(np.sqrt(np.square(answers).sum()))
-    return max(answers) if reduce == "max" else sum(answers)
+        return float(np.sqrt(np.square(values).sum()))
+    return max(values) if reduce == "max" else sum(values)

@@ -1,4 +1,4 @@
-"""An animation as SVG: shapes once, shown and hidden by CSS, in light or dark as the page is."""
+"""An animation as SVG: CSS shows and hides each shape, in the page's light or dark colours."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 
 
 def svg_text(film: Film, milliseconds: int) -> str:
-    """Return the frames as one SVG that loops, each shown so long.
+    """Return the frames as one SVG that loops, with a duration for each.
 
-    Who asks for reduced motion sees the last step, with the whole result.
+    Users who prefer reduced motion get the last step, with the whole result.
     """
     count = len(film.frames)
     runs = _runs(film)
@@ -41,7 +41,7 @@ def svg_text(film: Film, milliseconds: int) -> str:
 
 
 def _runs(film: Film) -> list[tuple[Shape, tuple[int, int]]]:
-    """Return every shape with the frames that it is in, first and past, back to front."""
+    """Return every shape with its intervals of frames (first, end), back to front."""
     begun: dict[Shape, int] = {}
     runs: list[tuple[Shape, tuple[int, int]]] = []
     for k, frame in enumerate(film.frames):
@@ -66,7 +66,7 @@ def _colours() -> str:
 
 def _animations(names: dict[tuple[int, int], str], count: int, milliseconds: int) -> list[str]:
     rules = []
-    # The last step stays twice as long.
+    # The last step is shown twice as long.
     total = count + 1
     for (first, past), name in names.items():
         start, stop = 100 * first / total, 100 * past / total if past < count else 100

@@ -1,4 +1,4 @@
-"""Lines of text with a role each, tables in aligned columns, and lists cut to a width."""
+"""Lines of text with a role each, aligned columns, and wrapping."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 WIDTH = 98
-"""The most columns that a line takes: two less than 100, which the lesson indents by."""
+"""Columns of a line at most: 100, less the lesson's indentation of two."""
 
 Role = Literal["title", "heading", "plain", "result", "note"]
 
 
 class Line(NamedTuple):
-    """A line and what it is, for whoever shows it in colour."""
+    """A line and its role, for colours."""
 
     text: str
     role: Role = "plain"
@@ -22,12 +22,12 @@ Lines = list[Line]
 
 
 def heading(text: str) -> Lines:
-    """Return a heading, with the empty line before it."""
+    """Return a heading, after an empty line."""
     return [Line(""), Line(text, "heading")]
 
 
 def indented(texts: Iterable[str], role: Role = "plain", by: int = 2) -> Lines:
-    """Return lines that are indented."""
+    """Return lines, indented."""
     return [Line(" " * by + text if text else "", role) for text in texts]
 
 
@@ -91,12 +91,12 @@ def paragraph(text: str, role: Role = "plain") -> Lines:
 
 
 def size_text(shape: Iterable[int]) -> str:
-    """Return a size as it is written: ``5×5``."""
+    """Return a size in the form ``5×5``."""
     return "×".join(str(length) for length in shape)
 
 
 def pads_text(pads: tuple[int, int, int, int]) -> str:
-    """Return pads as short as they can be written: ``1``, ``1,2`` or ``top,left,bottom,right``."""
+    """Return pads in the shortest form: ``1``, ``1,2`` or ``top,left,bottom,right``."""
     top, left, bottom, right = pads
     if top == left == bottom == right:
         return str(top)

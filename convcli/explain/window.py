@@ -1,4 +1,4 @@
-"""What the kernel sees of a picture for one sample of the result."""
+"""The samples of a picture that one sample of the result reads."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _NAMES = {
 
 
 class Window:
-    """The samples under the kernel, ``values`` (C, Hf, Wf), and where they come from.
+    """The samples under the kernel, ``values`` (C, Hf, Wf), and their positions.
 
-    ``rows`` and ``columns`` are the positions that the taps read; ``scale`` is the value that
-    stands for 1, ``full`` that of the stored samples. With ``decodes`` colours are linear light.
+    ``rows`` and ``columns`` are the positions that the taps read; ``scale`` is the value that means
+    1.0, ``full`` that of the stored samples. If ``decodes``, colours are linear light.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class Window:
             for line, size in zip((self.rows, self.columns), self._frame.size, strict=True)
         )
         is_zero = (rows < 0)[:, np.newaxis] | (columns < 0)
-        seen = rows[rows >= 0]
-        first, past = (int(seen.min()), int(seen.max()) + 1) if seen.size else (0, 1)
+        inside = rows[rows >= 0]
+        first, past = (int(inside.min()), int(inside.max()) + 1) if inside.size else (0, 1)
         samples = self._frame.raster.read(first, past)
         if self.decodes:
             planes = linear_planes(samples, samples.shape[2] - self._frame.has_alpha)
@@ -70,7 +70,7 @@ class Window:
 
     @property
     def is_outside(self) -> NDArray[np.bool_]:
-        """Which places of the window lie outside of the picture, (Hf, Wf)."""
+        """Whether each sample of the window is outside of the picture, (Hf, Wf)."""
         height, width = self._frame.size
         rows = np.array([not 0 <= row < height for row in self.rows])
         columns = np.array([not 0 <= column < width for column in self.columns])
@@ -78,7 +78,7 @@ class Window:
         return outside
 
     def centre(self) -> tuple[tuple[int, int] | None, float]:
-        """Return the place under the kernel's centre, None beyond zeros, and its opacity."""
+        """Return the position under the kernel's centre, None on a padding zero, and its alpha."""
         geometry = self._geometry
         y, x = (
             shown(
@@ -96,7 +96,7 @@ class Window:
 
 
 def channel_names(mode: str, count: int) -> list[str]:
-    """Return what the channels of a mode are called."""
+    """Return the names of a mode's channels."""
     is_known = mode != "" and count == len(mode)
     names = [*_NAMES.get(mode.removesuffix("A") or "", ())]
     names += ["alpha"] if mode in ("LA", "RGBA") else []

@@ -1,6 +1,6 @@
-"""The sum behind one sample that ``apply`` writes: window, weights, products, and what follows.
+"""The sum behind one sample that ``apply`` writes: window, weights, products, range, rounding.
 
-Everything is computed in float64 from its definition; ``written`` is read from the result of
+All is computed in float64 from the definition; ``written`` is taken from the result of
 :func:`convcli.apply_filters` itself.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from convcli import Filter, Picture, apply_filters
 from convcli.errors import ImageWarning, PlanError
-from convcli.explain.sums import Floats, Plane, Sample, Sum, reduced
+from convcli.explain.sums import Floats, Limits, Plane, Sample, Sum, reduced
 from convcli.explain.window import Window, channel_names
 from convcli.images import Frame
 from convcli.kernel.geometry import Geometry
@@ -25,10 +25,7 @@ from convcli.pipeline.shapes import MAX_PIXELS, AlphaPolicy, shapes_of_frame
 
 @dataclass(frozen=True)
 class Worked:
-    """All samples of one pixel of a result, and where they come from.
-
-    ``limits`` are the least and the greatest value of the result, where the range stretches.
-    """
+    """All samples of one pixel of a result, and where they come from."""
 
     filter: Filter
     frame: Frame
@@ -37,7 +34,6 @@ class Worked:
     geometry: Geometry
     window: Window
     is_premultiplied: bool
-    limits: tuple[float, float] | None
     samples: list[Sample]
 
 
@@ -46,13 +42,13 @@ def worked_sum(
 ) -> Worked:
     """Return the sum behind row and column ``at`` of the result of ``filter`` on ``picture``.
 
-    Of several frames the first is taken. Raises :class:`PlanError` for a pixel outside, and
-    what :func:`convcli.apply_filters` raises.
+    Of several frames the first is used. Raises :class:`PlanError` for a pixel outside, and the
+    errors of :func:`convcli.apply_filters`.
     """
     picture = replace(picture, frames=picture.frames[:1], is_stack=False)
     frame = picture.frames[0]
     step = Convolution(filter)
-    with _quiet():  # what there is to warn of, the result itself does
+    with _quiet():  # computing the result gives the warnings
         plan = shapes_of_frame([step], frame.size, frame.raster.channels, frame.mode, MAX_PIXELS)
     stage = plan.stages[0]
     height, width = plan.size
@@ -67,6 +63,7 @@ def worked_sum(
     names = channel_names(result.mode, result.raster.channels)
     samples = _Answers(filter, stage.alpha_policy, window, names).samples()
     limits = _limits(picture, filter, linear, plan.has_alpha, window)
+    limits += [None] * (len(samples) - len(limits))
     written = result.raster.read(at[0], at[0] + 1)[0, at[1]]
     return Worked(
         filter,
@@ -76,11 +73,11 @@ def worked_sum(
         stage.geometry,
         window,
         stage.alpha_policy is AlphaPolicy.PREMULTIPLIED,
-        limits,
         [
             replace(
                 sample,
-                ranged=_ranged(sample, k < plan.colours, filter.range, limits, window),
+                limits=limits[k],
+                ranged=_ranged(sample, k < plan.colours, filter.range, limits[k], window),
                 written=float(written[k]),
             )
             for k, sample in enumerate(samples)
@@ -89,7 +86,7 @@ def worked_sum(
 
 
 class _Answers:
-    """A filter's answers for one window, before the range."""
+    """The output of a filter for one window, before the range."""
 
     def __init__(
         self, filter: Filter, policy: AlphaPolicy, window: Window, names: list[str]
@@ -105,7 +102,7 @@ class _Answers:
         self._biases = filter.offsets * window.scale
 
     def samples(self) -> list[Sample]:
-        """Return every sample, transparency the last; ``ranged`` and ``written`` are open yet."""
+        """Return every sample, alpha last, with ``ranged`` and ``written`` not set yet."""
         if self._filter.is_cross_channel:
             samples = self._across()
         else:
@@ -121,34 +118,34 @@ class _Answers:
     def _across(self) -> list[Sample]:
         is_stored = self._policy is AlphaPolicy.STORED
         planes = self._window.values if is_stored else self._window.colours
-        filters, depth = self._weights.shape[:2]
-        per_group = max(1, filters // (len(planes) // depth))
+        filters, channels = self._weights.shape[:2]
+        per_group = max(1, filters // (len(planes) // channels))
         samples = []
         for f, weights in enumerate(self._weights):
-            first = f // per_group * depth
+            first = f // per_group * channels
             read = tuple(
                 Plane(self._window.names[first + c], planes[first + c], None, weights[c])
-                for c in range(depth)
+                for c in range(channels)
             )
             one = Sum(read, float(self._divisors[f]), float(self._biases[f]))
             samples.append(Sample(self._names[f], (one,), one.value))
         return samples
 
     def _alone(self, plane: Floats, channel: int) -> Sample:
-        """Return a colour filtered by itself, premultiplied where the policy says so."""
+        """Return a colour filtered alone, premultiplied if the policy says so."""
         name, reduce = self._window.names[channel], self._filter.reduce
         if self._policy is not AlphaPolicy.PREMULTIPLIED:
             sums = self._sums(name, plane, None, self._biases)
             return Sample(name, sums, reduced([one.value for one in sums], reduce), reduce)
         assert self._window.alpha is not None
         opacity = self._window.alpha / self._window.scale
-        # A bank has its biases before it is reduced; one kernel after the division.
+        # A bank adds its biases before it is reduced, a single kernel after the division.
         before = self._biases if reduce else np.zeros_like(self._biases)
         added = 0.0 if reduce else float(self._biases[0])
         sums = self._sums(name, plane, opacity, before)
         share = self._opacity()[1] / self._window.scale
-        answer = reduced([one.value for one in sums], reduce)
-        value = (answer / share if abs(share) > 1e-6 else 0.0) + added
+        combined = reduced([one.value for one in sums], reduce)
+        value = (combined / share if abs(share) > 1e-6 else 0.0) + added
         return Sample(name, sums, value, reduce, opacity=share, added=added)
 
     def _opacity(self) -> tuple[tuple[Sum, ...], float]:
@@ -170,10 +167,10 @@ def _ranged(
     sample: Sample,
     is_colour: bool,
     range: str,
-    limits: tuple[float, float] | None,
+    limits: Limits | None,
     window: Window,
 ) -> float:
-    """Return what a range makes of a value, on the scale of the stored samples."""
+    """Return a value after the range, on the scale of the stored samples."""
     value = sample.value
     if is_colour:
         if range == "abs":
@@ -199,19 +196,32 @@ def _quiet() -> Iterator[None]:
 
 def _limits(
     picture: Picture, filter: Filter, linear: bool, has_alpha: bool, window: Window
-) -> tuple[float, float] | None:
-    """Return the least and greatest visible, finite value of the result, if it is stretched."""
-    if filter.range != "rescale":
-        return None
+) -> list[Limits | None]:
+    """Return min and max of the visible, finite values for each colour that is rescaled."""
+    if not filter.range.startswith("rescale"):
+        return []
     with _quiet():
         planes = apply_filters(picture, [filter], linear=linear, as_float=True).tensor
     colour = planes[:-1][:, planes[-1] > 0] if has_alpha else planes
-    finite = colour[np.isfinite(colour)]
+    is_exact = picture.frames[0].raster.dtype.kind == "f"
+    sums = np.zeros(1) if is_exact else np.abs(filter.kernel).sum((1, 2, 3))
+    if filter.range == "rescale":
+        return [_stretched(colour, float(sums.max()), window.scale)] * len(colour)
+    by_channel = sums if filter.is_cross_channel and not is_exact else [sums.max()] * len(colour)
+    return [
+        _stretched(values, float(most), window.scale)
+        for values, most in zip(colour, by_channel, strict=False)
+    ]
+
+
+def _stretched(values: np.ndarray, most: float, scale: float) -> Limits | None:
+    """Return the limits of values; None where they differ by rounding errors alone.
+
+    ``most`` bounds the terms of the sums.
+    """
+    finite = values[np.isfinite(values)]
     if not finite.size:
         return None
     low, high = float(finite.min()), float(finite.max())
-    most = max(abs(low), abs(high))
-    if picture.frames[0].raster.dtype.kind != "f":
-        most = max(most, float(np.abs(filter.kernel).sum((1, 2, 3)).max()))
-    # A flat picture has no range to stretch, if it were not for rounding.
-    return None if high - low <= 1e-6 * most else (low * window.scale, high * window.scale)
+    most = max(most, abs(low), abs(high))
+    return None if high - low <= 1e-6 * most else (low * scale, high * scale)

@@ -1,4 +1,4 @@
-"""A worked sum as text: grids of window, kernel and products, then one line to the sample."""
+"""A worked sum as text: grids of window, kernel and products, then a line up to the sample."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from convcli.explain.text import (
 from convcli.explain.worked import Worked
 
 _MOST_TERMS = 12
-"""Products that are listed where the kernel is too large to be drawn."""
+"""Products that are listed if the kernel is too large for a grid."""
 
 _LARGEST = 11
-"""The largest kernel that is drawn as a grid."""
+"""The largest kernel that is printed as a grid."""
 
 _DEPTHS = {"u1": "8 bits", "u2": "16 bits", "f4": "32-bit floats"}
 
@@ -36,7 +36,7 @@ _DEPTHS = {"u1": "8 bits", "u2": "16 bits", "f4": "32-bit floats"}
 def worked_lines(worked: Worked, name: str) -> Lines:
     """Return the text of a worked sum; ``name`` is the picture's."""
     (row, column), filter = worked.at, worked.filter
-    height, span = worked.result_size
+    height, breadth = worked.result_size
     title = f"{filter.name or 'The filter'} at row {row}, column {column} of {name}"
     lines = [Line(title, "title")]
     frame, window = worked.frame, worked.window
@@ -45,7 +45,7 @@ def worked_lines(worked: Worked, name: str) -> Lines:
     geometry = worked.geometry
     facts = (
         f"The picture is {frame.size[0]}×{frame.size[1]} (H×W), {frame.mode or 'an array'}, "
-        f"{kind}; the result {height}×{span}. Stride {pair_text(geometry.stride)}, dilation "
+        f"{kind}; the result {height}×{breadth}. Stride {pair_text(geometry.stride)}, dilation "
         f"{pair_text(geometry.dilation)}, pad {pads_text(geometry.pads)}, pad mode "
         f"{filter.pad_mode}{', kernel flipped' if filter.flip else ''}."
     )
@@ -57,8 +57,8 @@ def worked_lines(worked: Worked, name: str) -> Lines:
         f"j·S - P_left = {column}·{geometry.stride[1]} - {geometry.pads[1]}."
     )
     if window.is_outside.any():
-        shows = "are 0" if filter.pad_mode == "zeros" else f"show what {filter.pad_mode} puts there"
-        lines += paragraph(f"Samples with * lie outside of the picture and {shows}.", "note")
+        shows = "are 0" if filter.pad_mode == "zeros" else f"come from pad mode {filter.pad_mode}"
+        lines += paragraph(f"Samples with * are outside of the picture and {shows}.", "note")
     if window.decodes:
         lines += paragraph(
             "Colours are linear light, 0 to 1, decoded from sRGB; the result is encoded again."
@@ -92,7 +92,7 @@ def _sample_lines(sample: Sample, worked: Worked) -> Lines:
     if sample.is_copied:
         where = sample.copied_from
         if where is None:
-            text = "The kernel's centre lies on zeros beyond the border: transparent."
+            text = "The kernel's centre is on padding zeros: transparent."
         else:
             text = (
                 f"The filter preserves alpha: it is that of the sample under the kernel's centre, "
@@ -138,18 +138,18 @@ def _sum_text(one: Sum) -> str:
 
 
 def _path_text(sample: Sample, worked: Worked) -> str:
-    """Return the way from the sums to the sample that is written."""
+    """Return the steps from the sums to the sample that is written."""
     parts = []
     if sample.reduce == "magnitude":
         squares = " + ".join(f"{number(one.value)}²" for one in sample.sums)
-        parts.append(f"magnitude √({squares}) = {number(sample.answer)}")
+        parts.append(f"magnitude √({squares}) = {number(sample.combined)}")
     elif sample.reduce:
         values = ", ".join(number(one.value) for one in sample.sums)
-        parts.append(f"{sample.reduce} of {values} = {number(sample.answer)}")
+        parts.append(f"{sample.reduce} of {values} = {number(sample.combined)}")
     if sample.opacity is not None:
         if abs(sample.opacity) > 1e-6:
             parts.append(
-                f"/ opacity {number(sample.opacity)} = {number(sample.answer / sample.opacity)}"
+                f"/ opacity {number(sample.opacity)} = {number(sample.combined / sample.opacity)}"
             )
         else:
             parts.append("opacity 0: no colour, 0")
@@ -166,17 +166,18 @@ def _path_text(sample: Sample, worked: Worked) -> str:
 
 
 def _range_parts(sample: Sample, worked: Worked) -> list[str]:
-    """Return what range, curve and rounding do, where they do something."""
+    """Return the steps of range, curve and rounding that change the value."""
     window, parts = worked.window, []
     value = sample.value
     if sample.name != "alpha":
         if worked.filter.range == "abs":
             parts.append(f"abs = {number(abs(value))}")
-        elif worked.limits is not None:
-            low, high = worked.limits
+        elif sample.limits is not None:
+            low, high = sample.limits
             scaled = (value - low) / (high - low) * window.scale
             parts.append(
-                f"rescale ({number(value)} {less(low)}) / ({number(high)} {less(low)})"
+                f"{worked.filter.range} "
+                f"({number(value)} {less(low)}) / ({number(high)} {less(low)})"
                 f"{'' if window.scale == 1 else f' · {number(window.scale)}'} = {number(scaled)}"
             )
         if window.decodes:
@@ -219,30 +220,30 @@ def _grid(values: Floats, marked: NDArray[np.bool_] | None = None) -> list[str]:
 
 
 def _largest(plane: Plane) -> list[str]:
-    """Return the products of a large kernel that count most."""
+    """Return the largest products of a large kernel."""
     products = plane.products
     order = np.argsort(-np.abs(products), axis=None, kind="stable")[:_MOST_TERMS]
     size = "×".join(map(str, plane.weights.shape))
     lines = [f"The kernel is {size}; its {len(order)} largest products:"]
     for flat in order:
         u, v = (int(k) for k in np.unravel_index(flat, products.shape))
-        seen = number(plane.window[u, v], 5)
+        factor = number(plane.window[u, v], 5)
         if plane.opacity is not None:
-            seen += f" · opacity {number(plane.opacity[u, v], 4)}"
+            factor += f" · opacity {number(plane.opacity[u, v], 4)}"
         lines.append(
-            f"  at [{u},{v}]: {seen} · {number(plane.weights[u, v], 5)}"
+            f"  at [{u},{v}]: {factor} · {number(plane.weights[u, v], 5)}"
             f" = {number(products[u, v], 6)}"
         )
     return lines
 
 
 def less(value: float) -> str:
-    """Return a number that is taken away: ``- 2``, or ``+ 2`` for -2."""
+    """Return a subtracted number: ``- 2``, or ``+ 2`` for -2."""
     return f"+ {number(-value)}" if value < 0 else f"- {number(value)}"
 
 
 def number(value: float, digits: int = 7) -> str:
-    """Return a number, whole where it is whole, else with so many digits that count."""
+    """Return a number, without a point if it is whole, else with this many significant digits."""
     if math.isfinite(value) and value == round(value) and abs(value) < 1e9:
         return str(round(value))
     return f"{value:.{digits}g}"

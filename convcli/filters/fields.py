@@ -23,7 +23,7 @@ from convcli.filters.validate import (
 )
 from convcli.kernel.geometry import PAD_MODES, check_pad, pair
 
-RANGES = ("clip", "abs", "rescale")
+RANGES = ("clip", "abs", "rescale", "rescale-channels")
 REDUCTIONS = ("magnitude", "max", "sum")
 
 

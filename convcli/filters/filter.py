@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -11,12 +13,14 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from convcli.errors import FilterError
 from convcli.filters.fields import checked_fields
 from convcli.filters.validate import MOST_WEIGHTS, stop
+from convcli.filters.writing import filter_json
 from convcli.kernel.factors import Factors, Weight
 from convcli.kernel.geometry import IntOrPair, PadLike
+from convcli.system.atomic_files import replacing
 
 
 class _WeightField:
-    """The field ``weight``: an array, or computed from column and row when it is asked for."""
+    """The field ``weight``: an array, or computed from column and row on demand."""
 
     @overload
     def __get__(self, filter: None, owner: type) -> None: ...
@@ -153,6 +157,36 @@ class Filter:
     def is_cross_channel(self) -> bool:
         """Whether it reads all channels at once, rather than each one independently."""
         return len(self.weight_shape) > 2 and self.reduce is None
+
+    def to_json(self) -> str:
+        """Return the text of a filter file that loads as this filter.
+
+        >>> from convcli import Filter
+        >>> print(Filter([[1, 2, 1]], divisor=4, name="smooth").to_json(), end="")
+        {
+          "name": "smooth",
+          "weight": [[1, 2, 1]],
+          "divisor": 4
+        }
+        """
+        return filter_json(self.__dict__, {f.name: f.default for f in fields(self)})
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write :meth:`to_json` to a file, atomically.
+
+        Raises :class:`ImageError` where the file exists and ``overwrite`` is false, and where it
+        cannot be written.
+
+        >>> import tempfile
+        >>> from convcli import load_filter, make_filter
+        >>> blur = make_filter("gaussian", sigma=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     blur.save(f"{folder}/blur.json")
+        ...     load_filter(f"{folder}/blur.json") == blur
+        True
+        """
+        with replacing(Path(path), overwrite) as file:
+            file.write(self.to_json().encode())
 
     def override(self, **options: Any) -> Filter:
         """Return this filter with its settings replaced by the ``options`` that are not None."""

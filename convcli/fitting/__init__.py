@@ -1,7 +1,7 @@
 """Finding the filter that turns one picture into another.
 
-Least squares over the samples that are evidence: normal equations summed tile by tile, or conjugate
-gradients with the convolution and its gradient.
+Least squares over the samples that are neither clipped nor transparent: normal equations summed
+tile by tile, or conjugate gradients with the convolution and its gradient.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""By how many whole pixels AFTER is shifted, from the spectra of tiles."""
+"""The shift of AFTER in whole pixels, from the spectra of tiles."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Array = NDArray[np.float64]
 
 
 def impulse_response(pairs: Sequence[FramePair]) -> Array | None:
-    """Return about what a single bright pixel of BEFORE becomes, with offset 0 in the middle.
+    """Return an estimate of the impulse response, with offset 0 in the middle.
 
     It is the cross-power spectrum of tiles, divided by the power of BEFORE instead of by both
-    amplitudes as in phase correlation, so that a blur stays as compact as it is. None where the
-    pictures are smaller than 16 pixels or flat.
+    amplitudes as in phase correlation, so that a blur stays compact. None if the pictures are
+    smaller than 16 pixels or flat.
     """
     pair = pairs[0]
     tile = min(TILE, *pair.relation.before, *pair.relation.after)
@@ -32,9 +32,9 @@ def impulse_response(pairs: Sequence[FramePair]) -> Array | None:
     crossed = np.zeros((tile, tile // 2 + 1), complex)
     for one in pairs[:4]:
         for before, after in _tiles(one, tile):
-            seen, answer = np.fft.rfft2(before * window), np.fft.rfft2(after * window)
-            power += np.abs(seen) ** 2
-            crossed += np.conj(seen) * answer
+            read, result = np.fft.rfft2(before * window), np.fft.rfft2(after * window)
+            power += np.abs(read) ** 2
+            crossed += np.conj(read) * result
     if not power.max() > 0:
         return None
     response = np.fft.irfft2(crossed / (power + 1e-3 * np.mean(power)), (tile, tile))
@@ -42,10 +42,10 @@ def impulse_response(pairs: Sequence[FramePair]) -> Array | None:
 
 
 def best_shift(pairs: Sequence[FramePair], reach: int = 12) -> Pair:
-    """Return (y, x) by which AFTER is shifted down and right; (0, 0) where that is not clear.
+    """Return (y, x) by which AFTER is shifted down and right; (0, 0) if that is not clear.
 
-    The shift is the centre of what a single pixel becomes, weighted by energy, within ``reach``
-    pixels of no shift, or else of the greatest value: what lies farther away is noise.
+    The shift is the centre of energy of the impulse response within ``reach`` pixels of offset 0,
+    or else of its peak: values farther away are noise.
     """
     if pairs[0].relation.stride != (1, 1):
         return 0, 0
@@ -69,12 +69,12 @@ def best_shift(pairs: Sequence[FramePair], reach: int = 12) -> Pair:
 
 
 def _whole(offset: float) -> int:
-    """Return the nearest whole number, 0 for less than 1: kernels need not be symmetric."""
+    """Return the nearest whole number, but 0 below 1, since kernels need not be symmetric."""
     return 0 if abs(offset) < 0.75 else round(offset)
 
 
 def _tiles(pair: FramePair, tile: int) -> Iterator[tuple[Array, Array]]:
-    """Give tiles of both spread over the picture, as one channel each, without their means."""
+    """Yield tiles of both, spread over the picture, each as one channel minus its mean."""
     height, width = (min(pair.relation.before[k], pair.relation.after[k]) for k in (0, 1))
     across = min(6, max(1, 2 * width // tile - 1))
     down = min(MOST_TILES // across, max(1, 2 * height // tile - 1))

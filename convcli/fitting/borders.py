@@ -1,4 +1,4 @@
-"""What lies beyond the edge: each pad mode tried where the kernel reaches over it."""
+"""The pad mode: each one is tried where the kernel extends beyond the edge."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAND, MOST_BANDS = 64, 8
 def border_errors(pairs: Sequence[FramePair], chosen: Filter, shift: Pair) -> dict[str, float]:
     """Return the root mean square error along the border of each pad mode, on the 0-1 scale.
 
-    Empty where the kernel does not reach over the edge. Predictions are clipped as AFTER is.
+    Empty if the kernel does not extend beyond the edge. Predictions are clipped like AFTER.
     """
     errors: dict[str, float] = {}
     for mode in sorted(PAD_MODES, key=lambda mode: mode != "replicate"):
@@ -44,7 +44,7 @@ def border_errors(pairs: Sequence[FramePair], chosen: Filter, shift: Pair) -> di
 
 
 def best_mode(errors: dict[str, float]) -> str:
-    """Return the mode with the least error; of equal ones the first tried."""
+    """Return the mode with the least error; of equal ones the first."""
     if not errors:
         return "replicate"
     least = min(errors.values())
@@ -52,12 +52,12 @@ def best_mode(errors: dict[str, float]) -> str:
 
 
 def border_of(predictor: Predictor) -> Iterator[Rectangle]:
-    """Give the rectangles around the inner one that a shift of the picture did not bring in."""
+    """Yield the rectangles around the inner one, without those outside of a shifted picture."""
     top, bottom, left, right = predictor.inside
     height, width = predictor.pair.relation.after
     low, high = max(0, predictor.shift[0]), min(height, height + predictor.shift[0])
     first, past = max(0, predictor.shift[1]), min(width, width + predictor.shift[1])
-    # Of a tall picture some bands of rows tell enough of the sides.
+    # For a tall picture, some bands of rows are enough at the left and right edges.
     count = min(MOST_BANDS, -(-(bottom - top) // BAND))
     starts = np.linspace(top, max(top, bottom - BAND), count).astype(int).tolist()
     sides = [(start, min(start + BAND, bottom)) for start in sorted(set(starts))]

@@ -1,4 +1,4 @@
-"""The fit as a whole, in Python."""
+"""The whole fit, as a Python function."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from convcli.fitting.trials import choose
 from convcli.images import Picture
 
 MOST_UNKNOWNS = 700
-"""Weights of a system from which conjugate gradients take less time and memory."""
+"""Weights of a system above which conjugate gradients need less time and memory."""
 
 MOST_WEIGHTS = 2_500
-"""Weights of a system that can be solved for at all."""
+"""Weights of a system, at most."""
 
 
 def fit_filter(
@@ -34,13 +34,13 @@ def fit_filter(
 
     Both are pictures, arrays (H, W) or (C, H, W), or lists of pictures, pair by pair. Options:
     ``size`` ("auto", n or (h, w)), ``channels`` ("shared", "separate", "mixed"; by default shared
-    where the counts are equal), ``bias`` (True, False; None tries both), ``stride``, ``linear``
+    if the counts are equal), ``bias`` (True, False; None tries both), ``stride``, ``linear``
     ("auto", True, False), ``pad_mode`` ("auto" or one of four), ``ridge`` ("auto", or a number
     times the mean square of a sample), ``snap`` (True: whole numbers over a divisor, and known
-    kernels, where they explain as much), ``align`` ("auto" or (y, x)), ``solver`` ("auto",
+    kernels, if they explain as much), ``align`` ("auto" or (y, x)), ``solver`` ("auto",
     "normal", "gradients").
 
-    Samples of ``after`` at either end of an integer scale are no evidence and left out.
+    Samples of ``after`` at either end of an integer scale may be clipped, and are left out.
     Raises :class:`ShapeError` for sizes that do not match, :class:`FilterError` for options, and
     :class:`ImageError` for pictures that determine no filter.
 
@@ -60,7 +60,7 @@ def fit_filter(
 
 
 def fit_pairs(loads: Sequence[Load], options: Options) -> Fit:
-    """Return the filter of many pairs, each read when it is needed."""
+    """Return the filter of many pairs, each read when needed."""
     if not loads:
         raise ShapeError("there is no pair of pictures to fit")
     problem = Problem(loads, options)
@@ -68,7 +68,7 @@ def fit_pairs(loads: Sequence[Load], options: Options) -> Fit:
     unknowns = problem.layout(choice.size).unknowns
     if unknowns > MOST_WEIGHTS:
         raise ShapeError(
-            f"{unknowns:,} weights are more than the {MOST_WEIGHTS:,} that can be solved for: use "
+            f"{unknowns:,} weights are more than the {MOST_WEIGHTS:,} that can be fitted: use "
             "a smaller size"
         )
     is_large = unknowns > MOST_UNKNOWNS if options.solver == "auto" else options.solver != "normal"

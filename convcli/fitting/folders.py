@@ -1,4 +1,4 @@
-"""Pairs of files: two pictures, or those of two folders that have the same relative name."""
+"""Pairs of files: two pictures, or pictures of one relative name in two folders."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class PathPair(NamedTuple):
 
 
 def pairs_in(before: str, after: str) -> tuple[list[PathPair], int]:
-    """Return the pairs of two folders, and how many pictures have no partner.
+    """Return the pairs of two folders, and the number of pictures without a partner.
 
-    Relative names are compared as they are, then without their extensions. Raises
-    :class:`PlanError` for what is no folder, and where there is no pair.
+    Relative names are compared with, then without their extensions. Raises :class:`PlanError` for a
+    path that is not a folder, and if there is no pair.
     """
     for folder in (before, after):
         if not os.path.isdir(folder):
-            raise PlanError(f"{folder} is no folder: with -r both BEFORE and AFTER are folders")
+            raise PlanError(f"{folder} is not a folder: with -r both BEFORE and AFTER are folders")
     befores, afters = (
         {source.place: source.path for source in expand([folder], recursive=True)}
         for folder in (before, after)

@@ -1,6 +1,6 @@
-"""Which window of BEFORE belongs to which sample of AFTER: integers only.
+"""The window of BEFORE for each sample of AFTER, in integers.
 
-Only windows that lie inside BEFORE are taken, so that no border has a part in the fit.
+Only windows inside BEFORE are used, so that borders do not affect the fit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Pair = tuple[int, int]
 
 
 class Relation(NamedTuple):
-    """How the sizes of BEFORE and AFTER are related: by a ``stride``, forwards or transposed."""
+    """The relation of two sizes: the stride of a convolution, or of a transposed one."""
 
     before: Pair
     after: Pair
@@ -41,7 +41,8 @@ class Axis(NamedTuple):
     """Windows along one axis.
 
     Window i starts at ``first + step * i`` of BEFORE and gives sample ``target + spacing * i`` of
-    AFTER, for i < ``windows``; its elements meet the ``taps`` of the kernel, in this order.
+    AFTER, for i < ``windows``; its elements are multiplied by the ``taps`` of the kernel, in this
+    order.
     """
 
     first: int
@@ -53,11 +54,11 @@ class Axis(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Samples that belong to one system of equations.
+    """Samples of one system of equations.
 
-    ``planes`` are the channels of BEFORE whose windows are the features, or None where every
-    channel is a sample of its own, as they lie interleaved. ``target`` is the channel of AFTER.
-    ``unknowns`` are the places of the features (plane, row, column) among the system's weights.
+    ``planes`` are the channels of BEFORE whose windows are the features, or None if every channel
+    is a sample of its own (they are interleaved). ``target`` is the channel of AFTER. ``unknowns``
+    are the indices of the features (plane, row, column) among the system's weights.
     """
 
     planes: tuple[int, ...] | None
@@ -73,7 +74,7 @@ class Source(NamedTuple):
 
 
 def relate(before: Pair, after: Pair, stride: Pair | None) -> Relation:
-    """Return how two sizes are related; a ShapeError where no whole factor relates them."""
+    """Return the relation of two sizes; raises a ShapeError if it is not a whole factor."""
     sizes = (
         f"BEFORE has {before[1]}×{before[0]} pixels and AFTER {after[1]}×{after[0]} "
         "(width×height): "
@@ -96,9 +97,7 @@ def relate(before: Pair, after: Pair, stride: Pair | None) -> Relation:
             raise ShapeError(
                 f"{sizes}enlarged by {_text(stride)} AFTER would have {wanted[0]}×{wanted[1]}"
             )
-    raise ShapeError(
-        f"{sizes}neither is the other reduced by a whole factor; crop or resize one of them"
-    )
+    raise ShapeError(f"{sizes}they do not differ by a whole factor; crop or resize one of them")
 
 
 def systems(
@@ -132,7 +131,7 @@ def systems(
 
 
 def _factor(before: int, after: int) -> int:
-    """Return the smallest stride that leaves ``after`` of ``before``, or 1 where there is none."""
+    """Return the smallest stride from ``before`` to ``after``, or 1 if there is none."""
     factor = -(-before // after)
     return factor if -(-before // factor) == after else 1
 
@@ -142,7 +141,7 @@ def _places(y: Axis, x: Axis, width: int) -> NDArray[np.intp]:
 
 
 def _axes(relation: Relation, size: Pair, shift: Pair, k: int) -> Iterator[Axis]:
-    """Give the axis of a convolution, or one for each phase of a transposed one."""
+    """Yield the axis of a convolution, or one for each phase of a transposed one."""
     before, after, stride = relation.before[k], relation.after[k], relation.stride[k]
     anchor = relation.anchor(size)[k]
     if not relation.is_transposed:
@@ -153,7 +152,7 @@ def _axes(relation: Relation, size: Pair, shift: Pair, k: int) -> Iterator[Axis]
         yield Axis(first, stride, least, 1, past - least, tuple(range(size[k])))
         return
     for phase in range(min(stride, size[k])):
-        # Sample o meets tap u of input i where o - shift + anchor = i * stride + u.
+        # Tap u of input i reaches sample o if o - shift + anchor = i * stride + u.
         taps = tuple(range(phase, size[k], stride))[::-1]
         offset = phase - anchor + shift[k]
         first = max(0, -((offset + (len(taps) - 1) * stride) // stride))

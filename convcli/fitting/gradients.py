@@ -1,8 +1,8 @@
 """Least squares by conjugate gradients, for kernels whose products would not fit in memory.
 
 The product of the normal equations' matrix and a kernel is a convolution, a mask, and the gradient
-for the weight: ``conv2d`` and ``conv2d_backward``. The matrix of some of the samples is much
-like that of all, and its inverse is the preconditioner: some ten steps are enough.
+for the weight: ``conv2d`` and ``conv2d_backward``. The matrix of some of the samples is close
+to that of all, and its inverse is the preconditioner: about ten steps are enough.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Floats = NDArray[Any]
 Array = NDArray[np.float64]
 
 EXACT_SAMPLES = 2_000_000
-"""Up to so many samples are computed in float64."""
+"""Samples that are computed in float64, at most; more are in float32."""
 
 MOST_STEPS = 100
 
 ENOUGH = {np.float64: 1e-24, np.float32: 1e-10}
-"""The share of the squares that may stay unexplained: what the dtype's rounding leaves."""
+"""The share of the squares that rounding in the dtype leaves unexplained."""
 
 SAMPLES_A_WEIGHT = 300
-"""Samples whose products precondition, for each weight."""
+"""Samples of the preconditioner for each weight."""
 
 
 class Unknowns(NamedTuple):
@@ -49,15 +49,15 @@ class Unknowns(NamedTuple):
 
 
 class Band(NamedTuple):
-    """Rows of windows: samples of BEFORE, of AFTER, and 1 for those that are evidence."""
+    """Rows of windows: samples of BEFORE, of AFTER, and 1 for those that are evidence, else 0."""
 
-    seen: Floats
-    answer: Floats
+    read: Floats
+    target: Floats
     kept: Floats
 
 
 class Equations:
-    """The normal equations of pairs, as products with a kernel. Pairs are gone through anew."""
+    """The normal equations of pairs, as products with a kernel, each reading the pairs again."""
 
     def __init__(self, problem: Problem, choice: Choice) -> None:
         self.problem, self.choice = problem, choice
@@ -71,12 +71,12 @@ class Equations:
         self.middle = self._mean() if self.has_bias else 0.0
 
     def start(self) -> Unknowns:
-        """Return no kernel."""
+        """Return the zero kernel."""
         shape = (self.layout.systems, self.layout.inputs, *self.layout.size)
         return Unknowns(np.zeros(shape), np.zeros(self.layout.systems))
 
     def bands(self, parity: int | None = None) -> Iterator[Band]:
-        """Give bands of all pairs, or every other one."""
+        """Yield all bands of all pairs, or every other band."""
         for pair in self.problem.pairs(self.choice.linear):
             predictor = Predictor(pair, self.layout.filter(*_flat(self.start())), self.choice.shift)
             top, bottom, _, _ = predictor.inside
@@ -90,35 +90,35 @@ class Equations:
 
     def _band(self, pair: FramePair, predictor: Predictor, start: int, stop: int) -> Band:
         _, _, left, right = predictor.inside
-        seen = predictor.windows((start, stop), (left, right)) - self.middle
+        read = predictor.windows((start, stop), (left, right)) - self.middle
         samples = pair.after.rows(start, stop)[:, left:right, : pair.after.colours]
-        answer = pair.after.planes_of(samples)
+        target = pair.after.planes_of(samples)
         kept = predictor.evidence((start, stop), (left, right))
-        # Where the kernel is shared, every channel is an image of its own.
+        # With a shared kernel, every channel is an image of its own.
         axis = 1 if self.layout.channels == "shared" else 0
-        parts: list[Floats] = [seen, answer, kept]
+        parts: list[Floats] = [read, target, kept]
         return Band(*(np.expand_dims(part.astype(self.dtype), axis) for part in parts))
 
     def apply(self, unknowns: Unknowns, parity: int | None = None) -> Unknowns:
         """Return the matrix times the unknowns."""
         total = self.start()
         for band in self.bands(parity):
-            answers = self._answers(band, unknowns) * band.kept
-            total = total.plus(self._gradient(band, answers, unknowns), 1)
+            filtered = self._filtered(band, unknowns) * band.kept
+            total = total.plus(self._gradient(band, filtered, unknowns), 1)
         return total
 
     def gradient(self, unknowns: Unknowns, parity: int | None = None) -> tuple[Unknowns, float]:
-        """Return the gradient of half the squared residuals, negative, and their sum."""
+        """Return the negative gradient of half the squared residuals, and the sum of squares."""
         total, squares = self.start(), 0.0
         for band in self.bands(parity):
-            rest = (band.answer - self._answers(band, unknowns)) * band.kept
+            rest = (band.target - self._filtered(band, unknowns)) * band.kept
             squares += float((rest.astype(float) ** 2).sum())
             total = total.plus(self._gradient(band, rest, unknowns), 1)
         return total, squares
 
-    def _answers(self, band: Band, unknowns: Unknowns) -> Floats:
+    def _filtered(self, band: Band, unknowns: Unknowns) -> Floats:
         return conv2d(
-            band.seen,
+            band.read,
             unknowns.weight,
             unknowns.bias,
             stride=self.problem.relation.stride,
@@ -128,7 +128,7 @@ class Equations:
     def _gradient(self, band: Band, rest: Floats, unknowns: Unknowns) -> Unknowns:
         _, weight, bias = conv2d_backward(
             rest,
-            band.seen,
+            band.read,
             unknowns.weight,
             stride=self.problem.relation.stride,
             groups=self.groups,
@@ -151,7 +151,7 @@ class Preconditioner:
         moments = equations.problem.moments(layout, choice.shift, choice.linear, most)
         self.inverses, self.shares, self.means = [], [], []
         for one, count in zip(moments, counts.tolist(), strict=True):
-            # Features are those of the bands: less the middle of BEFORE.
+            # Features are those of the bands: BEFORE minus its middle value.
             change = np.eye(layout.unknowns + 1)
             change[:-1, -1] = -equations.middle
             matrix = change @ one.total[:-1, :-1] @ change.T
@@ -164,7 +164,7 @@ class Preconditioner:
             self.means.append(mean / self.shares[-1])
 
     def solve(self, gradient: Unknowns) -> Unknowns:
-        """Return about the unknowns whose product with the matrix is the gradient."""
+        """Return an approximation of the unknowns whose product with the matrix is the gradient."""
         weight, bias = np.zeros_like(gradient.weight), np.zeros_like(gradient.bias)
         for number, (inverse, share) in enumerate(zip(self.inverses, self.shares, strict=True)):
             given = np.append(gradient.weight[number].ravel(), gradient.bias[number])
@@ -175,12 +175,12 @@ class Preconditioner:
         return Unknowns(weight, bias)
 
     def ridged(self, unknowns: Unknowns) -> Unknowns:
-        """Return what the ridge adds to the product of the matrix and the unknowns."""
+        """Return the ridge's part of the product of the matrix and the unknowns."""
         factors = self.ridge * np.array(self.means).reshape(-1, 1, 1, 1)
         return Unknowns(unknowns.weight * factors, np.zeros_like(unknowns.bias))
 
     def variances(self, unknowns: int) -> Array:
-        """Return the variance of each weight (systems, unknowns), over that of a sample's error."""
+        """Return the variance of each weight (systems, unknowns), relative to that of an error."""
         return np.stack(
             [
                 share * np.diag(inverse)[:unknowns]
@@ -228,7 +228,7 @@ def descended(
     start: Unknowns,
     parity: int | None,
 ) -> tuple[Unknowns, float]:
-    """Go down from ``start`` until the gradient is zero but for rounding.
+    """Descend from ``start`` until the gradient is zero up to rounding.
 
     Returns the unknowns and the sum of squared residuals of the bands with that ``parity``.
     """
@@ -237,7 +237,7 @@ def descended(
     gradient = gradient.plus(preconditioner.ridged(found), -1)
     better = preconditioner.solve(gradient)
     direction, slope = better, gradient.dot(better)
-    # The slope is about the squares that are still to be explained.
+    # The slope is close to the remaining decrease of the squares.
     wanted = ENOUGH[equations.dtype] * squares
     for _ in range(MOST_STEPS):
         if not slope > wanted:
@@ -258,8 +258,8 @@ def _counted(equations: Equations) -> tuple[Array, float, float, int]:
     counts, total, power, offered = np.zeros(equations.layout.systems), 0.0, 0.0, 0
     for band in equations.bands():
         counts += band.kept.sum((0, 2, 3), dtype=float)
-        total += float((band.answer * band.kept).sum(dtype=float))
-        power += float((band.answer**2 * band.kept).sum(dtype=float))
+        total += float((band.target * band.kept).sum(dtype=float))
+        power += float((band.target**2 * band.kept).sum(dtype=float))
         offered += band.kept.size
     return counts, total, power, offered
 

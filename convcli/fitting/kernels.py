@@ -1,4 +1,4 @@
-"""The unknown weights of all systems as one filter, and filters as such weights."""
+"""The unknown weights of all systems as a filter, and a filter as such weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Layout:
-    """What is unknown: kernels of ``size``, shared by channels, one for each, or across them.
+    """The unknowns: kernels of ``size``, shared by channels, one for each, or across them.
 
     ``planes`` are the channel counts of BEFORE and AFTER.
     """
@@ -28,17 +28,17 @@ class Layout:
 
     @property
     def inputs(self) -> int:
-        """Channels that one kernel reads."""
+        """The channels that one kernel reads."""
         return self.planes[0] if self.channels == "mixed" else 1
 
     @property
     def systems(self) -> int:
-        """Independent systems of equations."""
+        """The number of independent systems of equations."""
         return 1 if self.channels == "shared" else self.planes[1]
 
     @property
     def unknowns(self) -> int:
-        """Weights of one system."""
+        """The weights of one system."""
         return self.inputs * self.size[0] * self.size[1]
 
     def weight(self, systems: Array) -> Array:
@@ -67,9 +67,9 @@ class Layout:
         return Filter(self.weight(systems), bias=self.bias(offsets), stride=stride, **options)
 
     def systems_of(self, chosen: Filter) -> tuple[Array, Array] | None:
-        """Return the weights (systems, unknowns) and offsets of a filter that could be the answer.
+        """Return the weights (systems, unknowns) and offsets of a filter of this layout.
 
-        A smaller kernel is surrounded by zeros. None where it is another kind of filter, or larger.
+        A smaller kernel is surrounded by zeros. None for a filter of another kind, or a larger one.
         """
         if chosen.reduce is not None or chosen.is_cross_channel != (self.channels == "mixed"):
             return None
@@ -90,11 +90,11 @@ class Layout:
         return weights.reshape(self.systems, -1), np.array(offsets, float)
 
     def trimmed(self, systems: Array) -> tuple[Layout, Array]:
-        """Return the smallest layout that holds the same weights, and those; borders are 0."""
+        """Return the smallest layout with these weights, without zeros around them, and these."""
         layout, kernels = self, systems.reshape(self.systems, self.inputs, *self.size)
         for k in (0, 1):
             size = layout.size
-            # Without a stride an even size would lie off the middle.
+            # Without a stride, an even size would not be centred.
             least, step = (1, 1) if self.relation.stride[k] > 1 else (2 - size[k] % 2, 2)
             for number in range(least, size[k], step):
                 smaller = (number, size[1]) if k == 0 else (size[0], number)
@@ -113,6 +113,6 @@ class Layout:
 
 
 def _overlap(first: int, length: int, size: int) -> tuple[slice, slice]:
-    """Return where a row of ``length`` at ``first`` lies in one of ``size``, and what part."""
+    """Return the slices of a row of ``size`` and of one of ``length`` at ``first`` that overlap."""
     low, high = max(0, first), max(0, min(size, first + length))
     return slice(low, max(low, high)), slice(low - first, max(low, high) - first)

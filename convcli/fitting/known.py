@@ -1,4 +1,4 @@
-"""Bundled filters tried as they are: those whose range or reduction no least squares can find."""
+"""Bundled filters whose range or reduction is not linear, tried one by one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from convcli.images import Frame, Picture
 from convcli.pipeline.apply import apply_filters
 
 SIDE, MARGIN = 96, 8
-"""Side of the squares that are tried, and the part of each that lies too near their edges."""
+"""Side of the squares that are tried, and the margin that is too close to their edges."""
 
 ALIKE = 0.999
-"""The share of samples that must be the same, but for one level."""
+"""The share of samples that must agree within one level."""
 
 
 def known_filter(pairs: Sequence[FramePair], shift: Pair) -> tuple[Filter, MeanSquare] | None:
-    """Return the bundled filter that makes AFTER of BEFORE, and its mean squares, or None.
+    """Return the bundled filter that turns BEFORE into AFTER, and its mean squares, or None.
 
     Pictures are of one size, with levels.
     """
@@ -32,7 +32,7 @@ def known_filter(pairs: Sequence[FramePair], shift: Pair) -> tuple[Filter, MeanS
         return None
     for name in bundled_filters():
         chosen = load_filter(name)
-        # Where a filter is linear, least squares would have found it.
+        # Least squares would have found a linear filter.
         if chosen.range == "clip" and chosen.reduce is None and not chosen.is_cross_channel:
             continue
         errors = _errors(squares, chosen)
@@ -42,19 +42,19 @@ def known_filter(pairs: Sequence[FramePair], shift: Pair) -> tuple[Filter, MeanS
 
 
 def _errors(squares: Sequence[tuple[Picture, np.ndarray]], chosen: Filter) -> MeanSquare | None:
-    """Return the mean squares of a filter that gives the samples of all squares, else None."""
+    """Return the mean squares of a filter that reproduces the samples of all squares, else None."""
     rests, actuals = [], []
     for picture, actual in squares:
-        if chosen.range == "rescale":  # which takes the whole picture to know
+        if chosen.range.startswith("rescale"):  # which depends on the whole picture
             return None
         try:
             frame = apply_filters(picture, [chosen]).frames[0]
         except ConvcliError:  # a filter for other channels
             return None
-        answer = frame.samples[MARGIN:-MARGIN, MARGIN:-MARGIN]
-        if answer.shape != actual.shape or answer.dtype != actual.dtype:
+        result = frame.samples[MARGIN:-MARGIN, MARGIN:-MARGIN]
+        if result.shape != actual.shape or result.dtype != actual.dtype:
             return None
-        rest = answer.astype(float) - actual
+        rest = result.astype(float) - actual
         if (np.abs(rest) <= 1).mean() < ALIKE:
             return None
         rests.append(rest.ravel())
@@ -67,7 +67,7 @@ def _errors(squares: Sequence[tuple[Picture, np.ndarray]], chosen: Filter) -> Me
 
 
 def _squares(pair: FramePair, shift: Pair) -> Iterator[tuple[Picture, np.ndarray]]:
-    """Give squares of BEFORE, and what is in the middle of each in AFTER."""
+    """Yield squares of BEFORE, and the inner part of each in AFTER."""
     height, width = pair.relation.before
     if pair.relation.stride != (1, 1) or min(height, width) < SIDE + 2 * max(map(abs, shift)):
         return
@@ -79,7 +79,7 @@ def _squares(pair: FramePair, shift: Pair) -> Iterator[tuple[Picture, np.ndarray
         if min(y, x) < 0:
             continue
         side = SIDE - 2 * MARGIN
-        seen = pair.before.rows(top, top + SIDE)[:, left : left + SIDE, : pair.before.colours]
-        answer = pair.after.rows(y, min(y + side, height))[:, x : x + side, : pair.after.colours]
-        if answer.shape[:2] == (side, side):
-            yield Picture((Frame.of(np.ascontiguousarray(seen), mode),)), answer
+        square = pair.before.rows(top, top + SIDE)[:, left : left + SIDE, : pair.before.colours]
+        expected = pair.after.rows(y, min(y + side, height))[:, x : x + side, : pair.after.colours]
+        if expected.shape[:2] == (side, side):
+            yield Picture((Frame.of(np.ascontiguousarray(square), mode),)), expected

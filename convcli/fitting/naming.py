@@ -1,15 +1,14 @@
-"""Which known filter a kernel is: a bundled one, another tool's, or one of a family."""
+"""Known filters for a kernel: bundled ones, Pillow's, and families with parameters."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.filters import Filter, load_filter
+from convcli.filters import Filter, load_filter, make_filter
 from convcli.filters.bundled import bundled_filters
 from convcli.filters.interpolation import PRESETS
 from convcli.fitting.kernels import Layout
@@ -20,6 +19,9 @@ Array = NDArray[np.float64]
 
 NEAR = 0.02
 """The largest deviation from a kernel, over its largest weight, that still gets its name."""
+
+MOST_TRIED = 6
+"""Kernels, the nearest first, that are tried on the samples."""
 
 PILLOW = {
     "BLUR": ([[1, 1, 1, 1, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1] * 5], 16, 0),
@@ -33,13 +35,13 @@ PILLOW = {
     "SMOOTH": ([[1, 1, 1], [1, 5, 1], [1, 1, 1]], 13, 0),
     "SMOOTH_MORE": ([[1] * 5, [1, 5, 5, 5, 1], [1, 5, 44, 5, 1], [1, 5, 5, 5, 1], [1] * 5], 100, 0),
 }
-"""Kernels of Pillow's ImageFilter, scales and offsets; Pillow takes rows from the bottom."""
+"""Kernels of Pillow's ImageFilter, scales and offsets; Pillow's rows start at the bottom."""
 
 
 class Name(NamedTuple):
-    """What a kernel is called; ``deviation`` is its largest one, over the known kernel's peak.
+    """The name of a kernel; ``deviation`` is the greatest one, over the known kernel's peak.
 
-    ``weights`` and ``offsets`` are the known ones where these reproduce AFTER, else None.
+    ``weights`` and ``offsets`` are the known ones if they reproduce AFTER, else None.
     """
 
     text: str
@@ -49,16 +51,16 @@ class Name(NamedTuple):
 
 
 def known_name(estimate: Estimate, *, is_explained: bool) -> Name | None:
-    """Return the known filter that an estimate is, or the nearest one if it is near, or None.
+    """Return the known filter that equals an estimate, or the nearest one if it is near, or None.
 
-    Where rounding explains the residual (``is_explained``), a filter that reproduces AFTER wins;
-    else the one with the least deviation, up to :data:`NEAR`.
+    If rounding explains the residual (``is_explained``), a filter that reproduces AFTER is
+    preferred; otherwise the one with the least deviation, up to :data:`NEAR`.
     """
     return _best(estimate, _candidates(estimate), is_explained)
 
 
 def family_name(estimate: Estimate, *, is_explained: bool) -> Name | None:
-    """Return the member of a family with parameters that an estimate is, as :func:`known_name`."""
+    """Return the member of a family with parameters for an estimate, as :func:`known_name`."""
     layout = estimate.layout
     if layout.channels == "mixed" or layout.relation.is_transposed:
         return None
@@ -74,16 +76,26 @@ def family_name(estimate: Estimate, *, is_explained: bool) -> Name | None:
 def _best(
     estimate: Estimate, candidates: Iterable[tuple[str, Array, Array]], is_explained: bool
 ) -> Name | None:
+    deviations = [
+        (
+            float(np.abs(weights - estimate.weights).max() / np.abs(weights).max()),
+            text,
+            weights,
+            own,
+        )
+        for text, weights, own in candidates
+    ]
+    deviations.sort(key=lambda candidate: candidate[0])  # equal ones stay in their order
+    tried = 0
     best: Name | None = None
-    for text, weights, own in candidates:
-        peak = float(np.abs(weights).max())
-        deviation = float(np.abs(weights - estimate.weights).max()) / peak
-        if is_explained and (deviation <= NEAR or estimate.is_near(weights)):
+    for deviation, text, weights, own in deviations:
+        may_be = is_explained and tried < MOST_TRIED
+        if may_be and (deviation <= NEAR or estimate.is_near(weights)):
+            tried += 1
             offsets = estimate.accepted(weights, own)
             if offsets is not None:
                 return Name(text, deviation, weights, offsets)
-        is_better = best is None or deviation < 0.7 * best.deviation
-        if deviation <= NEAR and is_better and np.abs(own - estimate.offsets).max() <= NEAR:
+        if best is None and deviation <= NEAR and np.abs(own - estimate.offsets).max() <= NEAR:
             best = Name(text, deviation)
     return best
 
@@ -97,21 +109,34 @@ def _candidates(estimate: Estimate) -> Iterator[tuple[str, Array, Array]]:
 
 
 def _known(layout: Layout) -> Iterator[tuple[str, Filter]]:
-    """Give bundled filters, then those of Pillow; where AFTER is larger, presets first."""
+    """Yield bundled filters, then those of Pillow; if AFTER is larger, presets first."""
     relation = layout.relation
     if relation.is_transposed:
         for preset in PRESETS:
             yield preset, _normalized(preset_filter(preset, relation.stride), relation.stride)
     for name in bundled_filters():
         yield name, load_filter(name)
-    for size in range(3, max(layout.size) + 1, 2):
-        yield f"box:size={size}", Filter(np.ones((size, size)), divisor="sum")
-        row = np.array([math.comb(size - 1, k) for k in range(size)], float)
-        yield f"binomial:order={size - 1}", Filter(np.multiply.outer(row, row), divisor="sum")
+    for chosen in _of_kinds(max(layout.size)):
+        yield chosen.name, chosen
     if not relation.is_transposed:
         for name, (weight, scale, offset) in PILLOW.items():
             kernel = Filter(np.array(weight, float), divisor=scale, bias=offset / 255)
             yield f"Pillow's {name}", kernel
+
+
+def _of_kinds(most: int) -> Iterator[Filter]:
+    """Give the filters of kinds whose parameters are few, up to a size."""
+    for size in range(3, most + 1, 2):
+        yield make_filter("box", size=size)
+        yield make_filter("binomial", order=size - 1)
+        yield make_filter("disk", radius=size // 2)
+        for angle in (0, 45, 90, 135):
+            yield make_filter("motion", length=size, angle=angle)
+    for neighbours in (4, 8):
+        yield make_filter("laplacian", neighbours=neighbours)
+    for angle in (0, 90, 180, 270):
+        for kind in ("sobel", "prewitt", "scharr"):
+            yield make_filter(kind, angle=angle)
 
 
 def _normalized(chosen: Filter, stride: tuple[int, int]) -> Filter:
@@ -124,7 +149,7 @@ def _normalized(chosen: Filter, stride: tuple[int, int]) -> Filter:
 
 
 def families(kernel: Array) -> Iterator[tuple[str, Array]]:
-    """Give the nearest members of families with parameters, in the notation of kinds."""
+    """Yield the nearest members of families with parameters, in the notation of kinds."""
     height, width = kernel.shape
     if min(height, width) < 3:
         return
@@ -134,12 +159,12 @@ def families(kernel: Array) -> Iterator[tuple[str, Array]]:
     yield f"gaussian:sigma={sigma:g}", gaussian(kernel.shape, sigma)
 
     def sharpened(shape: tuple[int, ...], sigma: float) -> Array:
-        """Return 1 + amount times what a Gaussian takes away, the amount by least squares."""
+        """Return the unsharp mask 1 + amount (1 - Gaussian), with the amount by least squares."""
         detail = middle - gaussian(shape, sigma)
         amount = float((kernel - middle).ravel() @ detail.ravel()) / float((detail**2).sum())
         return middle + amount * detail
 
-    # In a window of 3×3 any symmetric kernel is nearly one of these.
+    # In a window of 3×3 any symmetric kernel is close to one of these.
     if kernel.sum() > 0.5 and kernel[height // 2, width // 2] > 1:
         sigma = _best_sigma(kernel, sharpened)
         detail = middle - gaussian(kernel.shape, sigma)
@@ -156,7 +181,7 @@ def gaussian(shape: tuple[int, ...], sigma: float) -> Array:
 
 
 def _best_sigma(kernel: Array, member: Callable[[tuple[int, ...], float], Array]) -> float:
-    """Return the sigma whose member of a family is nearest, a round number if it is about that."""
+    """Return the sigma of the nearest member of a family, rounded if a round number is close."""
     trials = np.geomspace(0.25, max(kernel.shape), 60)
     for _ in range(4):
         errors = [float(((member(kernel.shape, s) - kernel) ** 2).sum()) for s in trials]

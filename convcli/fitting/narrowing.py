@@ -1,9 +1,9 @@
-"""Weights from the bound that rounding sets: every sample is off by half a level at most.
+"""Weights from the bound of rounding errors: no sample is off by more than half a level.
 
-Least squares takes rounding for noise, and n samples narrow a weight as 1/sqrt(n) does. But the
-errors are bounded, and the samples near the bound say more than all others. So the residuals are
-raised to a rising power p: if errors are uniform, the variance is 3/(2p-1) times that of least
-squares.
+Least squares treats rounding as noise, and its errors fall as 1/sqrt(n) with n samples. But the
+errors are bounded, and samples near the bound determine weights better than others. So residuals
+are raised to an increasing power p: if errors are uniform, the variance is 3/(2p-1) times that of
+least squares.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_ELEMENTS = 6_000_000
 """Elements of the matrix of windows."""
 
 NEAR_BOUND = 0.38
-"""Residuals, in levels, from which a sample takes part."""
+"""Residuals, in levels, above which a sample is used."""
 
 ROWS = 64
 
@@ -40,7 +40,7 @@ def narrowed(
     *,
     bias: bool,
 ) -> tuple[Array, Array]:
-    """Return weights and offsets of every system that obey the bound better than those given."""
+    """Return weights and offsets of every system, closer to the bound than those given."""
     found = weights.copy(), offsets.copy()
     for number in range(layout.systems):
         sources = [
@@ -52,7 +52,7 @@ def narrowed(
         ]
         start = np.append(weights[number], offsets[number])
         windows, rest = _near_bound(sources, start)
-        if len(rest) <= len(start):  # nothing was rounded by much
+        if len(rest) <= len(start):  # no sample was rounded by much
             continue
         better = _descended(windows, rest, start, bias)
         found[0][number], found[1][number] = better[:-1], better[-1]
@@ -84,11 +84,11 @@ def _near_bound(sources: Sequence[tuple[FramePair, Source]], start: Array) -> tu
 
 
 def _samples(pair: FramePair, source: Source, first: int, stop: int) -> list[tuple[Floats, Floats]]:
-    """Return windows (samples, features + 1) and targets that are evidence, of some rows."""
+    """Return windows (samples, features + 1) and targets of the evidence in some rows."""
     y, x = source.y, source.x
     height, width = len(y.taps), len(x.taps)
     top = y.first + first * y.step
-    seen = pair.before.planes_of(
+    read = pair.before.planes_of(
         pair.before.rows(top, y.first + (stop - 1) * y.step + height)
     ).astype(np.float32)
     samples = pair.after.rows(y.target + first * y.spacing, y.target + (stop - 1) * y.spacing + 1)
@@ -104,7 +104,7 @@ def _samples(pair: FramePair, source: Source, first: int, stop: int) -> list[tup
         windows = np.ones((len(rows), len(planes) * height * width + 1), np.float32)
         for number, plane in enumerate(planes):
             view = np.lib.stride_tricks.sliding_window_view(
-                seen[plane][:, x.first :], (height, width)
+                read[plane][:, x.first :], (height, width)
             )
             part = view[:: y.step, :: x.step][rows, columns].reshape(len(rows), -1)
             windows[:, number * height * width : (number + 1) * height * width] = part
@@ -113,14 +113,14 @@ def _samples(pair: FramePair, source: Source, first: int, stop: int) -> list[tup
 
 
 def _descended(windows: Floats, rest: Floats, start: Array, bias: bool) -> Array:
-    """Return the unknowns where the p-norm of the residuals is least, p rising."""
+    """Return the unknowns with the least p-norm of residuals, for increasing p."""
     unknowns = len(start) if bias else len(start) - 1
     windows = windows[:, :unknowns]
     moved = np.zeros(unknowns)
     residuals: Array = rest.astype(float)
     for power in POWERS:
         for _ in range(STEPS):
-            # Over the greatest, so that nothing overflows.
+            # Relative to the greatest, so that powers do not overflow.
             greatest = float(np.abs(residuals).max())
             ratio = np.abs(residuals) / greatest
             curvature = (ratio ** (power - 2)).astype(np.float32)

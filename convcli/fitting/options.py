@@ -1,4 +1,4 @@
-"""What is asked of a fit."""
+"""The options of a fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convcli.kernel.geometry import PAD_MODES
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for; "auto" and None leave the choice to the pictures."""
+    """The options of a fit; "auto" and None are decided by the pictures."""
 
     size: int | Pair | Literal["auto"] = "auto"
     channels: str | None = None
@@ -29,7 +29,7 @@ class Options:
     solver: str = "auto"
 
     def __post_init__(self) -> None:
-        """Refuse what has no meaning."""
+        """Raise a FilterError for values that are not allowed."""
         known: tuple[tuple[str, object, tuple[object, ...]], ...] = (
             ("channels", self.channels, (None, "shared", "separate", "mixed")),
             ("bias", self.bias, (None, True, False)),
@@ -40,9 +40,9 @@ class Options:
         for key, value, choices in known:
             if value not in choices:
                 texts = ", ".join(str(choice) for choice in choices if choice is not None)
-                raise FilterError(f"{key} is {value!r}: {texts} are known")
+                raise FilterError(f"{key} must be one of {texts}: got {value!r}")
         if self.ridge != "auto" and not (_is_number(self.ridge) and 0 <= self.ridge < math.inf):
-            raise FilterError(f"ridge is {self.ridge!r}: it is auto, or a number from 0 up")
+            raise FilterError(f"ridge must be auto, or a number from 0 up: got {self.ridge!r}")
         for key, value, least in (("size", self.size, 1), ("stride", self.stride, 1)):
             if value != "auto":
                 pair_of(value, key, least)

@@ -1,4 +1,4 @@
-"""The weights of all systems with what is known about them, whichever way they were found."""
+"""The weights of all systems and their errors, by either solver."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Outcome:
     systems: list[System] = field(default_factory=list)
 
     def filter(self) -> Filter:
-        """Return the filter that these weights are."""
+        """Return the filter with these weights."""
         return self.layout.filter(self.weights, self.offsets)
 
     def error_of(self, weights: Array, offsets: Array) -> float:
@@ -100,14 +100,14 @@ def by_normal_equations(problem: Problem, choice: Choice) -> Outcome:
 
 
 def _common_bias(moments: Sequence[Moments], problem: Problem) -> bool:
-    """Tell whether there is a bias: as asked, or where held-out tiles of any system say so."""
+    """Return whether to fit a bias: by the option, or if it lowers any system's held-out error."""
     if problem.bias is not None:
         return problem.bias
     return any(solved(one, problem.ridge).bias != 0 for one in moments)
 
 
 def _check_sound(moments: Moments, solution: Solution, ridge: float | None) -> None:
-    """Refuse a system whose solution says nothing."""
+    """Raise an ImageError for a system whose solution is meaningless."""
     total, used = moments.total, moments.used
     spread = float(total[-1, -1]) / used - (float(total[-2, -1]) / used) ** 2
     is_lacking = solution.rank < len(solution.weights)
@@ -115,14 +115,14 @@ def _check_sound(moments: Moments, solution: Solution, ridge: float | None) -> N
         is_lacking and ridge is None and not solution.held_out < spread
     ):
         raise ImageError(
-            f"no ridge makes the system sound: BEFORE determines {solution.rank} of "
+            f"no ridge makes the system solvable: BEFORE determines {solution.rank} of "
             f"{len(solution.weights)} weights, and they do not explain other parts of AFTER; use a "
             "picture with more detail, or a smaller size"
         )
 
 
 def _identity(layout: Layout) -> Filter:
-    """Return the filter that changes nothing, if pictures before and after are alike."""
+    """Return the filter that changes nothing, if BEFORE and AFTER are equal."""
     if layout.channels == "mixed":
         return Filter(np.eye(layout.planes[1], layout.planes[0])[..., np.newaxis, np.newaxis])
     return Filter(np.ones((1, 1)))

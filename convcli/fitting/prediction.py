@@ -1,4 +1,4 @@
-"""What a filter makes of BEFORE, band by band."""
+"""BEFORE through a filter, band by band, compared with AFTER."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BAND = 128
 class Band(NamedTuple):
     """Some rows of AFTER: as predicted and as they are, (C, rows, W) on the 0-1 scale.
 
-    ``is_evidence`` tells which samples of AFTER are not clipped.
+    ``is_evidence`` is true for samples of AFTER that are not clipped.
     """
 
     start: int
@@ -36,7 +36,7 @@ class Band(NamedTuple):
 
 
 class Predictor:
-    """A filter over one pair of frames, its border shown by ``pad_mode``."""
+    """A filter over one pair of frames, padded by ``pad_mode``."""
 
     def __init__(self, pair: FramePair, chosen: Filter, shift: Pair, pad_mode: str = "") -> None:
         self.pair, self.filter, self.shift = pair, chosen, shift
@@ -50,7 +50,7 @@ class Predictor:
         self.anchor = relation.anchor(self.size)
 
     def band(self, start: int, stop: int, left: int = 0, right: int | None = None) -> Band:
-        """Return the rows from ``start`` to ``stop`` of AFTER, or some columns of them."""
+        """Return the rows ``start`` to ``stop`` of AFTER, or some columns of them."""
         right = self.pair.relation.after[1] if right is None else right
         plate = self.pair.after
         samples = plate.rows(start, stop)[:, left:right, : plate.colours]
@@ -59,7 +59,7 @@ class Predictor:
         return Band(start, predicted, plate.planes_of(samples), evidence)
 
     def bands(self, most_rows: float = np.inf) -> Iterator[Band]:
-        """Give the bands of AFTER, or about so many rows of it from all over."""
+        """Yield the bands of AFTER, or about this many rows from all over it."""
         height = self.pair.relation.after[0]
         starts = range(0, height, BAND)
         every = max(1, int(height / most_rows)) if most_rows < height else 1
@@ -68,7 +68,7 @@ class Predictor:
 
     @property
     def inside(self) -> Rectangle:
-        """The samples of AFTER whose windows lie inside BEFORE."""
+        """The samples of AFTER whose windows are inside BEFORE."""
         relation = self.pair.relation
         ends: list[int] = []
         for k in (0, 1):
@@ -85,18 +85,18 @@ class Predictor:
         return ends[0], ends[1], ends[2], ends[3]
 
     def _predicted(self, rows: Pair, columns: Pair) -> Array:
-        """Return what the filter makes of some rows and columns, shifted as AFTER is."""
-        return self.answers(self.windows(rows, columns), rows, columns)
+        """Return some rows and columns of the filtered BEFORE, shifted like AFTER."""
+        return self.filtered(self.windows(rows, columns), rows, columns)
 
-    def answers(self, seen: Array, rows: Pair, columns: Pair) -> Array:
-        """Return what the filter makes of the samples ``seen`` that rows and columns read."""
+    def filtered(self, read: Array, rows: Pair, columns: Pair) -> Array:
+        """Return the filtered rows and columns, from the samples that they read."""
         if not self.is_mixed:
-            by_channel = self._linear(seen[:, np.newaxis], self.weight, rows, columns)
+            by_channel = self._linear(read[:, np.newaxis], self.weight, rows, columns)
             return np.asarray(by_channel[:, 0] + self.offsets[0])
-        answers = self._linear(seen, self.weight, rows, columns)
-        several = len(self.offsets) == len(answers)
+        result = self._linear(read, self.weight, rows, columns)
+        several = len(self.offsets) == len(result)
         offsets = self.offsets if several else self.offsets[:1]
-        return np.asarray(answers + offsets[:, np.newaxis, np.newaxis])
+        return np.asarray(result + offsets[:, np.newaxis, np.newaxis])
 
     def _linear(self, batch: Array, weight: Array, rows: Pair, columns: Pair) -> Array:
         """Return the convolution, or the transposed one, for some rows and columns of AFTER."""
@@ -104,11 +104,11 @@ class Predictor:
         if not relation.is_transposed:
             return np.asarray(conv2d(batch, weight, stride=relation.stride))
         (_, top, height), (_, left, width) = self._index(0, *rows), self._index(1, *columns)
-        answers = conv_transpose2d(batch, weight, stride=relation.stride)
-        return np.asarray(answers[..., top : top + height, left : left + width])
+        result = conv_transpose2d(batch, weight, stride=relation.stride)
+        return np.asarray(result[..., top : top + height, left : left + width])
 
     def evidence(self, rows: Pair, columns: Pair) -> NDArray[np.bool_]:
-        """Tell which samples of AFTER are neither clipped nor have transparency in their window."""
+        """Return which samples of AFTER are not clipped and have an opaque window."""
         plate = self.pair.after
         samples = plate.rows(*rows)[:, slice(*columns)]
         kept = ~plate.clipped(samples[..., : plate.colours]).transpose(2, 0, 1)
@@ -116,7 +116,7 @@ class Predictor:
         if opaque is not None:
             kept &= opaque[:, slice(*columns)]
         if self.pair.before.frame.has_alpha:
-            hidden = self._seen(
+            hidden = self._read(
                 self._index(0, *rows)[0], self._index(1, *columns)[0], self.pair.before.transparency
             )
             ones = np.ones((1, 1, *self.size))
@@ -125,16 +125,16 @@ class Predictor:
 
     def windows(self, rows: Pair, columns: Pair) -> Array:
         """Return the samples of BEFORE that some rows and columns of AFTER read."""
-        return self._seen(self._index(0, *rows)[0], self._index(1, *columns)[0])
+        return self._read(self._index(0, *rows)[0], self._index(1, *columns)[0])
 
     def _index(self, k: int, start: int, stop: int) -> tuple[NDArray[np.intp], int, int]:
-        """Return which rows of BEFORE (-1 for zeros) some rows of AFTER read, and what to crop."""
+        """Return the rows of BEFORE (-1 for zeros) that some rows of AFTER read, and the crop."""
         relation = self.pair.relation
         stride, size = relation.stride[k], self.size[k]
         first, last = start - self.shift[k], stop - 1 - self.shift[k]
         if relation.is_transposed:
             first, last = first + self.anchor[k], last + self.anchor[k]
-            # A kernel smaller than the stride leaves rows between that read nothing.
+            # With a kernel smaller than the stride, some rows read nothing.
             low = min(-(-(first - size + 1) // stride), first // stride)
             high = last // stride + (size < stride)
             crop = first - low * stride
@@ -145,7 +145,7 @@ class Predictor:
         index = source_index(low, high + 1, relation.before[k], self.pad_mode)
         return index, crop, stop - start
 
-    def _seen(
+    def _read(
         self,
         rows: NDArray[np.intp],
         columns: NDArray[np.intp],
@@ -167,10 +167,10 @@ class Predictor:
         at, planes = np.concatenate(known), np.concatenate(parts, 1)
         order = np.argsort(at, kind="stable")
         place = order[np.minimum(np.searchsorted(at[order], np.maximum(rows, 0)), len(at) - 1)]
-        seen = planes[:, place]
-        seen[:, rows < 0] = 0
-        seen[:, :, columns < 0] = 0
-        return seen
+        read = planes[:, place]
+        read[:, rows < 0] = 0
+        read[:, :, columns < 0] = 0
+        return read
 
 
 class MeanSquare(NamedTuple):
@@ -183,7 +183,7 @@ class MeanSquare(NamedTuple):
 def mean_square(
     pairs: Sequence[FramePair], chosen: Filter, shift: Pair, most_samples: float
 ) -> MeanSquare:
-    """Return the mean squares in stored values, of about so many samples inside the border."""
+    """Return the mean squares in stored values, of about this many samples inside the border."""
     squares = count = total = powers = 0.0
     for pair in pairs:
         predictor = Predictor(pair, chosen, shift)
@@ -206,7 +206,7 @@ def mean_square(
 
 
 def as_stored(values: Array, linear: bool) -> Array:
-    """Return values as sRGB ones if they are linear light, else as they are; not rounded."""
+    """Return linear light as sRGB, and other values unchanged; not rounded."""
     if not linear:
         return values
     clipped = np.clip(values, 0, 1)

@@ -1,4 +1,4 @@
-"""Pairs of pictures as systems of equations, and what refuses to be one."""
+"""Pairs of pictures as systems of equations, and errors for pairs that are not."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Load = Callable[[], tuple[Picture, Picture]]
 """Reads a pair of pictures."""
 
 TRIAL_PAIRS = 4
-"""Pairs that are kept in memory, for trials and for what one picture can tell."""
+"""Pairs that are kept in memory, for trials and for properties of one picture."""
 
 MOST_CLIPPED = 0.95
 
 
 class Problem:
-    """Pairs, and the questions they are asked. ``trial`` are the first of them, held in memory."""
+    """Pairs, and sums over them. ``trial`` are the first ones, held in memory."""
 
     def __init__(self, loads: Sequence[Load], options: Options) -> None:
         self._loads, self.options = loads, options
@@ -43,7 +43,7 @@ class Problem:
         for name in ("before", "after"):
             if all(_is_flat(getattr(pair, name)) for pair in self.trial):
                 raise ImageError(
-                    f"{name.upper()} is flat, one colour everywhere, and shows nothing of a "
+                    f"{name.upper()} has one colour everywhere, which does not determine a "
                     "filter: use a picture with detail"
                 )
 
@@ -54,7 +54,7 @@ class Problem:
 
     @property
     def levels(self) -> int | None:
-        """The levels of AFTER between 0 and 1, or None where its samples are no levels."""
+        """The levels of AFTER between 0 and 1, or None if its samples are floats."""
         plate = self.trial[0].after
         return round(plate.unit) if plate.has_levels else None
 
@@ -63,7 +63,7 @@ class Problem:
         return Layout(self.channels, size, self.planes, self.relation)
 
     def pairs(self, linear: bool) -> Iterator[FramePair]:
-        """Give every pair; those that are not held in memory are read anew."""
+        """Yield every pair; those that are not held in memory are read again."""
         for pair in self.trial:
             yield pair.in_linear_light(linear)
         for load in self._loads[TRIAL_PAIRS:]:
@@ -74,7 +74,7 @@ class Problem:
     def moments(
         self, layout: Layout, shift: Pair, linear: bool, most_samples: float = np.inf
     ) -> list[Moments]:
-        """Return the sums of every system, of all pairs, or of about so many samples."""
+        """Return the sums of every system, over all pairs, or over about this many samples."""
         totals: list[Moments] = []
         trial = [pair.in_linear_light(linear) for pair in self.trial]
         for pair in trial if np.isfinite(most_samples) else self.pairs(linear):
@@ -85,7 +85,7 @@ class Problem:
         return totals
 
     def check_size(self, size: Pair) -> None:
-        """Refuse a kernel that BEFORE has no window for."""
+        """Raise a ShapeError for a kernel larger than BEFORE."""
         height, width = self.relation.before
         if size[0] > height or size[1] > width:
             raise ShapeError(
@@ -94,18 +94,16 @@ class Problem:
             )
 
     def check_shift(self, shift: Pair) -> None:
-        """Refuse a shift that leaves the pictures nothing in common."""
+        """Raise a ShapeError for a shift after which the pictures do not overlap."""
         if any(abs(shift[k]) >= self.relation.after[k] for k in (0, 1)):
-            raise ShapeError(
-                f"shifted by {shift[0]},{shift[1]} the pictures have nothing in common"
-            )
+            raise ShapeError(f"shifted by {shift[0]},{shift[1]} the pictures do not overlap")
 
     def check_samples(self, offered: int, clipped: int, used: int, layout: Layout) -> None:
-        """Refuse samples that are too few, or nearly all clipped."""
+        """Raise an ImageError for samples that are too few, or nearly all clipped."""
         if offered and clipped > MOST_CLIPPED * offered:
             raise ImageError(
                 f"{100 * clipped / offered:.1f} % of AFTER is clipped, at 0 or at full scale, and "
-                "shows nothing of a filter: at least 5 % must be in between"
+                "does not determine a filter: at least 5 % must be in between"
             )
         if used <= layout.unknowns:
             raise ImageError(
@@ -130,7 +128,7 @@ class Problem:
 
 
 def _is_flat(plate: Plate) -> bool:
-    """Tell whether every channel has one value everywhere."""
+    """Return whether every channel has one value everywhere."""
     height = plate.frame.size[0]
     first: NDArray[np.generic] = plate.rows(0, 1)[0, 0, : plate.colours]
     for start in range(0, height, 256):

@@ -1,4 +1,4 @@
-"""What a fit found, in lines for a terminal."""
+"""The result of a fit as lines of text."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _shift(fit: Fit) -> str:
     vertical = f"{abs(y)} {'down' if y > 0 else 'up'}"
     horizontal = f"{abs(x)} to the {'right' if x > 0 else 'left'}"
     parts = [text for text, amount in ((vertical, y), (horizontal, x)) if amount]
-    return f"AFTER lies {' and '.join(parts)} ({y},{x}); the filter leaves that out"
+    return f"AFTER is shifted {' and '.join(parts)} ({y},{x}); the filter leaves that out"
 
 
 def _border(fit: Fit) -> str:

@@ -1,4 +1,4 @@
-"""What a fit found, and how sure it is."""
+"""The result of a fit, and its errors."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ ROUNDING = 1 / math.sqrt(12)
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The filter that turns BEFORE into AFTER, and what is known about it.
+    """The filter that turns BEFORE into AFTER, and its errors.
 
-    ``filter`` is for :func:`convcli.apply_filters`, or for :func:`convcli.upsample` where
+    ``filter`` is for :func:`convcli.apply_filters`, or for :func:`convcli.upsample` if
     ``is_transposed``. ``uncertainty`` has the shape of its weight times divisor: the standard error
     of every weight of :attr:`Filter.kernel`, from blocks of tiles. ``psnr_before``, ``psnr`` and
     ``held_out_psnr`` compare AFTER, in decibels, with BEFORE, with the filtered BEFORE, and with
-    what the filter of one half of the tiles makes of the other half; infinite where nothing
-    differs. ``rms`` is the root mean square residual, on the 0-1 scale; ``levels`` the number
-    of levels of AFTER between 0 and 1, or None where it has none. ``is_rounding_alone`` tells
-    whether the residual is what rounding to levels makes.
+    with each half of the tiles by the filter of the other half; infinite if there is no
+    difference. ``rms`` is the root mean square residual, on the 0-1 scale; ``levels`` the number
+    of levels of AFTER between 0 and 1, or None if it has none. ``is_rounding_alone`` is true
+    if the residual is that of rounding to levels.
 
     >>> import numpy as np
     >>> from convcli import Filter, Picture, apply_filters, fit_filter
@@ -83,7 +83,7 @@ class Fit:
     def residual(self) -> NDArray[np.float32]:
         """AFTER minus the filtered BEFORE of the first pair, (C, H, W) on the 0-1 scale.
 
-        Neither rounded nor clipped, but 0 where AFTER is clipped and the filter goes beyond.
+        Neither rounded nor clipped, but 0 where AFTER is clipped and the filter exceeds it.
         """
         pair = self.pairs[0].in_linear_light(self.linear)
         height, width = pair.relation.after
@@ -99,7 +99,7 @@ class Fit:
         return result
 
     def record(self) -> dict[str, Any]:
-        """Return everything but the pictures as JSON can hold it."""
+        """Return everything except the pictures, as values for JSON."""
         return {
             "filter": {"size": list(self.size), "channels": self.channels},
             "command": "upsample" if self.is_transposed else "apply",
@@ -139,7 +139,7 @@ class Fit:
 
 
 def _number(value: float | None) -> float | None:
-    """Return a number for JSON, which has neither Infinity nor NaN."""
+    """Return a number for JSON: None for Infinity and NaN."""
     return None if value is None or not math.isfinite(value) else float(value)
 
 

@@ -1,4 +1,7 @@
-"""A pair of frames: their samples as numbers, and which of them are evidence."""
+"""A pair of frames: their samples as numbers, and which of them are evidence.
+
+Evidence are the samples of AFTER that are neither clipped nor transparent.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from convcli.pipeline.srgb import linear_planes
 
 @dataclass(frozen=True)
 class Plate:
-    """One of the two frames; ``linear`` takes its samples to linear light."""
+    """One of the two frames; ``linear`` converts its samples to linear light."""
 
     frame: Frame
     linear: bool = False
@@ -35,7 +38,7 @@ class Plate:
 
     @property
     def has_levels(self) -> bool:
-        """Whether samples are whole levels, whose ends are clipped values."""
+        """Whether samples are whole levels, so that the lowest and highest may be clipped."""
         return self.dtype.kind == "u"
 
     @property
@@ -45,12 +48,12 @@ class Plate:
 
     @property
     def centre(self) -> float:
-        """What is subtracted from each value before products are summed."""
+        """The value that is subtracted before products are summed."""
         return 0.0 if self.linear or not self.has_levels else (full_scale(self.dtype) + 1) / 2
 
     @property
     def unit(self) -> float:
-        """The value that stands for 1."""
+        """The sample value that means 1.0."""
         return 1.0 if self.linear else float(full_scale(self.dtype))
 
     def rows(self, start: int, stop: int) -> NDArray[Any]:
@@ -75,19 +78,19 @@ class Plate:
         return samples.transpose(2, 0, 1).astype(np.float64, order="C") / self.unit
 
     def transparency(self, samples: NDArray[Any]) -> NDArray[np.float64]:
-        """Return 1 where samples (rows, W, channels) are not opaque, else 0, as (1, rows, W)."""
+        """Return 1 for samples (rows, W, channels) that are not opaque, else 0, as (1, rows, W)."""
         return np.asarray(samples[np.newaxis, ..., -1] < full_scale(self.dtype), np.float64)
 
     def clipped(self, samples: NDArray[Any]) -> NDArray[np.bool_]:
-        """Tell which samples are at an end of their scale, and so may stand for any value."""
+        """Return which samples are at an end of their scale, and so may be clipped."""
         if not self.has_levels:
             return np.zeros(samples.shape, np.bool_)
-        # What is 0 or the highest level wraps around to the two highest.
+        # Minus 1, 0 and the highest level wrap around to the two highest.
         ends: NDArray[np.bool_] = (samples - self.dtype.type(1)) >= full_scale(self.dtype) - 1
         return ends
 
     def opaque(self, start: int, stop: int) -> NDArray[np.bool_] | None:
-        """Tell which pixels of some rows are opaque; None if all are."""
+        """Return which pixels of some rows are opaque; None if all are."""
         if not self.frame.has_alpha:
             return None
         is_opaque = self.rows(start, stop)[..., -1] == full_scale(self.dtype)
@@ -96,14 +99,14 @@ class Plate:
 
 @dataclass(frozen=True)
 class FramePair:
-    """A frame before and after, with how their sizes are related."""
+    """A frame before and after, with the relation of their sizes."""
 
     before: Plate
     after: Plate
     relation: Relation
 
     def in_linear_light(self, linear: bool) -> FramePair:
-        """Return this pair with samples taken to linear light, or not."""
+        """Return this pair with samples in linear light, or not."""
         before, after = Plate(self.before.frame, linear), Plate(self.after.frame, linear)
         return FramePair(before, after, self.relation)
 
@@ -155,6 +158,6 @@ def check_alike(pairs: Sequence[FramePair]) -> None:
 
 
 def bands(height: int, rows: int) -> Iterator[tuple[int, int]]:
-    """Give the first row of each band of so many ``rows``, and the one after the last."""
+    """Yield the first row of each band of ``rows``, and the one after the last."""
     for start in range(0, height, rows):
         yield start, min(start + rows, height)

@@ -12,11 +12,11 @@ from convcli.fitting.moments import Moments
 from convcli.fitting.solve import System
 
 WORTH = 1.002
-"""A larger kernel is taken if the error of every smaller one is more than so many times its own."""
+"""A larger kernel is chosen if every smaller one has more than this many times its error."""
 
 
 def candidate_sizes(relation: Relation, largest: int = 15) -> list[Pair]:
-    """Return the sizes that are tried: odd ones; even ones where the picture grows evenly.
+    """Return the sizes to try: odd ones, or even ones if the picture is enlarged by an even factor.
 
     A kernel for an even factor is symmetric about the middle of a pixel only if its size is even.
     """
@@ -35,7 +35,7 @@ def candidate_sizes(relation: Relation, largest: int = 15) -> list[Pair]:
 def places_within(
     relation: Relation, largest: Pair, size: Pair, planes: int
 ) -> NDArray[np.intp] | None:
-    """Return where the weights of a smaller kernel stand among those of the largest."""
+    """Return the indices of a smaller kernel's weights among those of the largest."""
     top, left = (relation.anchor(largest)[k] - relation.anchor(size)[k] for k in (0, 1))
     if min(top, left) < 0 or top + size[0] > largest[0] or left + size[1] > largest[1]:
         return None
@@ -71,6 +71,6 @@ def sizes_by_error(
 
 
 def smallest_good(errors: dict[Pair, float], negligible: float) -> Pair:
-    """Return the smallest size that is as good as the best, but for what is negligible."""
+    """Return the smallest size whose error is negligibly larger than the best."""
     best = min(errors.values())
     return next(size for size, error in errors.items() if error <= WORTH * best + negligible)

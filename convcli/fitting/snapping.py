@@ -1,7 +1,7 @@
 """The simplest weights that reproduce AFTER: whole numbers over a divisor, or a known kernel's.
 
-Where rounding explains the residual, a filter is as good as the least squares if its answers
-round to the samples of AFTER: if hardly any residual is beyond half a level.
+If rounding explains the residual, a filter is as good as the least squares if its values round to
+the samples of AFTER: if hardly any residual exceeds half a level.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ STEP = 4096
 """Divisors tried at a time."""
 
 MOST_TRIED = 12
-"""Divisors whose weights are put to the test."""
+"""Divisors whose weights are tested on samples."""
 
 SAMPLES = 100_000
-"""Samples that a filter has to reproduce."""
+"""Samples that a filter must reproduce."""
 
 ROWS = 8
 BEYOND = 1e-3
-"""The share of samples that may be beyond half a level: other tools compute with fewer digits."""
+"""The share of samples that may exceed half a level, since other tools have fewer digits."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Weights (systems, unknowns) and offsets, and how far the true ones may be from each.
+    """Weights (systems, unknowns) and offsets, and the errors of each.
 
-    ``levels`` is the number of levels of AFTER between 0 and 1, or None where it has none.
+    ``levels`` is the number of levels of AFTER between 0 and 1, or None if it has none.
     """
 
     layout: Layout
@@ -52,7 +52,7 @@ class Estimate:
     reproduces: Callable[[Filter], bool]
 
     def is_near(self, weights: Array) -> bool:
-        """Tell whether other weights are within the errors of these."""
+        """Return whether other weights are within the errors of these."""
         return bool((np.abs(weights - self.weights) <= self.errors).all())
 
     def accepted(self, weights: Array, own: Array | None = None) -> Array | None:
@@ -63,7 +63,7 @@ class Estimate:
         return None
 
     def _offsets(self, own: Array | None) -> Iterator[Array]:
-        """Give offsets to try: a known filter's own, none, half levels, round ones, as fitted."""
+        """Yield offsets to try: a known filter's, 0, half levels, round ones, the fitted ones."""
         if own is not None and own.any():
             yield own
             return
@@ -79,7 +79,7 @@ class Estimate:
 def whole_numbers(estimate: Estimate) -> tuple[Array, Array, int] | None:
     """Return whole weights, offsets and the smallest divisor that reproduces AFTER, or None.
 
-    Divisors end where weights would be near whole numbers by chance.
+    The largest divisor is the one above which weights would be near whole numbers by chance.
     """
     weights, errors = estimate.weights, estimate.errors
     tried = 0
@@ -116,7 +116,7 @@ def divisor_of(weights: Array) -> int | None:
 
 
 class Reproduction:
-    """Some samples of AFTER from all over, and whether filters of one size reproduce them."""
+    """Samples from all over AFTER, to test whether filters of one size reproduce them."""
 
     def __init__(
         self, pairs: Sequence[FramePair], layout: Layout, shift: Pair, levels: int | None
@@ -134,20 +134,20 @@ class Reproduction:
             for start in range(top, bottom, ROWS * every):
                 rows, columns = (start, min(start + ROWS, bottom)), (left, right)
                 band = predictor.band(*rows, *columns)
-                seen = predictor.windows(rows, columns)
-                self._parts.append(_Part(pair, seen, rows, columns, band.actual, band.is_evidence))
+                read = predictor.windows(rows, columns)
+                self._parts.append(_Part(pair, read, rows, columns, band.actual, band.is_evidence))
         self._count = sum(int(part.is_evidence.sum()) for part in self._parts)
 
     def __call__(self, chosen: Filter) -> bool:
-        """Tell whether a filter reproduces the samples."""
+        """Return whether a filter reproduces the samples."""
         beyond = 0
         for part in self._parts:
             predictor = Predictor(part.pair, chosen, self._shift)
             linear = part.pair.after.linear
-            predicted = as_stored(predictor.answers(part.seen, part.rows, part.columns), linear)
+            predicted = as_stored(predictor.filtered(part.read, part.rows, part.columns), linear)
             actual = as_stored(part.actual, linear)
             rest = np.abs(predicted - actual)[part.is_evidence]
-            # A level is halved with some room, for 32-bit floats have 7 digits.
+            # Half a level and a margin, since 32-bit floats have 7 digits.
             bound = 0.503 / self._levels if self._levels else 1e-6 * float(np.abs(actual).max())
             beyond += int((rest > bound).sum())
             if beyond > BEYOND * self._count:
@@ -156,10 +156,10 @@ class Reproduction:
 
 
 class _Part(NamedTuple):
-    """Rows and columns of AFTER with what they read of BEFORE."""
+    """Rows and columns of AFTER, and the samples of BEFORE that they read."""
 
     pair: FramePair
-    seen: Array
+    read: Array
     rows: Pair
     columns: Pair
     actual: Array

@@ -16,7 +16,7 @@ RIDGES = (0.0, *(10.0**power for power in range(-12, -1)))
 """The ridges tried, times the mean of the diagonal."""
 
 UNSOUND = 1e13
-"""A condition number from which float64 holds no solution."""
+"""The condition number above which float64 gives no solution."""
 
 Array = NDArray[np.float64]
 
@@ -26,9 +26,9 @@ class Solution:
     """The weights of one system, and how well they are known.
 
     ``scatter`` is the inverse of the centred products, so that ``variance * scatter`` is the
-    covariance of the weights if errors of samples are independent; ``covariance`` is what tiles
-    say, whose errors need not be. ``held_out`` is the mean square error on tiles that had no part
-    in the fit, ``error`` that on all. ``rank`` counts the directions that BEFORE determines.
+    covariance of the weights if errors of samples are independent; ``covariance`` is estimated from
+    tiles and does not assume that. ``held_out`` is the mean square error on tiles that were not in
+    the fit, ``error`` that on all. ``rank`` is the number of directions that BEFORE determines.
     """
 
     weights: Array
@@ -51,7 +51,7 @@ class Solution:
 class System:
     """The sums of one half of the tiles, or of all, as equations for the weights.
 
-    With ``bias`` the ones are eliminated: products are of what deviates from the means.
+    With ``bias`` the ones are eliminated: products are those of deviations from the means.
     """
 
     def __init__(self, sums: Array, bias: bool) -> None:
@@ -60,13 +60,13 @@ class System:
         centred = sums
         if bias and self.count:
             centred = sums - np.multiply.outer(sums[:, -2], sums[-2]) / self.count
-        self.products, self.answers = centred[:-2, :-2], centred[:-2, -1]
+        self.products, self.right_side = centred[:-2, :-2], centred[:-2, -1]
         self.power = float(centred[-1, -1])
         self._values: Array | None = None
         self._vectors: Array | None = None
 
     def spectrum(self) -> tuple[Array, Array]:
-        """Return the eigenvalues, rising, and the eigenvectors of the products."""
+        """Return the eigenvalues, in ascending order, and the eigenvectors of the products."""
         if self._values is None or self._vectors is None:
             self._values, self._vectors = np.linalg.eigh(self.products)
         return self._values, self._vectors
@@ -77,12 +77,12 @@ class System:
         return float(np.trace(self.products)) / len(self.products)
 
     def solve(self, ridge: float) -> Array:
-        """Return the weights; a ``ridge`` prefers small ones of those that fit about as well."""
+        """Return the weights; a ``ridge`` prefers small ones among those that fit about as well."""
         values, vectors = self.spectrum()
         shifted = values + ridge * self.scale
         floor = np.finfo(float).eps * len(values) * max(float(values[-1]), 0)
         inverse = np.divide(1, shifted, out=np.zeros_like(shifted), where=shifted > floor)
-        weights: Array = vectors @ (inverse * (vectors.T @ self.answers))
+        weights: Array = vectors @ (inverse * (vectors.T @ self.right_side))
         return weights
 
     def bias(self, weights: Array) -> float:
@@ -93,8 +93,8 @@ class System:
 
     def squares(self, weights: Array, bias: float) -> float:
         """Return the sum of squared errors of the weights on these tiles."""
-        answer = np.concatenate([-weights, [-bias, 1.0]])
-        return max(0.0, float(answer @ self.sums @ answer))
+        coefficients = np.concatenate([-weights, [-bias, 1.0]])
+        return max(0.0, float(coefficients @ self.sums @ coefficients))
 
     @property
     def condition(self) -> float:
@@ -104,7 +104,7 @@ class System:
 
     @property
     def rank(self) -> int:
-        """How many directions of the weights the samples determine."""
+        """The number of directions of the weights that the samples determine."""
         values = self.spectrum()[0]
         return int((values > 1e-12 * max(float(values[-1]), 0)).sum())
 
@@ -139,7 +139,7 @@ def solved(moments: Moments, ridge: float | None = None, bias: bool | None = Non
 
 
 def filter_of(layout: Layout, solutions: Sequence[Solution]) -> Filter:
-    """Return the filter that the solutions of all systems are."""
+    """Return the filter of the solutions of all systems."""
     weights = np.stack([one.weights for one in solutions])
     return layout.filter(weights, np.array([one.bias for one in solutions]))
 
@@ -147,8 +147,8 @@ def filter_of(layout: Layout, solutions: Sequence[Solution]) -> Filter:
 def best_ridge(moments: Moments, bias: bool) -> float:
     """Return the smallest ridge with about the least error on held-out tiles."""
     halves = [System(moments.half(parity), bias) for parity in (0, 1)]
-    if min(half.count for half in halves) <= len(halves[0].answers):
-        return 1e-9  # too few samples to hold any out
+    if min(half.count for half in halves) <= len(halves[0].right_side):
+        return 1e-9  # too few samples to hold some out
     errors = [_held_out(halves, ridge) for ridge in RIDGES]
     sound = System(moments.total, bias).condition < UNSOUND
     candidates = list(range(0 if sound else 1, len(RIDGES)))
@@ -172,7 +172,7 @@ def _held_out(halves: list[System], ridge: float) -> float:
 
 
 def _negligible(moments: Moments) -> float:
-    """Return a mean square error that float64 cannot tell from none."""
+    """Return the mean square error that float64 cannot distinguish from 0."""
     total = moments.total
     return 1e-14 * float(total[-1, -1]) / max(1.0, float(total[-2, -2]))
 
@@ -180,13 +180,13 @@ def _negligible(moments: Moments) -> float:
 def _covariance(
     moments: Moments, weights: Array, bias: float, scatter: Array, has_bias: bool
 ) -> Array:
-    """Return the covariance of the weights that the disagreement of blocks of tiles shows.
+    """Return the covariance of the weights, from the disagreement of blocks of tiles.
 
     Each block's gradient at the solution would be 0 if it agreed with the others (the sandwich
     estimate for clusters; Cameron and Miller 2015).
     """
-    answer = np.concatenate([-weights, [-bias, 1.0]])
-    gradients = moments.sums @ answer
+    coefficients = np.concatenate([-weights, [-bias, 1.0]])
+    gradients = moments.sums @ coefficients
     if has_bias:
         total = moments.total
         means = total[:-2, -2] / max(1.0, float(total[-2, -2]))

@@ -1,4 +1,4 @@
-"""Which frequencies of AFTER a filter does not explain."""
+"""Frequencies of AFTER that a filter does not explain."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from convcli.fitting.samples import FramePair
 
 TILE = 32
 BANDS = 16
-"""Bands of equal width from 0 to half a cycle a pixel, the highest frequency there is."""
+"""Bands of equal width from 0 to half a cycle per pixel, the highest frequency."""
 
 LOST = 0.5
-"""The share of a band's power in the residual from which the band counts as lost."""
+"""The share of the residual in a band's power above which the band is lost."""
 
 MOST_TILES = 600
 
 
 class Unexplained(NamedTuple):
-    """For each band of frequency its upper end, in cycles a pixel, and the unexplained share."""
+    """The upper end of each frequency band, in cycles per pixel, and its unexplained share."""
 
     ends: list[float]
     shares: list[float]
 
     @property
     def lost_from(self) -> float | None:
-        """The frequency from which most of the power is unexplained, up to the highest."""
+        """The frequency above which most of the power is unexplained, up to the highest."""
         lost = None
         for number in range(BANDS - 1, -1, -1):
             if self.shares[number] < LOST:
@@ -42,7 +42,7 @@ class Unexplained(NamedTuple):
 def unexplained(pairs: Sequence[FramePair], chosen: Filter, shift: Pair) -> Unexplained | None:
     """Return the share of the filtered picture's power that AFTER deviates by, by frequency.
 
-    None where there is no tile without clipped samples.
+    None if there is no tile without clipped samples.
     """
     window = np.multiply.outer(np.hanning(TILE), np.hanning(TILE))
     y, x = np.fft.fftfreq(TILE), np.fft.rfftfreq(TILE)

@@ -1,4 +1,4 @@
-"""What is settled by trials on some of the samples: shift, size of the kernel, linear light."""
+"""Trials on some of the samples: the shift, the size of the kernel, linear light."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from convcli.fitting.size import candidate_sizes, sizes_by_error, smallest_good
 from convcli.fitting.solve import filter_of, solved
 
 SAMPLES = 1_000_000
-"""Samples that a trial takes, from all over the pictures."""
+"""Samples of a trial, from all over the pictures."""
 
 TRIAL_UNKNOWNS = 700
-"""Weights of a system up to which trials are made."""
+"""Weights of a system up to which there are trials."""
 
 SMALL = 10
 """Rows and columns up to which a kernel is tried first."""
 
 WORTH_LINEAR = 0.8
-"""Linear light is taken if its mean square error is less than so much of the other's."""
+"""Linear light is chosen if its mean square error is below this share of the other's."""
 
 
 @dataclass
 class Choice:
-    """What the trials settled; the mean square error of each size on held-out tiles."""
+    """The results of the trials, and the mean square error of each size on held-out tiles."""
 
     size: Pair = (1, 1)
     shift: Pair = (0, 0)
@@ -38,7 +38,7 @@ class Choice:
 
 
 def choose(problem: Problem) -> Choice:
-    """Return size, shift and light: as the options say, or by trials."""
+    """Return size, shift and light: by the options, or by trials."""
     options = problem.options
     size = None if options.size == "auto" else pair_of(options.size, "size", 1)
     if size is not None:
@@ -61,7 +61,7 @@ def choose(problem: Problem) -> Choice:
 
 
 def _shift(problem: Problem, size: Pair | None, linear: bool) -> Pair:
-    """Return the shift that the spectra show, if a kernel explains more with it than without."""
+    """Return the shift of the spectra, if a kernel explains more with it than without."""
     shift = best_shift(problem.trial, max(12, *(size or (1, 1))))
     if shift == (0, 0):
         return shift
@@ -80,7 +80,7 @@ def _shift(problem: Problem, size: Pair | None, linear: bool) -> Pair:
 def _size(problem: Problem, sizes: Sequence[Pair], shift: Pair, linear: bool) -> Choice:
     """Return the smallest size that explains held-out tiles as well as any.
 
-    Large ones take long, and are tried only if the largest of the others is best.
+    Large ones are slow, and tried only if the largest of the others is best.
     """
     small = [size for size in sizes if max(size) <= SMALL]
     if small and len(small) < len(sizes):
@@ -92,7 +92,7 @@ def _size(problem: Problem, sizes: Sequence[Pair], shift: Pair, linear: bool) ->
     errors = sizes_by_error(
         moments, problem.relation, sizes, layout.inputs, problem.bias is not False
     )
-    if not errors:  # refused later, when all samples have been seen
+    if not errors:  # reported later, after all samples are counted
         return Choice(sizes[0], shift, linear)
     used = sum(one.used for one in moments)
     negligible = 1e-13 * sum(float(one.total[-1, -1]) for one in moments) / max(1, used)
@@ -110,14 +110,14 @@ def _light(problem: Problem, sizes: Sequence[Pair], plain: Choice) -> Choice:
     """Return a choice in linear light if a filter explains clearly more there."""
     assert problem.levels is not None
     if plain.errors and plain.errors[plain.size] * problem.levels**2 <= 0.12:
-        return plain  # what rounding leaves
+        return plain  # the error of rounding
     choices = plain, _size(problem, sizes, plain.shift, True)
     errors = [_stored_error(problem, choice) for choice in choices]
     return choices[errors[1] < WORTH_LINEAR * errors[0]]
 
 
 def _stored_error(problem: Problem, choice: Choice) -> float:
-    """Return the mean square error of a fit in samples as they are stored, on some of them."""
+    """Return the mean square error of a fit on some samples, in stored values."""
     layout = problem.layout(choice.size)
     moments = problem.moments(layout, choice.shift, choice.linear, SAMPLES)
     if min(one.used for one in moments) <= layout.unknowns:

@@ -1,4 +1,4 @@
-"""Between image files and tensors: the only part that knows Pillow."""
+"""Image files to pictures and back, by Pillow and by codecs of our own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
     "write_image",
 ]
 
-# Decoding can begin before NumPy is there.
+# Imported on first use, so that decoding can start while NumPy is imported.
 __getattr__ = exports(
     __name__,
     {

@@ -1,4 +1,4 @@
-"""The file formats that are read and written, by name and extension, and what each can hold."""
+"""The file formats that are read and written: names, extensions, and what each can hold."""
 
 from __future__ import annotations
 
@@ -40,18 +40,20 @@ _HELD = {
     "WEBP": "RGB RGBA",
     "XBM": "1",
 }
-"""Modes of Pillow's that come back from a format as they went in, where it loses nothing at all.
+"""Pillow's modes that each format holds without loss: reading gives back what was written.
 
-PA stands for a palette with one colour that is transparent. All of this was tried with every
-format (see the tests), for an encoder may take a mode and keep only a part of it.
+PA is a palette with one transparent colour. The tests write and read all of them, because an
+encoder may accept a mode and keep only a part of it.
 """
 
 PROFILE_FORMATS = frozenset({"AVIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
-"""Those whose encoders write an ICC profile."""
+"""Formats whose encoders write an ICC profile."""
 
 FRAME_FORMATS = frozenset({"AVIF", "GIF", "PDF", "PNG", "TIFF", "WEBP"})
+"""Formats that hold several frames."""
+
 PAGE_FORMATS = frozenset({"PDF", "TIFF"})
-"""Those of them whose frames are pages, each of its own size and mode."""
+"""Formats whose frames are pages, each with a size and a mode of its own."""
 
 MOST_PIXELS_A_SIDE = {
     "GIF": 65535,
@@ -64,7 +66,7 @@ MOST_PIXELS_A_SIDE = {
     "TGA": 65535,
     "WEBP": 16383,
 }
-"""How wide and high a picture can be, where it is not in the thousand millions."""
+"""The greatest width and height of a picture, where it is less than thousands of millions."""
 
 COMMON = {
     "png": "PNG",
@@ -78,10 +80,10 @@ COMMON = {
     "ppm": "PPM",
     "npy": ARRAY_FORMAT,
 }
-"""What needs no look at all of Pillow's plugins, which takes a while."""
+"""Extensions that are known without importing all of Pillow's plugins, which is slow."""
 
 _NETPBM = {"pgm": "PGM", "pbm": "PBM", "pfm": "PFM"}
-"""What Pillow takes for one format with many names, though each promises a kind of picture."""
+"""Extensions that Pillow treats as names of PPM, although each means another kind of picture."""
 
 OPENED = frozenset(
     {
@@ -91,40 +93,40 @@ OPENED = frozenset(
         *("XBM", "XPM", "XVTHUMB"),
     }
 )
-"""What is read: formats that Pillow decodes by itself, by Pillow's names.
+"""Formats that are read, by Pillow's names: those that it decodes without other programs.
 
-Left out of those that Pillow knows (versions 11.3 to 13):
+Of the formats that Pillow 11.3 to 13.0 identify, these are not read:
 
 - EPS starts Ghostscript;
-- IPTC holds a file of any format, which Pillow opens in turn, EPS included;
+- IPTC contains a file of any format, EPS included, which Pillow opens too;
 - FPX and MIC need the package olefile, which the user would have to install;
-- BUFR, GRIB, HDF5 and WMF hand on to a handler that the user would have to install (on Windows,
-  WMF is drawn by the system);
-- MPEG is recognised and not decoded.
+- BUFR, GRIB, HDF5 and WMF call a handler that the user would have to install (on Windows, the
+  system draws WMF);
+- MPEG is identified, but not decoded.
 
 Formats that other packages register with Pillow are not read either.
 """
 
-_HOLLOW = frozenset({"BUFR", "GRIB", "HDF5", "WMF", "PALM"})
-"""Plugins that only hand on to one that the user would have to install; and Palm's, which takes
-for granted that a picture has the colours of Palm's own palette."""
+_NOT_ENCODED = frozenset({"BUFR", "GRIB", "HDF5", "WMF", "PALM"})
+"""Plugins that call a handler that the user would have to install, and Palm's, which assumes that a
+picture has the colours of Palm's own palette."""
 
 
 def held_modes(format_name: str) -> frozenset[str]:
-    """Return the modes that a format holds; what is said of PNG, for one that is not known."""
+    """Return the modes that a format holds; those of PNG for an unknown format."""
     return frozenset(_HELD.get(format_name, _HELD["PNG"]).split())
 
 
 def encoder_name(format_name: str) -> str:
-    """Return what Pillow calls a format."""
+    """Return Pillow's name of a format."""
     return "PPM" if format_name in _NETPBM.values() else format_name
 
 
 def output_format(name: str) -> str:
     """Return the format of an extension (".jpg", "jpg") or name ("JPEG"): Pillow's name, or NPY.
 
-    PGM, PBM and PFM are told from PPM. Raises :class:`ImageError` where it is none that can be
-    written.
+    PGM, PBM and PFM are formats of their own here, unlike in Pillow. Raises :class:`ImageError` for
+    a format that cannot be written.
     """
     wanted = name.lower().removeprefix(".")
     if wanted in COMMON:
@@ -136,14 +138,14 @@ def output_format(name: str) -> str:
 
     near = get_close_matches(wanted, known, 3, 0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else "png, jpg, tif, webp and npy can"
-    raise ImageError(f"{name!r} is no image format that can be written: {hint}")
+    raise ImageError(f"{name!r} is not an image format that can be written: {hint}")
 
 
 def readable_extensions() -> frozenset[str]:
-    """Return every extension, as in ".jpg", that pictures usually have; arrays are none."""
+    """Return the extensions of pictures that can be read, with their dot; not that of arrays."""
     Image.init()
     known = Image.registered_extensions().items()
-    # MPO has no decoder of its own: that of JPEG returns it.
+    # MPO has no decoder of its own: that of JPEG identifies it.
     available = OPENED & {*Image.OPEN, "MPO"}
     return frozenset(extension for extension, name in known if name in available)
 
@@ -154,9 +156,9 @@ def _writable() -> dict[str, str]:
     Image.init()
     writable = COMMON | _NETPBM
     for extension, name in Image.registered_extensions().items():
-        if name in Image.SAVE and name not in _HOLLOW:
+        if name in Image.SAVE and name not in _NOT_ENCODED:
             writable.setdefault(extension.removeprefix("."), name)
     for name in Image.SAVE:
-        if name not in _HOLLOW:
+        if name not in _NOT_ENCODED:
             writable.setdefault(name.lower(), name)
     return writable

@@ -7,6 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from convcli.images.conversion.changes import Loss
 from convcli.images.decoding.array_files import array_header, array_picture
+from convcli.images.decoding.deep_files import deep_file, deep_picture
 from convcli.images.decoding.opened import Opened, limit_of
 from convcli.images.decoding.pictures import predict_picture
 from convcli.images.picture import Picture
@@ -50,6 +51,10 @@ def read_header(
             header = array_header(file, limit_of(max_pixels))
             stored = str(header[1])
             picture = array_picture(file, header, mode, only_first, decode=False)
+        elif (deep := deep_file(file)) is not None:
+            limit = limit_of(max_pixels)
+            picture = deep_picture(deep, mode, only_first, limit, losses=losses)
+            stored = deep.pages[0].mode
         else:
             opened = Opened(place, max_pixels)
             stored = opened.image.mode

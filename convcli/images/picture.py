@@ -1,4 +1,4 @@
-"""A picture in memory: its samples as they lie in files, and as the tensors the kernel takes."""
+"""A picture in memory: its samples as they are in files, and as the tensors of the kernel."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ ALPHA_MODES = ("LA", "RGBA")
 class Frame:
     """One still image.
 
-    ``raster`` has uint8 or uint16 samples, or float32 ones that are taken as they are.
-    ``mode`` is L, LA, RGB, RGBA or CMYK, or "" for an array that is no picture.
+    ``raster`` has uint8 or uint16 samples, or float32 samples on any scale.
+    ``mode`` is L, LA, RGB, RGBA or CMYK, or "" for an array without a colour mode.
     """
 
     raster: Raster
@@ -51,16 +51,17 @@ class Frame:
         return self.mode in ALPHA_MODES
 
     def tensor(self) -> NDArray[np.float32]:
-        """Return (C, H, W) float32; integer samples are brought to the 0-1 scale."""
+        """Return (C, H, W) float32; integer samples are scaled to 0-1."""
         return tensor_of(self.samples)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """What an image file holds: one frame or several, and what is kept beside the pixels.
+    """The contents of an image file: one frame or several, and metadata.
 
-    ``format`` is Pillow's name of the file format, or "NPY". ``metadata`` holds the rest: profile,
-    EXIF, timing (see :mod:`convcli.images.metadata`). ``is_stack`` tells an array of rank 4.
+    ``format`` is Pillow's name of the file format, or "NPY". ``metadata`` has ICC profile, EXIF,
+    timing and more (see :mod:`convcli.images.metadata`). ``is_stack`` is true for an array of rank
+    4, even if it has one frame.
 
     >>> import numpy as np
     >>> from convcli import Picture
@@ -77,27 +78,48 @@ class Picture:
     @property
     def tensor(self) -> NDArray[np.float32]:
         """The pixels as (C, H, W) float32, or (N, C, H, W) where there are several frames."""
+        return self._array(Frame.tensor)
+
+    @property
+    def integers(self) -> NDArray[Any]:
+        """The samples as :attr:`tensor` has them, but of their own type and scale."""
+        return self._array(lambda frame: frame.samples.transpose(2, 0, 1))
+
+    def _array(self, of: Callable[[Frame], NDArray[Any]]) -> NDArray[Any]:
         self.check_alike()
         if self.is_stack or len(self.frames) > 1:
-            return np.stack([frame.tensor() for frame in self.frames])
-        return self.frames[0].tensor()
+            return np.stack([of(frame) for frame in self.frames])
+        return of(self.frames[0])
 
     def check_alike(self) -> None:
-        """Raise an ImageError for frames that do not go into one array."""
+        """Raise an ImageError for frames that do not fit into one array."""
         if self.shape is None:
             raise ImageError(
-                "frames of different sizes or channel counts do not go into one array: "
+                "frames of different sizes or channel counts do not fit into one array: "
                 'mode=MODE makes channels alike, frames="first" takes one'
             )
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """What :attr:`tensor` would have as its shape; None where frames differ in size."""
+        """The shape of :attr:`tensor`; None where frames differ in size or channels."""
         shapes = {(frame.raster.channels, *frame.size) for frame in self.frames}
         if len(shapes) > 1:
             return None
         count = (len(self.frames),) if self.is_stack or len(self.frames) > 1 else ()
         return (*count, *shapes.pop())
+
+    @property
+    def depth(self) -> str:
+        """The depth of the first frame's samples: "8", "16" or "float"."""
+        return depth_of(self.frames[0].raster.dtype)
+
+    def at_depth(self, depth: str) -> Picture:
+        """Return this picture with samples of 8 or 16 bits, or floats on the 0-1 scale.
+
+        ``depth`` is "8", "16" or "float". Integers get nearest values, floats are clipped to 0-1.
+        """
+        dtype = dtype_of(depth)
+        return self.map(lambda frame: _at_depth(frame, dtype))
 
     def map(self, change: Callable[[Frame], Frame]) -> Picture:
         """Return this picture with every frame changed."""
@@ -105,7 +127,7 @@ class Picture:
 
     @property
     def channels(self) -> int:
-        """How many channels every frame has, transparency included.
+        """The number of channels of every frame, transparency included.
 
         Raises :class:`ImageError` where frames have different channels.
         """
@@ -119,8 +141,8 @@ class Picture:
 
     def pages(self) -> list[Picture]:
         """Return each frame or page as a still picture of its own."""
-        of_all = ("durations", "plays", "has_poster", "page_profiles")
-        metadata = {key: value for key, value in self.metadata.items() if key not in of_all}
+        of_animations = ("durations", "plays", "has_poster", "page_profiles")
+        metadata = {key: value for key, value in self.metadata.items() if key not in of_animations}
         profiles = self.metadata.get("page_profiles")
         pages = []
         for number, frame in enumerate(self.frames):
@@ -138,9 +160,9 @@ class Picture:
         """
         channels = self.channels
         profile = self.metadata.get("icc_profile", b"")
-        # A profile describes a kind of colour, which is named at its byte 16.
-        spared = ("page_profiles", *(() if profile[16:20] == b"GRAY" else ("icc_profile",)))
-        metadata = {key: value for key, value in self.metadata.items() if key not in spared}
+        # Bytes 16 to 19 of a profile name its colour space: GRAY suits a single channel.
+        left_out = ("page_profiles", *(() if profile[16:20] == b"GRAY" else ("icc_profile",)))
+        metadata = {key: value for key, value in self.metadata.items() if key not in left_out}
         split = [frame.raster.split() for frame in self.frames]
         return [
             replace(self, frames=tuple(Frame(one[k], "L") for one in split), metadata=metadata)
@@ -151,8 +173,9 @@ class Picture:
     def from_array(cls, array: ArrayLike) -> Picture:
         """Return the picture of a (H, W), (C, H, W) or (N, C, H, W) array.
 
-        uint8 and uint16 keep their scale, 0-255 and 0-65535; floats have none.
-        Raises :class:`ImageError`; warns with :class:`ImageWarning` of what looks like (H, W, C).
+        uint8 and uint16 keep their scale, 0-255 and 0-65535; floats keep their values. Raises
+        :class:`ImageError` for other shapes and types; warns with :class:`ImageWarning` where the
+        shape looks like (H, W, C).
         """
         values = np.asarray(array)
         check_array(values.shape, values.dtype)
@@ -163,7 +186,7 @@ class Picture:
 
     @classmethod
     def unread(cls, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Picture:
-        """Return the picture of an array of which only the header was read, without its samples.
+        """Return the picture of an array whose header alone was read, without samples.
 
         Raises and warns as :meth:`from_array`.
         """
@@ -171,6 +194,37 @@ class Picture:
         count, channels, height, width = _stack_shape(shape)
         frame = Frame(UnreadRaster((height, width), channels, _sample_type(dtype)), "")
         return cls((frame,) * count, "NPY", is_stack=len(shape) == 4)
+
+
+_DEPTHS: Mapping[str, np.dtype[Any]] = {
+    "8": np.dtype(np.uint8),
+    "16": np.dtype(np.uint16),
+    "float": np.dtype(np.float32),
+}
+
+
+def dtype_of(depth: str) -> np.dtype[Any]:
+    """Return the type of samples of a depth; raises an ImageError for an unknown one."""
+    if depth not in _DEPTHS:
+        raise ImageError(f"there is no depth {depth!r}: 8, 16 and float are the depths")
+    return _DEPTHS[depth]
+
+
+def depth_of(dtype: np.dtype[Any]) -> str:
+    """Return the depth of a type of samples: "8", "16" or "float"."""
+    return next(depth for depth, known in _DEPTHS.items() if known == dtype)
+
+
+def _at_depth(frame: Frame, dtype: np.dtype[Any]) -> Frame:
+    raster = frame.raster
+    if raster.dtype == dtype:
+        return frame
+    if isinstance(raster, UnreadRaster):
+        return Frame(UnreadRaster(raster.size, raster.channels, dtype), frame.mode)
+    samples = frame.samples
+    if raster.dtype.kind == "u":
+        samples = samples / np.float32(full_scale(raster.dtype))
+    return Frame.of(quantized(samples, dtype), frame.mode)
 
 
 def _stack_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -183,15 +237,17 @@ def _sample_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def check_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Raise an ImageError for an array that is no picture; warn of one that has channels last."""
+    """Raise an ImageError for an array that is not a picture; warn if it looks like (H, W, C)."""
     if len(shape) not in (2, 3, 4) or 0 in shape:
         raise ImageError(
-            f"an array of shape {shape} is no picture: (H, W), (C, H, W) or "
-            "(N, C, H, W) are, none of them 0"
+            f"an array of shape {shape} is not a picture: its shape must be (H, W), (C, H, W) or "
+            "(N, C, H, W), without a 0"
         )
     if not (dtype.kind == "f" or (dtype.kind == "u" and dtype.itemsize <= 2)):
-        raise ImageError(f"an array of {dtype} is no picture: save it as float32, uint8 or uint16")
-    # Up to 4 are channels of a picture: (3, 9, 1) is RGB, one pixel wide.
+        raise ImageError(
+            f"an array of {dtype} is not a picture: save it as float32, uint8 or uint16"
+        )
+    # With up to 4 in front, (C, H, W) is likely: (3, 9, 1) is RGB, one pixel wide.
     if len(shape) > 2 and shape[-1] in (1, 3, 4) and shape[-3] > 4:
         axes = "(N, {})" if len(shape) == 4 else "({})"
         warn(
@@ -211,18 +267,19 @@ def tensor_of(samples: Samples) -> NDArray[np.float32]:
 
 
 def full_scale(dtype: np.dtype[Any]) -> int:
-    """Return what stands for 1 in samples of ``dtype``: 255, 65535, or 1 for floats."""
+    """Return the sample value that means 1.0: 255, 65535, or 1 for floats."""
     return 1 if dtype.kind == "f" else int(np.iinfo(dtype).max)
 
 
 def quantized(values: NDArray[Any], dtype: np.dtype[Any]) -> Samples:
-    """Return values of the 0-1 scale as ``dtype``: an integer's full range, nearest, clipped."""
+    """Return values of the 0-1 scale as ``dtype``, rounded to nearest and clipped."""
     if dtype.kind == "f":
         return values.astype(np.float32, copy=False)
     top = full_scale(dtype)
-    # The cast cuts: 0.5 makes it round to nearest.
-    scaled = values * np.float32(top) + np.float32(0.5)
+    # The cast truncates: adding 0.5 makes it round to nearest.
+    scaled = values * np.float32(top)
+    scaled += np.float32(0.5)
     np.clip(scaled, 0, top, out=scaled)
-    # A value that is no number has no nearest one: black.
-    np.copyto(scaled, 0, where=np.isnan(scaled))
+    if np.isnan(scaled.sum()):  # NaN becomes black.
+        np.copyto(scaled, 0, where=np.isnan(scaled))
     return scaled.astype(dtype)

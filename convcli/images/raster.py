@@ -1,4 +1,4 @@
-"""Where the samples of a frame lie, read and written a few rows at a time."""
+"""Storage of a frame's samples, read and written by rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 
 class Raster(ABC):
-    """Samples of ``size`` (H, W) with ``channels`` side by side, of ``dtype``."""
+    """Samples of ``size`` (H, W) with interleaved ``channels``, of ``dtype``."""
 
     size: tuple[int, int]
     channels: int
@@ -25,21 +25,21 @@ class Raster(ABC):
 
     @abstractmethod
     def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Return the rows from ``start`` to ``stop`` as (rows, W, C); not to be written to."""
+        """Return the rows ``start`` to ``stop`` as (rows, W, C), which must not be changed."""
 
     @abstractmethod
     def take(self, start: int, stop: int) -> NDArray[Any]:
-        """Return what :meth:`read` does, in memory that writing leaves alone."""
+        """Return the rows as :meth:`read` does, as a copy that later writing does not change."""
 
     @abstractmethod
     def write(self, start: int, samples: NDArray[Any]) -> None:
-        """Put (rows, W, C) in the place of the rows from ``start`` on.
+        """Replace the rows from ``start`` on by ``samples`` (rows, W, C).
 
-        Several threads may write different rows. Raises ValueError where nothing can be written.
+        Several threads may write different rows. Raises ValueError if the samples are read-only.
         """
 
     def split(self) -> list[Raster]:
-        """Return each channel by itself."""
+        """Return each channel as a raster of its own."""
         samples = self.read(0, self.size[0])
         return [ArrayRaster(samples[:, :, k : k + 1]) for k in range(self.channels)]
 
@@ -67,7 +67,7 @@ class ArrayRaster(Raster):
 
 
 class UnreadRaster(Raster):
-    """Size, channels and type of samples that were not read: what a header says of them."""
+    """Size, channels and dtype of samples that were not read, from a header."""
 
     is_writable = False
 
@@ -75,22 +75,22 @@ class UnreadRaster(Raster):
         self.size, self.channels, self.dtype = size, channels, dtype
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
-        raise AssertionError("samples of a header are asked for")
+        raise AssertionError("a header has no samples to read")
 
     take = read
 
     def write(self, start: int, samples: NDArray[Any]) -> None:
-        raise AssertionError("samples of a header are written to")
+        raise AssertionError("a header has no samples to write")
 
     def split(self) -> list[Raster]:
         return [UnreadRaster(self.size, 1, self.dtype) for _ in range(self.channels)]
 
 
 class PillowRaster(Raster):
-    """The samples of an 8-bit Pillow image, left where Pillow keeps them.
+    """The samples of an 8-bit Pillow image, in Pillow's own memory.
 
-    A copy of all of them as an array would cost more than many a filter. Each thread has a small
-    image of its own to copy rows through.
+    Copying them all to an array would take longer than many filters. Rows are copied through a
+    small image, of which each thread has its own.
     """
 
     def __init__(self, image: Image.Image) -> None:
@@ -101,9 +101,9 @@ class PillowRaster(Raster):
 
     @property
     def is_writable(self) -> bool:
-        # Pillow maps uncompressed files into memory. The first call that changes such an image
-        # replaces its memory by a copy: with two threads, one loses what it wrote (Pillow 13.0,
-        # Image._ensure_mutable).
+        # Pillow maps uncompressed files into memory, read-only. The first call that changes such an
+        # image replaces its memory by a copy, so that of two threads one loses what it wrote
+        # (Image._ensure_mutable, seen in Pillow 13.0, no issue known: paste from two threads).
         return not self.image.readonly
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
@@ -123,7 +123,7 @@ class PillowRaster(Raster):
 
     def _strip(self, rows: int) -> Image.Image:
         strips: dict[int, Image.Image] = self._own.__dict__.setdefault("strips", {})
-        # They come in two heights, read and written, and smaller ones at the ends.
+        # There are two heights, for reading and for writing, and smaller ones at the end.
         if rows not in strips:
             if len(strips) > 4:
                 strips.clear()
@@ -132,7 +132,7 @@ class PillowRaster(Raster):
 
 
 def new_raster(size: tuple[int, int], channels: int, dtype: np.dtype[Any], mode: str) -> Raster:
-    """Return room for a result: where Pillow keeps it if it is a picture of 8 bits."""
+    """Return storage for a result: a Pillow image if it is an 8-bit picture, else an array."""
     if mode and dtype == np.uint8:
         return PillowRaster(Image.new(mode, (size[1], size[0])))
     return ArrayRaster(np.empty((*size, channels), dtype))

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from convcli.errors import ImageError
 from convcli.images.decoding.array_files import array_header, array_picture
+from convcli.images.decoding.deep_files import deep_file, deep_picture
 from convcli.images.decoding.opened import Opened, limit_of
 from convcli.images.decoding.pictures import decode_picture
 from convcli.images.picture import Picture
@@ -29,7 +30,7 @@ def read_image(
 
     ``source`` is a path, a binary file or the bytes themselves; ``mode`` (L, RGB, RGBA, CMYK)
     converts; ``frames`` is "all" or "first". The picture comes upright (an EXIF orientation is
-    applied), palettes expanded, 16-bit grey with all its bits. A file of more than ``max_pixels``
+    applied), palettes expanded; 16 bits a channel stay 16 bits. A file of more than ``max_pixels``
     pixels (by default Pillow's limit against decompression bombs) is refused.
 
     An array is (H, W), (C, H, W) or (N, C, H, W). Floats are taken as they are. uint8 and uint16
@@ -53,6 +54,9 @@ def read_image(
         if is_array:
             header = array_header(file, limit_of(max_pixels))
             return array_picture(file, header, mode, frames == "first", decode=True)
+        deep = deep_file(file)
+        if deep is not None:
+            return deep_picture(deep, mode, frames == "first", limit_of(max_pixels))
         if decoding is not None and decoding.path == place:
             opened = decoding
         else:
@@ -64,7 +68,7 @@ def read_image(
 def opened_source(
     source: str | os.PathLike[str] | BinaryIO | bytes,
 ) -> Iterator[tuple[BinaryIO, str | BinaryIO, bool]]:
-    """Give a seekable file, the source for Pillow to open, and whether the file is an array.
+    """Yield a seekable file, the source for Pillow to open, and whether the file is an array.
 
     Errors in the block get the path in front, if there is one.
     """
@@ -101,7 +105,7 @@ def _naming(source: object) -> Iterator[None]:
 def _readable(
     source: str | os.PathLike[str] | BinaryIO | bytes,
 ) -> Iterator[tuple[BinaryIO, str | BinaryIO]]:
-    """Give a seekable file, and the source for Pillow: of a path it tries the extension first."""
+    """Yield a seekable file, and the source for Pillow: of a path it tries the extension first."""
     if isinstance(source, bytes):
         file: BinaryIO = BytesIO(source)
         yield file, file

@@ -16,28 +16,29 @@ FRAME = "{frame}"
 _FIELDS = re.compile(f"({re.escape(CHANNEL)}|{re.escape(FRAME)})")
 
 _MOST_DIGITS = 6
-"""Digits of the last channel's number, where a filter can have a million weights; of frames too."""
+"""Digits of the greatest number of a channel (a filter has up to a million weights) or frame."""
 
 
 def is_split(target: Path) -> bool:
-    """Tell whether ``target`` stands for several files. Folders are taken as they are called."""
+    """Return whether ``target`` names several files; fields in names of folders do not count."""
     return has_channels(target) or has_frames(target)
 
 
 def has_channels(target: Path) -> bool:
-    """Tell whether ``target`` stands for a file a channel."""
+    """Return whether ``target`` names a file for each channel."""
     return CHANNEL in target.name
 
 
 def has_frames(target: Path) -> bool:
-    """Tell whether ``target`` stands for a file a frame or page."""
+    """Return whether ``target`` names a file for each frame or page."""
     return FRAME in target.name
 
 
 def part_targets(target: Path, channels: Sequence[int]) -> list[Path]:
-    """Return where each channel of each frame goes, frame by frame; ``channels`` are their counts.
+    """Return the file of each channel of each frame, frame by frame.
 
-    Both are numbered from 0, all as long, so that they sort.
+    ``channels`` has the number of channels of each frame. Channels and frames are numbered from 0,
+    with leading zeros, so that names sort by number.
     """
     frame_digits, digits = len(str(len(channels) - 1)), len(str(max(channels) - 1))
     return [
@@ -48,24 +49,24 @@ def part_targets(target: Path, channels: Sequence[int]) -> list[Path]:
 
 
 def existing(target: Path) -> Path | None:
-    """Return ``target`` if there is such a file, or that of its first part, or None."""
+    """Return ``target``, or the file of its first part, if it exists, or None."""
     if is_split(target):
         return next((first for first in first_parts(target) if os.path.isfile(first)), None)
     return target if os.path.isfile(target) else None
 
 
 def check_output(target: Path, overwrite: bool) -> None:
-    """Raise an ImageError if ``target``, or the first of its parts, could not be written."""
+    """Raise an ImageError if ``target``, or its first part, cannot be written."""
     check_target(existing(target) or target, overwrite)
 
 
 def prefix(name: str) -> str:
-    """Return what ``name`` begins with, up to a number that it leaves open."""
+    """Return the part of ``name`` before its first field."""
     return _FIELDS.split(name, maxsplit=1)[0]
 
 
 def names_of(name: str) -> re.Pattern[str]:
-    """Return what matches every file name for which ``name`` can stand."""
+    """Return a pattern that matches every file name that ``name`` can become."""
     seen: set[str] = set()
     parts = []
     for part in _FIELDS.split(name):
@@ -80,7 +81,7 @@ def names_of(name: str) -> re.Pattern[str]:
 
 
 def first_name(name: str) -> str:
-    """Return a file name for which ``name`` stands, that of the first of up to ten parts."""
+    """Return the file name of the first part, if there are up to ten of them."""
     return _FIELDS.sub("0", name)
 
 

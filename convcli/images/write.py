@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -16,7 +17,7 @@ from convcli.errors import ExistsError, ImageError
 from convcli.images import formats
 from convcli.images.conversion.changes import Loss
 from convcli.images.encoding.encode import encode
-from convcli.images.encoding.save_options import check_save_options
+from convcli.images.encoding.save_options import check_save_options, with_pairs
 from convcli.images.encoding.settings import encoding_of
 from convcli.images.picture import Picture
 from convcli.images.split_names import has_channels, has_frames, is_split, part_targets, prefix
@@ -33,6 +34,7 @@ def write_image(
     strip: bool = False,
     overwrite: bool = False,
     check: Callable[[], object] | None = None,
+    depth: str | None = None,
 ) -> None:
     r"""Write a picture, or an array of (C, H, W) values on the 0-1 scale, to a file.
 
@@ -43,6 +45,8 @@ def write_image(
     ``strip`` leaves out all metadata (profile, EXIF, text), but not the timing of an animation.
     The file appears whole or not at all, and replaces another only with ``overwrite``. ``check``
     is called once all is encoded; if it raises an error, the target is left unchanged.
+    ``depth`` ("8", "16" or "float") changes the depth of the samples first; without it an array
+    file (``.npy``) holds floats, and other formats the picture's depth as far as they can.
 
     With ``{channel}`` in the name, every channel becomes a grey picture in a file of its own; with
     ``{frame}``, every frame or page does. Both are numbered from 0.
@@ -59,16 +63,20 @@ def write_image(
     """
     if not isinstance(picture, Picture):
         picture = Picture.from_array(picture)
+    if depth is not None:
+        picture = picture.at_depth(depth)
+    write_file = partial(encode, keeps_integers=depth is not None)
     if isinstance(target, (str, os.PathLike)):
         path = Path(target)
         chosen = formats.output_format(format or path.suffix)
         with _naming(path):
             options = _user_options(chosen, quality, save)
             if is_split(path):
-                _write_parts(picture, path, overwrite, chosen, options, strip, check)
+                write = partial(write_file, format_name=chosen, save=options, strip=strip)
+                _write_parts(picture, path, overwrite, write, check)
             else:
                 with replacing(path, overwrite) as file:
-                    encode(picture, file, chosen, options, strip)
+                    write_file(picture, file, chosen, options, strip)
                     if check is not None:
                         check()
     else:
@@ -78,7 +86,7 @@ def write_image(
         options = _user_options(chosen, quality, save)
         # Encoders seek; a pipe cannot.
         buffer = BytesIO()
-        encode(picture, buffer, chosen, options, strip)
+        write_file(picture, buffer, chosen, options, strip)
         if check is not None:
             check()
         _send(buffer.getbuffer(), target)
@@ -92,6 +100,7 @@ def encode_image(
     quality: int | None = None,
     save: Mapping[str, Any] | None = None,
     strip: bool = False,
+    depth: str | None = None,
     check: Callable[[], object] | None = None,
 ) -> list[tuple[str, memoryview]]:
     """Return the names and contents of the files that :func:`write_image` would write.
@@ -99,6 +108,8 @@ def encode_image(
     That is one, or one for each channel or frame where ``name`` has a field. Raises
     :class:`ImageError`; warns with :class:`ImageWarning`.
     """
+    if depth is not None:
+        picture = picture.at_depth(depth)
     chosen = formats.output_format(format)
     options = _user_options(chosen, quality, save)
     counts, parts = _parts(picture, Path(name))
@@ -106,7 +117,7 @@ def encode_image(
     files: list[tuple[str, memoryview]] = []
     for part, own in zip(parts, names if is_split(Path(name)) else [name], strict=True):
         buffer = BytesIO()
-        encode(part, buffer, chosen, options, strip)
+        encode(part, buffer, chosen, options, strip, keeps_integers=depth is not None)
         if check is not None:
             check()
         files.append((own, buffer.getbuffer()))
@@ -159,7 +170,8 @@ def _user_options(
 ) -> dict[str, Any]:
     """Return the user's options for the encoder; raises an ImageError for one it does not have."""
     check_save_options(format_name, save or {})
-    return dict(save or {}) if quality is None else {"quality": quality, **(save or {})}
+    options = with_pairs(save or {})
+    return options if quality is None else {"quality": quality, **options}
 
 
 @contextmanager
@@ -181,16 +193,14 @@ def _write_parts(
     picture: Picture,
     path: Path,
     overwrite: bool,
-    format_name: str,
-    options: Mapping[str, Any],
-    strip: bool,
+    encode: Callable[[Picture, BinaryIO], None],
     check: Callable[[], object] | None,
 ) -> None:
     """Write each frame, each channel, or each channel of each frame to a file of its own."""
     counts, parts = _parts(picture, path)
 
     def write(number: int, file: BinaryIO) -> None:
-        encode(next(parts), file, format_name, options, strip)
+        encode(next(parts), file)
         if check is not None:
             check()
 

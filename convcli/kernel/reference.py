@@ -26,7 +26,7 @@ Pads = tuple[int, int, int, int]
 
 
 def source(position: int, size: int, pad_mode: str) -> int | None:
-    """Return which of ``size`` elements fills ``position``, or None for a zero."""
+    """Return the index, of ``size`` elements, of the one at ``position``; None for a zero."""
     if 0 <= position < size:
         return position
     if pad_mode == "zeros":
@@ -43,7 +43,7 @@ def source(position: int, size: int, pad_mode: str) -> int | None:
 
 
 def padded(x: Array, pads: Pads, pad_mode: str = "zeros") -> Array:
-    """Return an image with its border."""
+    """Return an image with its padding."""
     top, left, bottom, right = pads
     channels, height, width = x.shape
     result = np.zeros((channels, top + height + bottom, left + width + right))
@@ -99,6 +99,20 @@ def conv2d_backward(
 
     A product ``x · w`` that is added to ``y`` adds ``grad_y · w`` to the gradient for x, and
     ``grad_y · x`` to the gradient for w.
+
+    >>> import numpy as np
+    >>> from convcli.kernel import reference
+    >>> x = np.array([[[1.0, 2, 3], [4, 5, 6]]])
+    >>> weight = np.array([[[[1.0, 10]]]])
+    >>> grad_y = np.ones((1, 2, 2))
+    >>> grad_x, grad_weight, grad_bias = reference.conv2d_backward(grad_y, x, weight)
+    >>> grad_x  # weight 1 reads columns 0 and 1, weight 10 reads columns 1 and 2
+    array([[[ 1., 11., 10.],
+            [ 1., 11., 10.]]])
+    >>> grad_weight  # 1 + 2 + 4 + 5, and 2 + 3 + 5 + 6
+    array([[[[12., 16.]]]])
+    >>> grad_bias
+    array([4.])
     """
     x_padded = padded(x, pads, pad_mode)
     grad_x, grad_weight = np.zeros(x.shape), np.zeros(weight.shape)
@@ -129,7 +143,15 @@ def conv_transpose2d(
 ) -> Array:
     """Lay scaled kernels ``stride`` apart, sum overlaps, and crop to ``size`` (H_out, W_out).
 
-    Beyond its edges the input is extended as ``pad_mode`` says.
+    ``pad_mode`` extends the input beyond its edges.
+
+    ``[a, b]`` with the kernel ``[x, y, z]`` at stride 2 is ``[ax, ay, az+bx, by, bz]``:
+
+    >>> import numpy as np
+    >>> from convcli.kernel import reference
+    >>> x, weight = np.array([[[1.0, 2]]]), np.array([[[[3.0, 5, 7]]]])
+    >>> reference.conv_transpose2d(x, weight, (1, 5), stride=(1, 2))
+    array([[[ 3.,  5., 13., 10., 14.]]])
     """
     filters, channels, taps_y, taps_x = weight.shape
     y = np.zeros((groups * channels, *size))

@@ -12,10 +12,18 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.filters import Filter
 from convcli.images import Frame, Picture
+from convcli.images.picture import dtype_of
 from convcli.images.raster import Raster, UnreadRaster, new_raster
 from convcli.kernel.geometry import IntOrPair, Pair
+from convcli.pipeline.interleaved import (
+    OpaqueStrips,
+    can_be_interleaved,
+    convolve_interleaved,
+    extremes_interleaved,
+)
 from convcli.pipeline.operators import (
     Convolution,
+    FrameOperator,
     Operator,
     TransposedConvolution,
     preset_filter,
@@ -33,9 +41,12 @@ from convcli.pipeline.strips import (
     STRIP_SIZES,
     StripSizes,
     convolve_samples,
+    extremes,
     write_layers,
 )
 from convcli.pipeline.value_range import range_mapping, samples_of, unchanged
+from convcli.pipeline.whole_frames import check_whole_frames, write_whole
+from convcli.system.progress import part_of
 from convcli.system.warn import warn
 
 
@@ -46,6 +57,8 @@ class Processing:
     ``linear`` converts colour from sRGB to linear light before, and back after. ``as_float``
     returns unclipped float32 samples. ``reuse`` lets the result overwrite the
     picture. ``max_pixels`` limits the size of results; ``strips`` says how they are divided.
+    ``depth`` is that of the result, "8", "16" or "float", or None for the picture's; "float" is
+    the same as ``as_float``.
     """
 
     linear: bool = False
@@ -53,6 +66,12 @@ class Processing:
     reuse: bool = False
     max_pixels: int = MAX_PIXELS
     strips: StripSizes = STRIP_SIZES
+    depth: str | None = None
+
+    @property
+    def is_float(self) -> bool:
+        """Whether results are unclipped floats."""
+        return self.as_float or self.depth == "float"
 
 
 PROCESSING = Processing()
@@ -66,8 +85,9 @@ def apply_filters(
     as_float: bool = False,
     reuse: bool = False,
     max_pixels: int = MAX_PIXELS,
+    depth: str | None = None,
 ) -> Picture:
-    """Return ``picture`` convolved with each filter in turn, of the same sample type.
+    """Return ``picture`` convolved with each filter in turn, of the same depth or another.
 
     The last filter's ``range`` says what happens to values outside 0-1.
 
@@ -86,6 +106,9 @@ def apply_filters(
         Let the result overwrite the samples of ``picture``, which must not be used afterwards.
     max_pixels
         Raise an error for a result with more pixels.
+    depth
+        "8", "16" or "float": the depth of the result; by default that of the picture. "float" is
+        the same as ``as_float``: the last filter's ``range`` is not applied.
 
     Raises
     ------
@@ -103,7 +126,7 @@ def apply_filters(
     array([ 33, 100, 167], dtype=uint8)
     """
     operators = [Convolution(filter) for filter in filters]
-    return process(picture, operators, Processing(linear, as_float, reuse, max_pixels))
+    return process(picture, operators, Processing(linear, as_float, reuse, max_pixels, depth=depth))
 
 
 def upsample(
@@ -116,6 +139,7 @@ def upsample(
     linear: bool = False,
     as_float: bool = False,
     max_pixels: int = MAX_PIXELS,
+    depth: str | None = None,
 ) -> Picture:
     """Return ``picture`` enlarged by a transposed convolution.
 
@@ -124,7 +148,7 @@ def upsample(
 
     Parameters
     ----------
-    picture, linear, as_float, max_pixels
+    picture, linear, as_float, max_pixels, depth
         As in :func:`apply_filters`.
     filter
         A preset (nearest, bilinear, bicubic, lanczos), or a filter.
@@ -151,7 +175,9 @@ def upsample(
     array([[[0.  , 0.25, 0.75, 1.  ]]], dtype=float32)
     """
     operator = upsampling(filter, scale, output_padding=output_padding, normalize=normalize)
-    return process(picture, [operator], Processing(linear, as_float, False, max_pixels))
+    return process(
+        picture, [operator], Processing(linear, as_float, False, max_pixels, depth=depth)
+    )
 
 
 def upsampling(
@@ -175,8 +201,15 @@ def process(
     picture: Picture, operators: Sequence[Operator], processing: Processing = PROCESSING
 ) -> Picture:
     """Return ``picture`` after ``operators``; raises and warns as :func:`apply_filters`."""
-    pending = iter(_check_frames(picture, operators, processing))
-    return picture.map(lambda frame: _process_frame(frame, *next(pending), processing))
+    checked = _check_frames(picture, operators, processing)
+    pending = iter(enumerate(checked))
+
+    def processed(frame: Frame) -> Frame:
+        number, (shapes, linear) = next(pending)
+        with part_of(number, len(checked)):
+            return _process_frame(frame, shapes, linear, processing)
+
+    return picture.map(processed)
 
 
 def predict(
@@ -221,6 +254,7 @@ def _check_frames(
             shapes = shapes_of_frame(
                 operators, frame.size, raster.channels, frame.mode, processing.max_pixels
             )
+            check_whole_frames(shapes.stages)
             linear = bool(shapes.stages) and processing.linear and _is_srgb(frame)
             known[kind] = _Checked(shapes, linear)
         checked.append(known[kind])
@@ -243,7 +277,9 @@ def _is_srgb(frame: Frame) -> bool:
 
 
 def _result_type(frame: Frame, processing: Processing) -> np.dtype[Any]:
-    return np.dtype(np.float32) if processing.as_float else frame.raster.dtype
+    if processing.is_float:
+        return np.dtype(np.float32)
+    return frame.raster.dtype if processing.depth is None else dtype_of(processing.depth)
 
 
 def _process_frame(
@@ -255,35 +291,62 @@ def _process_frame(
     last, dtype = stages[-1], _result_type(frame, processing)
     channels = last.colours + shapes.has_alpha
     mode = result_mode(frame.mode, shapes)
+    operator = last.operator
+    # What is computed from whole frames is written after all of the frame was read.
     in_place = (
         processing.reuse
         and _fits(frame.raster, last.size, channels, dtype)
-        and all(_is_local(stage, frame.size) for stage in stages)
+        and (
+            isinstance(operator, FrameOperator)
+            or all(_is_local(stage, frame.size) for stage in stages)
+        )
     )
     target = frame.raster if in_place else new_raster(last.size, channels, dtype, mode)
-    operator = last.operator
+    to_srgb = linear and not processing.is_float
+    if isinstance(operator, FrameOperator):
+        finish = partial(samples_of, in_range=unchanged, dtype=dtype, to_srgb=to_srgb)
+        write_whole(frame, stages, operator, target, finish, linear=linear, sizes=processing.strips)
+        return Frame(target, mode)
     if (
         isinstance(operator, Convolution)
         and not linear
-        and _can_convolve_samples(frame, stages)
+        and can_convolve_samples(frame, stages)
         and dtype == frame.raster.dtype
     ):
         convolve_samples(frame, last, operator, target, in_place=in_place, sizes=processing.strips)
         return Frame(target, mode)
-    in_range = (
-        unchanged
-        if processing.as_float
-        else range_mapping(frame, stages, linear, processing.strips)
-    )
-    to_srgb = linear and not processing.as_float
+    if (
+        isinstance(operator, Convolution)
+        and len(stages) == 1
+        and not linear
+        and can_be_interleaved(frame, last)
+        and dtype == frame.raster.dtype
+    ):
+        find = partial(extremes_interleaved, frame, last, operator, processing.strips)
+        mapping = range_mapping(frame, stages, find)
+        convolve_interleaved(
+            frame, last, operator, target, mapping, in_place=in_place, sizes=processing.strips
+        )
+        return Frame(target, mode)
+    find = partial(extremes, frame, stages, linear, processing.strips)
+    in_range = unchanged if processing.is_float else range_mapping(frame, stages, find)
     finish = partial(samples_of, in_range=in_range, dtype=dtype, to_srgb=to_srgb)
+    plain = not linear and dtype == frame.raster.dtype
+    opaque = OpaqueStrips.of(frame, stages) if plain else None
     write_layers(
-        frame, stages, target, finish, linear=linear, in_place=in_place, sizes=processing.strips
+        frame,
+        stages,
+        target,
+        finish,
+        linear=linear,
+        in_place=in_place,
+        shortcut=None if opaque is None else opaque.samples,
+        sizes=processing.strips,
     )
     return Frame(target, mode)
 
 
-def _can_convolve_samples(frame: Frame, stages: Sequence[Stage]) -> bool:
+def can_convolve_samples(frame: Frame, stages: Sequence[Stage]) -> bool:
     """Return whether integer samples can be convolved directly, without conversion to floats."""
     stage = stages[-1]
     filter = stage.operator.filter

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -13,10 +15,11 @@ from numpy.typing import NDArray
 
 from convcli.errors import FilterError, ShapeError
 from convcli.filters import Filter
+from convcli.filters.doubts import doubts
 from convcli.filters.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
 from convcli.filters.validate import MOST_WEIGHTS
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.dispatch import prepare
+from convcli.kernel.engine.dispatch import estimate, prepare
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.factors import Factors, Weight
@@ -99,12 +102,44 @@ class Operator(ABC):
     def check(self, geometry: Geometry) -> None:  # noqa: B027
         """Raise the FilterError that computing would raise for any samples."""
 
+    def doubts(self) -> list[str]:
+        """Return what makes white or black pictures of most, a sentence each."""
+        return []
+
     @abstractmethod
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         """Return, for each output row or column, the input one under the kernel's centre.
 
-        -1 stands for the zeros of the padding.
+        -1 is a zero of the padding.
         """
+
+
+@dataclass(frozen=True)
+class FrameOperator(Operator):
+    """An operator whose samples each depend on the whole frame: it is not computed in strips.
+
+    It can only be the last one of several.
+    """
+
+    @abstractmethod
+    def prepare_frame(self, geometry: Geometry) -> Callable[[FloatArray], FloatArray]:
+        """Return the function from the planes of a frame to those of the result, (C, H, W) each.
+
+        A filter for every channel gets one plane at a time. The function may overwrite its
+        argument, which has the filter's bias subtracted. It raises :class:`ImageError` for samples
+        that it cannot process.
+        """
+
+    @abstractmethod
+    def memory(self, geometry: Geometry) -> int:
+        """Return about how many bytes of memory it takes for a frame."""
+
+    def prepare(self, geometry: Geometry) -> Prepared:
+        """Refuse to be computed in strips."""
+        raise FilterError(
+            f"filter {self.name}: what is computed from whole frames has to be the last step; "
+            "process its result separately"
+        )
 
 
 @dataclass(frozen=True)
@@ -134,6 +169,9 @@ class Convolution(Operator):
     def output_size(self, geometry: Geometry) -> Pair:
         return geometry.output
 
+    def doubts(self) -> list[str]:
+        return doubts(self.filter)
+
     def prepare(self, geometry: Geometry) -> PreparedConvolution:
         return PreparedConvolution(self.filter, geometry)
 
@@ -144,6 +182,32 @@ class Convolution(Operator):
         represents 1.
         """
         return PreparedConvolution(self.filter, geometry, channels, scale)
+
+    def prepare_values(self, geometry: Geometry, channels: int, scale: int) -> list[Method]:
+        """Return the method of each kernel of a bank, from such samples to values of their scale.
+
+        A filter that is not a bank has one. Rows are read padded, columns are not.
+        """
+        return [
+            prepare(problem, from_bytes=scale == 255, to_floats=True, keep=True)
+            for problem in self.value_problems(geometry, channels, scale)
+        ]
+
+    def value_problems(
+        self, geometry: Geometry, channels: int, scale: int
+    ) -> list[ConvolutionProblem]:
+        """Return what each method of :meth:`prepare_values` computes."""
+        kernels = self.filter.kernel_as(np.float32)
+        weights = [kernels] if isinstance(kernels, Factors) else list(kernels[:, np.newaxis])
+        window = Window.of(geometry, self.filter.pad_mode).on_padded_rows()
+        window = window._replace(interleaved=channels)
+        problems = []
+        for weight, offset in zip(weights, self.filter.offsets, strict=True):
+            bias = np.array([[offset * scale]], np.float32) if offset else None
+            problems.append(
+                ConvolutionProblem(_by_group(weight, 1), bias, window, geometry.image[1])
+            )
+        return problems
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         reach = effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1
@@ -171,6 +235,11 @@ class PreparedConvolution:
         self._bias = offsets.reshape(filter.groups, -1) if offsets.any() else None
         self._from_bytes = scale == 255
 
+    def estimate(self) -> tuple[str, float]:
+        """Return the method that will be chosen, and its nanoseconds for a sample on one core."""
+        problem = self._problem._replace(bias=self._bias)
+        return estimate(problem, from_bytes=self._from_bytes)
+
     @cached_property
     def _biased(self) -> Method:
         problem = self._problem._replace(bias=self._bias)
@@ -181,6 +250,11 @@ class PreparedConvolution:
         if self._bias is None:
             return self._biased
         return prepare(self._problem, from_bytes=self._from_bytes, keep=True)
+
+    @property
+    def method(self) -> Method:
+        """The method that :meth:`samples` uses."""
+        return self._biased
 
     def rows_read(self, start: int, stop: int) -> tuple[int, int]:
         geometry = self._geometry
@@ -261,6 +335,11 @@ class TransposedConvolution(Operator):
 
     def output_size(self, geometry: Geometry) -> Pair:
         return geometry.image
+
+    def doubts(self) -> list[str]:
+        stride = self.filter.stride or DEFAULT_SCALE
+        gain = stride * stride if isinstance(stride, int) else prod(stride)
+        return doubts(self.filter, math.inf if self.normalize else gain)
 
     def prepare(self, geometry: Geometry) -> PreparedUpsampling:
         return PreparedUpsampling(self, geometry)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from convcli.images import Frame
 from convcli.images.picture import full_scale
 from convcli.images.raster import Raster
+from convcli.kernel.arrays import FloatArray
+from convcli.kernel.engine.method import Method
 from convcli.pipeline.evaluate import (
     Evaluator,
     Layers,
@@ -26,6 +28,7 @@ from convcli.pipeline.evaluate import (
 )
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.shapes import Stage
+from convcli.pipeline.two_passes import convolve_reduced, reducers_of
 from convcli.system.threads import processors, share
 
 
@@ -85,6 +88,9 @@ class StripReader(Protocol):
 Strip = tuple[int, int, ReadRows]
 """The rows start to stop of a result, and the function that reads the source for them."""
 
+Shortcut = Callable[[ReadRows, int, int], NDArray[Any] | None]
+"""Returns the rows start to stop of a result if there is a faster way to them."""
+
 
 def strips_of(
     source: Raster, reader: StripReader, height: int, rows: int, in_place: bool
@@ -125,6 +131,10 @@ def convolve_samples(
 ) -> None:
     """Convolve integer samples directly, each channel independently: the fast path."""
     reader = _SampleStrips(frame, stage, operator)
+    threads = sizes.threads_for([stage], stage.size[0])
+    if reducers := reducers_of(reader.method):
+        convolve_reduced(frame, stage, reducers, target, threads)
+        return
 
     def compute(strip: Strip) -> None:
         start, stop, read = strip
@@ -133,7 +143,7 @@ def convolve_samples(
     height = stage.size[0]
     rows = sizes.rows_of([stage], height, sizes.rows)
     strips = strips_of(frame.raster, reader, height, rows, in_place)
-    share(lambda: compute, strips, sizes.threads_for([stage], height))
+    share(lambda: compute, strips, threads)
 
 
 class _SampleStrips:
@@ -145,6 +155,10 @@ class _SampleStrips:
         self._prepared = operator.prepare_samples(
             stage.geometry, raster.channels, full_scale(raster.dtype)
         )
+
+    @property
+    def method(self) -> Method:
+        return self._prepared.method
 
     def source_rows(self, start: int, stop: int) -> tuple[int, int]:
         intervals = Selection(padded_index(self._stage, self._prepared, start, stop)).intervals
@@ -167,17 +181,23 @@ def write_layers(
     *,
     linear: bool,
     in_place: bool,
+    shortcut: Shortcut | None = None,
     sizes: StripSizes = STRIP_SIZES,
 ) -> None:
     """Compute every strip through all stages, and write it as the samples of ``finish``.
 
-    ``finish`` turns layers into samples (C, rows, W).
+    ``finish`` turns layers into samples (C, rows, W). Strips for which ``shortcut`` returns
+    samples (rows, W, C) are not computed.
     """
     evaluator = Evaluator(frame, stages, linear)
 
     def compute(strip: Strip) -> None:
         start, stop, read = strip
-        target.write(start, finish(evaluator.rows(read, start, stop)).transpose(1, 2, 0))
+        samples = None if shortcut is None else shortcut(read, start, stop)
+        if samples is not None:
+            target.write(start, samples)
+            return
+        target.write(start, interleaved(finish(evaluator.rows(read, start, stop))))
 
     height = target.size[0]
     rows = sizes.rows_of(stages, height, sizes.layered_rows)
@@ -185,26 +205,43 @@ def write_layers(
     share(lambda: compute, strips, sizes.threads_for(stages, height))
 
 
+def interleaved(planes: NDArray[Any]) -> NDArray[Any]:
+    """Return planes (C, rows, W) as (rows, W, C)."""
+    samples = np.empty((*planes.shape[1:], len(planes)), planes.dtype)
+    # Plane by plane: NumPy would copy the few samples of a pixel at a time.
+    for channel, plane in enumerate(planes):
+        samples[..., channel] = plane
+    return samples
+
+
 def extremes(
     frame: Frame, stages: Sequence[Stage], linear: bool, sizes: StripSizes = STRIP_SIZES
-) -> tuple[float, float]:
-    """Return the min and max of the visible, finite colour values of the result; or zeros."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return min and max of the visible, finite values of each colour channel of the result.
+
+    A channel without such values has the min infinity and the max -infinity.
+    """
     evaluator = Evaluator(frame, stages, linear)
-    found: list[tuple[float, float]] = [(math.inf, -math.inf)]
+    found: list[tuple[FloatArray, FloatArray]] = []
 
     def measure(strip: Strip) -> None:
         start, stop, read = strip
         colour, alpha = evaluator.rows(read, start, stop)
-        if alpha is not None:
-            colour = colour[:, alpha[0] > 0]
-        if not np.isfinite(colour.sum()):
-            colour = colour[np.isfinite(colour)]
-        if colour.size:
-            found.append((float(colour.min()), float(colour.max())))
+        visible = colour.reshape(len(colour), -1) if alpha is None else colour[:, alpha[0] > 0]
+        if np.isfinite(visible.sum()):
+            found.append((visible.min(1, initial=math.inf), visible.max(1, initial=-math.inf)))
+            return
+        finite = np.isfinite(visible)
+        found.append(
+            (
+                visible.min(1, initial=math.inf, where=finite),
+                visible.max(1, initial=-math.inf, where=finite),
+            )
+        )
 
     height = stages[-1].size[0]
     rows = sizes.rows_of(stages, height, sizes.layered_rows)
     strips = strips_of(frame.raster, evaluator, height, rows, in_place=False)
     share(lambda: measure, strips, sizes.threads_for(stages, height))
-    low, high = min(low for low, _ in found), max(high for _, high in found)
-    return (low, high) if low <= high else (0.0, 0.0)
+    lows = np.min([lows for lows, _ in found], 0).astype(np.float64)
+    return lows, np.max([highs for _, highs in found], 0).astype(np.float64)

@@ -1,5 +1,5 @@
-// The steps of a convolution, or of its transpose by scattering or gathering: what steps.py makes,
-// for settings that are chosen on the page. No part of this draws anything.
+// The steps of a convolution, or of its transpose by scattering or gathering, for settings chosen on
+// the page: the same as forms.py makes. Nothing is drawn here.
 "use strict";
 
 // Sums of products with numbers or letters: a Map from the sorted letters to {names, factor}.
@@ -65,7 +65,7 @@ function range(count) {
 }
 
 // A setting has pairs (y, x): size, kernel, stride, dilation, outputPadding; pads (top, left,
-// bottom, right); padMode; way: "convolve", "scatter" or "gather".
+// bottom, right); padMode; form: "convolve", "scatter" or "gather".
 
 function spans(setting) {
   return [0, 1].map((k) => setting.dilation[k] * (setting.kernel[k] - 1) + 1);
@@ -75,7 +75,7 @@ function outputSize(setting) {
   const span = spans(setting);
   return [0, 1].map((k) => {
     const pads = setting.pads[k] + setting.pads[k + 2];
-    return setting.way === "convolve"
+    return setting.form === "convolve"
       ? Math.floor((setting.size[k] + pads - span[k]) / setting.stride[k]) + 1
       : (setting.size[k] - 1) * setting.stride[k] + span[k] - pads + setting.outputPadding[k];
   });
@@ -99,7 +99,7 @@ function scene(setting, cells) {
   const makers = { convolve, scatter, gather };
   const input = range(setting.size[0]).map((y) => cells.input[y].slice(0, setting.size[1]));
   const kernel = range(setting.kernel[0]).map((u) => cells.kernel[u].slice(0, setting.kernel[1]));
-  return makers[setting.way](setting, input, kernel, outputSize(setting));
+  return makers[setting.form](setting, input, kernel, outputSize(setting));
 }
 
 function board(size, kind, text) {
@@ -213,7 +213,7 @@ function scatter(setting, input, kernel, output) {
 
 function gather(setting, input, kernel, output) {
   const span = spans(setting);
-  // Stretched rows: input i lies at i·S, and output o reads o + P - u·D for each tap u.
+  // Input i is at position i·S, and output o reads position o + P - u·D for each tap u.
   const first = [0, 1].map((k) => Math.min(0, setting.pads[k] - span[k] + 1));
   const last = [0, 1].map((k) =>
     Math.max((setting.size[k] - 1) * setting.stride[k], output[k] - 1 + setting.pads[k]));

@@ -1,14 +1,14 @@
-// What the page shows of a step, and its controls. `config` and the functions of steps.js are given.
+// The drawing of a step, and the controls. The page defines `config` and the functions of steps.js.
 "use strict";
 
-const WAYS = {
+const FORMS = {
   convolve: {
     title: "Convolution",
     note: "The kernel slides over the padded input; each output is a sum of products.",
   },
   scatter: {
     title: "Transposed convolution, scattering",
-    note: "Each input scales the kernel; the copies are laid a stride apart and summed.",
+    note: "Each input scales the kernel; the copies are placed a stride apart and summed.",
   },
   gather: {
     title: "Transposed convolution, gathering",
@@ -27,7 +27,7 @@ const cells = {
   kernel: config.kernel.map((row) => row.map(Sum.of)),
 };
 const setting = structuredClone(config.setting);
-let current = null; // the scene, or null where nothing is left of the result
+let current = null; // the scene, or null if the result is empty
 let at = 0;
 let timer = null;
 
@@ -54,7 +54,7 @@ function asText(numbers) {
 
 function change(alter) {
   alter();
-  const isTransposed = setting.way !== "convolve";
+  const isTransposed = setting.form !== "convolve";
   const most = [0, 1].map((k) => Math.max(setting.stride[k], setting.dilation[k]) - 1);
   setting.outputPadding = setting.outputPadding.map((extra, k) => (isTransposed ? Math.min(extra, most[k]) : 0));
   if (isTransposed) setting.padMode = "zeros";
@@ -79,8 +79,8 @@ function showControls(isTransposed, most) {
   extra.disabled = !isTransposed || most < 1;
   find("padMode").value = setting.padMode;
   find("padMode").disabled = isTransposed;
-  for (const radio of document.querySelectorAll("input[name=way]")) {
-    radio.checked = radio.value === setting.way;
+  for (const radio of document.querySelectorAll("input[name=form]")) {
+    radio.checked = radio.value === setting.form;
   }
 }
 
@@ -90,7 +90,7 @@ function formula(size) {
   return axes.map((k) => {
     const axis = "HW"[k];
     const pads = setting.pads[k] + setting.pads[k + 2];
-    return setting.way === "convolve"
+    return setting.form === "convolve"
       ? `${axis}_out = floor((${axis} + 2P - (D(${axis}f - 1) + 1)) / S) + 1 = `
         + `floor((${setting.size[k]} + ${pads} - ${span[k]}) / ${setting.stride[k]}) + 1 = ${size[k]}`
       : `${axis}_out = (${axis} - 1)S + D(${axis}f - 1) + 1 - 2P + output padding = `
@@ -109,9 +109,9 @@ function isAlike() {
 
 function show() {
   const step = current?.step(at);
-  find("title").textContent = WAYS[setting.way].title;
-  find("note").textContent = WAYS[setting.way].note;
-  find("fault").textContent = current ? "" : "Nothing is left of the result: use less pad, a smaller "
+  find("title").textContent = FORMS[setting.form].title;
+  find("note").textContent = FORMS[setting.form].note;
+  find("fault").textContent = current ? "" : "The result is empty: use less pad, a smaller "
     + "kernel or dilation, or a larger input.";
   find("count").textContent = current ? `step ${at + 1} of ${current.count}` : "no steps";
   find("sum").textContent = step ? step.sums.join(" ") : "";
@@ -122,14 +122,14 @@ function show() {
 function boardTitles() {
   const size = (pair) => (setting.isRow ? pair[1] : pair.join("×"));
   return [
-    `input ${size(setting.size)}${setting.way === "gather" ? ", a stride apart" : ""}`,
-    `kernel ${size(setting.kernel)}${setting.way === "gather" ? ", rotated" : ""}`,
+    `input ${size(setting.size)}${setting.form === "gather" ? ", a stride apart" : ""}`,
+    `kernel ${size(setting.kernel)}${setting.form === "gather" ? ", rotated" : ""}`,
     `output ${size(outputSize(setting))}`,
   ];
 }
 
-// Boards side by side where the page is wide, else the input above kernel and output; rows below
-// each other. The size of a cell is [width, height].
+// Boards side by side if the page is wide, else the input above kernel and output; boards of one
+// dimension below each other. The size of a cell is [width, height].
 function layout(boards) {
   const isNarrow = find("stage").clientWidth < config.narrow;
   const { margin, gap, largest, widest, rowGap, boardHeight, titleRoom } = config.layout;
@@ -280,8 +280,8 @@ function begin() {
     find(key).addEventListener("input", (event) => change(() => setAxes(key, Number(event.target.value))));
   }
   find("padMode").addEventListener("change", (event) => change(() => { setting.padMode = event.target.value; }));
-  for (const radio of document.querySelectorAll("input[name=way]")) {
-    radio.addEventListener("change", () => change(() => { setting.way = radio.value; }));
+  for (const radio of document.querySelectorAll("input[name=form]")) {
+    radio.addEventListener("change", () => change(() => { setting.form = radio.value; }));
   }
   document.addEventListener("keydown", (event) => {
     const isOwn = ["INPUT", "SELECT"].includes(event.target.tagName);

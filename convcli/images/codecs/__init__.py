@@ -1,1 +1,1 @@
-"""One file format a module, where Pillow's own encoder or decoder is slower or loses something."""
+"""Encoders and decoders of our own, a format a module, where Pillow's are slower or lossy."""

@@ -1,4 +1,4 @@
-"""Icon files with one picture, of the size it has; Pillow would write it in every usual size."""
+"""Icon files with one picture at its own size; by default Pillow adds all usual sizes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def check_icon(size: tuple[int, int], format_name: str) -> None:
 def write_icon(
     image: Image.Image, file: BinaryIO, format_name: str, options: Mapping[str, Any]
 ) -> None:
-    """Write an image as ICO or ICNS, of a size that :func:`check_icon` has passed."""
+    """Write an image as ICO or ICNS, of a size that :func:`check_icon` allows."""
     if format_name == "ICO":
         image.save(file, "ICO", **{"sizes": [image.size], **options})
         return

@@ -1,8 +1,8 @@
-"""JPEG files, encoded by several threads at once.
+"""JPEG files, encoded by several threads.
 
-What follows a restart marker in a JPEG depends on nothing before it (ITU-T T.81, B.2.1 and F.2.1).
-So Pillow encodes bands of a picture, each as a picture of its own, and their coded data, joined by
-such markers, is that of the whole: it decodes to the same pixels.
+In a JPEG, the data after a restart marker does not depend on anything before it (ITU-T T.81, B.2.1
+and F.2.1). So Pillow encodes bands of the picture as pictures of their own, and their coded data,
+joined by restart markers, decodes to the same pixels as the picture encoded in one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from PIL import Image
 from convcli.system.threads import share
 
 _BAND = 256
-"""Rows of a band: a multiple of the 16 that colour is coded by where it is halved."""
+"""Rows of a band: a multiple of 16, the height of a coded unit with halved colour resolution."""
 
-_LEAST = 1_000_000  # samples; with fewer, threads cost more than they save
-_WIDEST = _HIGHEST = 65_500  # libjpeg's limit
-_MOST_UNITS = 65_535  # coded between two restart markers
+_MIN_SAMPLES = 1_000_000  # with fewer, threads cost more than they save
+_MAX_SIDE = 65_500  # libjpeg's limit
+_MAX_UNITS = 65_535  # between two restart markers
 _METADATA = {"dpi", "exif", "icc_profile", "xmp", "comment", "extra"}
 _CODING = {"quality", "subsampling"}
 
@@ -28,44 +28,43 @@ _FRAME, _SCAN, _INTERVAL, _RESTART, _END = 0xC0, 0xDA, 0xDD, 0xD0, 0xD9
 
 
 def can_write(image: Image.Image, options: Mapping[str, Any]) -> bool:
-    """Return whether :func:`write_jpeg` takes it, and is the faster: Pillow can do all of it.
+    """Return whether :func:`write_jpeg` can write the image, and is faster than Pillow.
 
-    It does not matter how many threads there are, and so not to the bytes of the file either.
+    This does not depend on the number of threads, so that the bytes of the file do not either.
     """
     return (
         image.mode in ("L", "RGB", "CMYK")
-        and image.width * image.height * len(image.getbands()) >= _LEAST
-        and image.width <= _WIDEST
-        and image.height <= _HIGHEST
+        and image.width * image.height * len(image.getbands()) >= _MIN_SAMPLES
+        and max(image.size) <= _MAX_SIDE
         and options.keys() <= _METADATA | _CODING
-        # Both would be taken from the file that the picture was read from.
+        # "keep" would take the value from the file that the picture was read from.
         and "keep" not in (options.get("quality"), options.get("subsampling"))
     )
 
 
 def write_jpeg(
-    image: Image.Image, file: BinaryIO, options: Mapping[str, Any], workers: int
+    image: Image.Image, file: BinaryIO, options: Mapping[str, Any], threads: int
 ) -> None:
     """Write an image of mode L, RGB or CMYK; ``options`` are Pillow's.
 
-    The bytes are the same for any number of ``workers``. ``file`` need not seek.
+    The bytes are the same for any number of ``threads``. ``file`` need not be seekable.
     """
     rows = _band_rows(image.width)
     parts: dict[int, bytes] = {}
     coding = {key: options[key] for key in options.keys() & _CODING}
 
-    def make_worker() -> Callable[[int], None]:
+    def make_encoder() -> Callable[[int], None]:
         def encode(top: int) -> None:
             band = image.crop((0, top, image.width, min(top + rows, image.height)))
             with _memory_file() as memory:
-                memory.name = "band.jpg"  # Pillow loads the one plugin then, not all
+                memory.name = "band.jpg"  # Pillow then imports one plugin, not all
                 band.save(memory, **(coding if top else options))
                 memory.seek(0)
                 parts[top] = memory.read()
 
         return encode
 
-    share(make_worker, range(0, image.height, rows), workers)
+    share(make_encoder, range(0, image.height, rows), threads)
     first, *others = (parts[top] for top in sorted(parts))
     head = _headers(first)
     file.write(_whole_head(first, head, image.size, rows))
@@ -77,7 +76,7 @@ def write_jpeg(
 
 
 class _Headers(NamedTuple):
-    """Where the frame's header and the scan's begin, and where the latter ends."""
+    """Offsets of the frame header, of the scan header, and of the end of the latter."""
 
     frame: int
     scan: int
@@ -97,11 +96,11 @@ def _headers(data: bytes) -> _Headers:
 
 
 def _whole_head(data: bytes, head: _Headers, size: tuple[int, int], rows: int) -> bytes:
-    """Return everything before the coded data, for the whole picture instead of a band."""
+    """Return all headers before the coded data, changed from those of a band to the picture's."""
     width, height = size
     frame = head.frame
-    # Of the frame's header, 5 to 7 are the height, 9 the number of components, 11 the first
-    # one's sampling, h and v: it has h·v blocks of 8×8 where another has one.
+    # In the frame header, bytes 5 and 6 are the height, 9 the number of components, and 11 the
+    # sampling factors h and v of the first component: h·v blocks of 8×8 for one of the others.
     components, sampling = data[frame + 9], data[frame + 11]
     across, down = (sampling >> 4, sampling & 15) if components > 1 else (1, 1)
     units = -(-width // (8 * across)) * (rows // (8 * down))
@@ -117,15 +116,19 @@ def _whole_head(data: bytes, head: _Headers, size: tuple[int, int], rows: int) -
 
 
 def _band_rows(width: int) -> int:
-    """Return how many rows can go between two restart markers, whatever the subsampling."""
-    most = _MOST_UNITS // -(-width // 8) * 8
+    """Return the rows of a band, which fit between two restart markers for any subsampling."""
+    most = _MAX_UNITS // -(-width // 8) * 8
     return min(_BAND, most // 16 * 16)
 
 
 def _memory_file() -> Any:
-    """Return an empty file: only into a real one does Pillow encode without holding up Python."""
+    """Return an empty file with a descriptor: for others Pillow's encoder holds the GIL.
+
+    (Seen in Pillow 13.0, no issue known; pull request 1224 released it for decoding. To see whether
+    it is still so, time two threads that save to BytesIO.)
+    """
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("band"), "w+b", 0)
-    from tempfile import TemporaryFile  # which imports a good deal
+    from tempfile import TemporaryFile  # which imports many modules
 
     return TemporaryFile(buffering=0)

@@ -1,34 +1,40 @@
-"""PNG files, compressed by several threads at once.
+"""PNG files, compressed by several threads.
 
-The format is that of the W3C PNG specification (third edition), its pixel data those of zlib and
-deflate (RFC 1950 and 1951). Pillow encodes in one thread, with settings for the worst of pictures.
+The format is defined by the W3C PNG specification (third edition), its compression by RFC 1950
+(zlib) and 1951 (deflate). Pillow encodes in one thread, with one setting for all kinds of pictures.
 """
 
 from __future__ import annotations
 
+import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from convcli.images.codecs.png_filters import AVERAGE, NONE, PAETH, SUB, UP, Samples, row_filter
-from convcli.images.raster import PillowRaster
+from convcli.images.raster import ArrayRaster, PillowRaster, Raster
 from convcli.system.threads import share
 
 BAND = 1 << 20
-"""Bytes compressed by themselves; matches do not reach back over a seam. It does not depend on the
-number of threads, and so neither does the file."""
+"""Bytes that are compressed independently of others. This does not depend on the number of threads,
+so that the bytes of the file do not either."""
 
-_LEAST = 1_000_000  # samples; with fewer, choosing a plan takes as long as Pillow for all
-_NARROWEST = 64  # bytes a row; NumPy takes longer to start on a row than for a shorter one
-_METADATA = {"dpi", "exif", "icc_profile", "pnginfo"}
+_MIN_SAMPLES = 1_000_000  # with fewer, choosing a plan takes as long as Pillow's encoder
+_MIN_ROW = 64  # bytes; for shorter rows, NumPy's overhead for each row dominates
+_METADATA = frozenset({"dpi", "exif", "icc_profile", "pnginfo"})
+_COMPRESSION = frozenset({"compress_level", "compress_type", "optimize"})
+
+KNOWN = _METADATA | _COMPRESSION
+"""The options of Pillow that :func:`write_raster` takes."""
 
 
 class Plan(NamedTuple):
-    """How to compress: zlib's level and strategy, and the filters of which a row takes its best."""
+    """Settings: zlib's level and strategy, and the filters of which each row uses the best."""
 
     level: int
     strategy: int
@@ -36,49 +42,91 @@ class Plan(NamedTuple):
 
 
 PLANS = (
-    Plan(1, zlib.Z_HUFFMAN_ONLY, (PAETH,)),  # photographs: there is nothing to match
-    Plan(1, zlib.Z_RLE, (AVERAGE,)),  # grainy ones
-    Plan(1, zlib.Z_RLE, (PAETH,)),  # with areas of one colour
-    Plan(1, zlib.Z_RLE, (NONE,)),  # their edges, on black
+    Plan(1, zlib.Z_HUFFMAN_ONLY, (PAETH,)),  # photographs: no repetitions
+    Plan(1, zlib.Z_RLE, (AVERAGE,)),  # grainy photographs
+    Plan(1, zlib.Z_RLE, (PAETH,)),  # photographs with areas of one colour
+    Plan(1, zlib.Z_RLE, (NONE,)),  # edges on black
     Plan(6, zlib.Z_DEFAULT_STRATEGY, (NONE,)),  # line art
     Plan(6, zlib.Z_DEFAULT_STRATEGY, (UP,)),  # blurred, gradients
-    Plan(6, zlib.Z_FILTERED, (NONE, SUB, UP, PAETH)),  # close to what Pillow does
+    Plan(6, zlib.Z_FILTERED, (NONE, SUB, UP, PAETH)),  # like Pillow
 )
-"""The cheapest first. Each is nearly the smallest for some kind of picture, or far quicker."""
+"""From fast to slow. Each is close to the smallest for some kind of picture, or much faster."""
 
-_TOLERANCE = 1.035  # so much larger than by the last plan is small enough
-_PATCHES, _PATCH = 20, 8  # how many to judge by, and their rows
+_TOLERANCE = 1.035  # of the size by the last plan: a faster plan may take this much
+_PATCHES, _PATCH = 20, 8  # number of patches in the sample, and their rows
 
 
 def can_write(image: Image.Image, options: Mapping[str, Any]) -> bool:
-    """Return whether :func:`write_png` takes it, and is the faster: Pillow can do all of it."""
-    if image.mode not in ("L", "LA", "RGB", "RGBA") or not options.keys() <= _METADATA:
+    """Return whether :func:`write_png` can write the image, and is faster than Pillow."""
+    modes = ("L", "LA", "RGB", "RGBA", "I;16")
+    if image.mode not in modes or not options.keys() <= _METADATA:
         return False
     row = image.width * len(image.getbands())
-    return row >= _NARROWEST and row * image.height >= _LEAST
+    return row >= _MIN_ROW and row * image.height >= _MIN_SAMPLES
 
 
-def write_png(image: Image.Image, file: BinaryIO, options: Mapping[str, Any], workers: int) -> None:
-    """Write an image of mode L, LA, RGB or RGBA; ``options`` are Pillow's for metadata.
+def write_png(image: Image.Image, file: BinaryIO, options: Mapping[str, Any], threads: int) -> None:
+    """Write an image of mode L, LA, RGB, RGBA or I;16; ``options`` are Pillow's for metadata.
 
-    The bytes are the same for any number of ``workers``. ``file`` need not seek.
+    The bytes are the same for any number of ``threads``. ``file`` need not be seekable.
     """
-    before, after = _around_pixels(image, options)
-    plan = _cheap_plan(image, workers)
+    raster: Raster
+    if image.mode == "I;16":
+        raster = ArrayRaster(np.asarray(image)[:, :, np.newaxis])
+    else:
+        raster = PillowRaster(image)
+    _write(raster, image.crop((0, 0, 1, 1)), file, options, threads)
+
+
+def write_raster(
+    raster: Raster, mode: str, file: BinaryIO, options: Mapping[str, Any], threads: int
+) -> None:
+    """Write samples of 8 or 16 bits, of ``mode`` L, LA, RGB or RGBA, of any size.
+
+    ``options`` are Pillow's for metadata, and ``compress_level``, ``compress_type`` and
+    ``optimize`` for zlib; with one of the latter each row takes the best of all filters.
+    """
+    _write(raster, Image.new(mode, (1, 1)), file, options, threads)
+
+
+def _write(
+    raster: Raster, pixel: Image.Image, file: BinaryIO, options: Mapping[str, Any], threads: int
+) -> None:
+    """Write samples; Pillow writes ``pixel``, an image of one, with the metadata."""
+    metadata = {key: options[key] for key in options.keys() & _METADATA}
+    before, after = _around_pixels(raster, pixel, metadata)
+    plan = _user_plan(options) or _choose_plan(raster, threads)
     file.write(before)
-    _write_pixels(image, file, plan, workers)
+    _write_pixels(raster, file, plan, threads)
     file.write(after)
 
 
-def _around_pixels(image: Image.Image, options: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    """Return what comes before the pixel data and after: as Pillow has it, but for the size."""
+def _user_plan(options: Mapping[str, Any]) -> Plan | None:
+    """Return the plan of the user's options for zlib, or None if there are none."""
+    if not options.keys() & _COMPRESSION:
+        return None
+    level = 9 if options.get("optimize") else options.get("compress_level", -1)
+    strategy = options.get("compress_type", -1)
+    return Plan(
+        int(level),
+        zlib.Z_DEFAULT_STRATEGY if strategy == -1 else int(strategy),
+        (NONE, SUB, UP, AVERAGE, PAETH),
+    )
+
+
+def _around_pixels(
+    raster: Raster, pixel: Image.Image, options: Mapping[str, Any]
+) -> tuple[bytes, bytes]:
+    """Return the bytes before the pixel data and after it, as Pillow writes them for a pixel."""
     stub = BytesIO()
-    stub.name = "stub.png"  # Pillow loads the one plugin then, not all
-    image.crop((0, 0, 1, 1)).save(stub, **options)
+    stub.name = "stub.png"  # Pillow then imports one plugin, not all
+    pixel.save(stub, **options)
     data = stub.getvalue()
-    header = image.width.to_bytes(4) + image.height.to_bytes(4) + data[24:29]
+    height, width = raster.size
+    # After the size: the bits of a sample, and the colour type.
+    header = struct.pack(">IIB", width, height, 8 * raster.dtype.itemsize) + data[25:29]
     parts = [data[:8] + _chunk(b"IHDR", header), b""]
-    start, is_after = 33, False  # past signature and IHDR, of which 16 to 24 are the size
+    start, is_after = 33, False  # after signature and IHDR, where bytes 16 to 23 are the size
     while start < len(data):
         end = start + 12 + int.from_bytes(data[start : start + 4])
         if data[start + 4 : start + 8] == b"IDAT":
@@ -93,70 +141,71 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return len(data).to_bytes(4) + kind + data + zlib.crc32(data, zlib.crc32(kind)).to_bytes(4)
 
 
-def _cheap_plan(image: Image.Image, workers: int) -> Plan:
-    """Return the first plan that makes a sample about as small as the last one does."""
-    sample = _sample(image)
+def _choose_plan(raster: Raster, threads: int) -> Plan:
+    """Return the fastest plan that compresses a sample about as well as the last plan."""
+    sample = _sample(raster)
     sizes: dict[Plan, int] = {}
 
-    def make_worker() -> Callable[[Plan], None]:
-        filtered = row_filter(PillowRaster(sample), _PATCH)
+    def make_measure() -> Callable[[Plan], None]:
+        filtered = row_filter(sample, _PATCH)
 
         def measure(plan: Plan) -> None:
-            starts = range(1, sample.height, _PATCH + 1)
+            starts = range(1, sample.size[0], _PATCH + 1)
             pieces = (filtered(start, start + _PATCH, plan.filters) for start in starts)
-            sizes[plan] = len(_packed(plan, pieces, zlib.Z_FINISH))
+            sizes[plan] = len(_compressed(plan, pieces, zlib.Z_FINISH))
 
         return measure
 
-    share(make_worker, reversed(PLANS), min(workers, 2))  # the last takes as long as the others
+    # The last plan takes as long as the others together.
+    share(make_measure, reversed(PLANS), min(threads, 2))
     return next(plan for plan in PLANS if sizes[plan] <= _TOLERANCE * sizes[PLANS[-1]])
 
 
-def _sample(image: Image.Image) -> Image.Image:
-    """Return patches from all over the image, one below the other, each under the row above it."""
-    width = min(image.width, max(_NARROWEST, min(384, image.width // 4)))
-    height = min(image.height, _PATCH + 1)
-    sample = Image.new(image.mode, (width, _PATCHES * (_PATCH + 1)))
+def _sample(raster: Raster) -> ArrayRaster:
+    """Return patches from all over the picture, stacked, each with the row above it."""
+    full_height, full_width = raster.size
+    width = min(full_width, max(_MIN_ROW, min(384, full_width // 4)))
+    height = min(full_height, _PATCH + 1)
+    sample = np.zeros((_PATCHES, _PATCH + 1, width, raster.channels), raster.dtype)
     for patch in range(_PATCHES):
-        left = (image.width - width) * (patch * 7 % _PATCHES) // (_PATCHES - 1)
-        top = (image.height - height) * patch // (_PATCHES - 1)
-        piece = image.crop((left, top, left + width, top + height))
-        sample.paste(piece, (0, patch * (_PATCH + 1)))
-    return sample
+        left = (full_width - width) * (patch * 7 % _PATCHES) // (_PATCHES - 1)
+        top = (full_height - height) * patch // (_PATCHES - 1)
+        sample[patch, :height] = raster.read(top, top + height)[:, left : left + width]
+    return ArrayRaster(sample.reshape(-1, width, raster.channels))
 
 
-def _packed(plan: Plan, pieces: Iterable[Samples], ending: int) -> bytes:
-    # A negative size of the window: deflate alone, without the head and the sum of zlib.
-    packer = zlib.compressobj(plan.level, zlib.DEFLATED, -15, 9, plan.strategy)
-    parts = [packer.compress(piece.data) for piece in pieces]
-    return b"".join([*parts, packer.flush(ending)])
+def _compressed(plan: Plan, pieces: Iterable[Samples], flush: int) -> bytes:
+    # The negative window size gives deflate data without zlib's header and checksum.
+    compressor = zlib.compressobj(plan.level, zlib.DEFLATED, -15, 9, plan.strategy)
+    parts = [compressor.compress(piece.data) for piece in pieces]
+    return b"".join([*parts, compressor.flush(flush)])
 
 
 class _Band(NamedTuple):
-    packed: bytes = b""
+    data: bytes = b""
     checksum: int = 1
     size: int = 0
 
 
-def _write_pixels(image: Image.Image, file: BinaryIO, plan: Plan, workers: int) -> None:
-    """Compress bands of one size, and write them in order, at most so many later than begun."""
-    height, row = image.height, image.width * len(image.getbands())
+def _write_pixels(raster: Raster, file: BinaryIO, plan: Plan, threads: int) -> None:
+    """Compress bands in parallel and write them in order, ``2 * threads`` in memory at most."""
+    height, width = raster.size
+    row = width * raster.channels * raster.dtype.itemsize
     rows = -(-height // -(-height * row // BAND))
     count = -(-height // rows)
-    raster = PillowRaster(image)
     ready: dict[int, _Band] = {}
     changed = threading.Condition()
 
-    def make_worker() -> Callable[[int], None]:
+    def make_compressor() -> Callable[[int], None]:
         filtered = row_filter(raster, rows)
 
         def compress(index: int) -> None:
-            band = _Band()  # even a failure leaves one, for somebody may be waiting for it
+            band = _Band()  # left by a failure too, because take() may be waiting for it
             try:
                 data = filtered(index * rows, min(height, (index + 1) * rows), plan.filters)
-                ending = zlib.Z_SYNC_FLUSH if index < count - 1 else zlib.Z_FINISH
-                packed = _packed(plan, [data], ending)
-                band = _Band(packed, zlib.adler32(data.data), data.size)
+                flush = zlib.Z_SYNC_FLUSH if index < count - 1 else zlib.Z_FINISH
+                compressed = _compressed(plan, [data], flush)
+                band = _Band(compressed, zlib.adler32(data.data), data.size)
             finally:
                 with changed:
                     ready[index] = band
@@ -171,36 +220,36 @@ def _write_pixels(image: Image.Image, file: BinaryIO, plan: Plan, workers: int) 
 
     chunks = _pixel_chunks(map(take, range(count)), count)
 
-    def turns() -> Iterator[int]:
+    def indices() -> Iterator[int]:
         for index in range(count):
-            if index >= 2 * workers:
+            if index >= 2 * threads:
                 file.write(next(chunks))
             yield index
 
-    share(make_worker, turns(), min(workers, count))
+    share(make_compressor, indices(), min(threads, count))
     file.writelines(chunks)
 
 
 def _pixel_chunks(bands: Iterable[_Band], count: int) -> Iterator[bytes]:
-    """Give the IDAT chunks, a band each: together one zlib stream (RFC 1950).
+    """Yield the IDAT chunks, one for each band, which together are one zlib stream (RFC 1950).
 
-    A sync flush ends on a whole byte without ending the stream (with an empty stored block, RFC
-    1951, 3.2.4), so that what several compressors gave can follow one another.
+    A sync flush ends at a byte boundary without ending the stream (with an empty stored block, RFC
+    1951, 3.2.4), so that the output of several compressors can be concatenated.
     """
     checksum = 1
-    for index, (packed, more, size) in enumerate(bands):
-        checksum = joined_adler32(checksum, more, size)
-        # 0x78: deflate, a window of 32 KB; 0x01 makes the two a multiple of 31.
+    for index, (data, band_checksum, size) in enumerate(bands):
+        checksum = joined_adler32(checksum, band_checksum, size)
+        # 0x78: deflate with a window of 32 KB; 0x01 makes both bytes a multiple of 31.
         head = b"\x78\x01" if index == 0 else b""
         tail = checksum.to_bytes(4) if index == count - 1 else b""
-        yield _chunk(b"IDAT", head + packed + tail)
+        yield _chunk(b"IDAT", head + data + tail)
 
 
 def joined_adler32(first: int, second: int, size: int) -> int:
-    """Return the Adler-32 of two pieces in a row from theirs, the second of ``size`` bytes.
+    """Return the Adler-32 of two concatenated pieces from theirs, the second of ``size`` bytes.
 
-    RFC 1950: a = 1 + sum of the bytes, b = the sum of all a on the way, modulo 65521. Over the
-    second piece each a is larger by (a of the first - 1) than if that had started anew with 1.
+    RFC 1950: a = 1 + the sum of all bytes, b = the sum of a after each byte, modulo 65521.
+    Continued from the first piece, each a of the second is larger by (a of the first - 1).
     """
     more = (first & 0xFFFF) - 1
     low = (more + (second & 0xFFFF)) % 65521

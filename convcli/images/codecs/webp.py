@@ -1,8 +1,8 @@
-"""What Pillow does not say of WebP files, or do: the container is taken apart here (RFC 9649).
+"""The container of WebP files (RFC 9649): properties that Pillow does not report, merged frames.
 
-A file is "RIFF", its size, "WEBP" and a row of chunks, each of a kind, a size and as many bytes,
-padded to an even number. VP8L holds a lossless picture, "VP8 " another one. ANMF holds a frame: its
-place and size, duration and flags in 16 bytes, and again chunks.
+A file is "RIFF", its size, "WEBP" and a list of chunks, each a type, a size and as many bytes,
+padded to an even number. VP8L holds a lossless picture, "VP8 " a lossy one. ANMF holds a frame:
+position, size, duration and flags in 16 bytes, then its chunks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NO_BLENDING, _CLEAR = 2, 1  # among those of ANMF
 
 
 def is_lossless(file: BinaryIO) -> bool:
-    """Tell whether all frames of a WebP file are stored without loss."""
+    """Return whether all frames of a WebP file are lossless."""
     file.seek(12)
     found = False
     while len(head := file.read(8)) == 8:
@@ -31,7 +31,7 @@ def is_lossless(file: BinaryIO) -> bool:
 
 
 def durations(file: BinaryIO) -> Iterator[int]:
-    """Give the milliseconds of each frame of an animation; what a file is short of is left out."""
+    """Yield the milliseconds of each frame of an animation, up to the end of a truncated file."""
     file.seek(12)
     while len(head := file.read(8)) == 8:
         size = int.from_bytes(head[4:], "little")
@@ -44,11 +44,11 @@ def durations(file: BinaryIO) -> Iterator[int]:
 
 
 def with_all_frames(data: bytes, durations: Sequence[float]) -> bytes:
-    """Return an animation in which frames that the encoder took for one are frames again.
+    """Return an animation in which frames that the encoder merged are separate again.
 
-    libwebp makes one of frames that are alike, and adds their times. Here those that were left out
-    follow as frames in which there is nothing to see. ``durations`` are the milliseconds of all
-    frames; where they do not tell which are missing, the file stays as it is.
+    libwebp merges equal frames and adds up their durations (Pillow's issue 8720, open). Here the
+    merged frames follow as transparent frames, which change nothing. ``durations`` are the
+    milliseconds of all frames; if they do not show which are missing, the file is left unchanged.
     """
     chunks = list(_chunks(data))
     passed, ends = 0.0, []
@@ -92,9 +92,9 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _frames(body: bytes, times: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
-    """Give a frame, and as many without anything in its place as there are more times.
+    """Yield a frame with the first of ``times``, and a transparent one for each of the others.
 
-    What becomes of its place after it becomes so only after the last of them.
+    If the frame is cleared after it was shown, the last of them is cleared instead.
     """
     place, flags, picture = body[:12], body[15], body[16:]
     if len(times) > 1:
@@ -103,9 +103,9 @@ def _frames(body: bytes, times: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
         Image.new("RGBA", (width, height)).save(buffer, "WEBP", lossless=True)
         stored = dict(_chunks(buffer.getvalue()))[b"VP8L"]
         size = len(stored).to_bytes(4, "little")
-        nothing = b"VP8L" + size + stored + bytes(len(stored) % 2)
+        transparent = b"VP8L" + size + stored + bytes(len(stored) % 2)
     for number, time in enumerate(times):
         is_last = number == len(times) - 1
         own = (flags & _NO_BLENDING if number == 0 else 0) | (flags & _CLEAR if is_last else 0)
         head = place + time.to_bytes(3, "little") + bytes([own])
-        yield b"ANMF", head + (picture if number == 0 else nothing)
+        yield b"ANMF", head + (picture if number == 0 else transparent)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from convcli.errors import ImageError
 from convcli.images.conversion.changes import Change, Loss, changed, converting
+from convcli.images.conversion.deep_modes import deep_mode, holds_wide_colour, is_deep
 from convcli.images.conversion.icc import (
     compositing_on_white,
     is_srgb,
@@ -20,9 +21,10 @@ from convcli.images.conversion.icc import (
     suits,
     to_srgb,
 )
+from convcli.images.conversion.sample_changes import SampleChange, all_made
 from convcli.images.formats import PROFILE_FORMATS, held_modes
 from convcli.images.picture import Frame, quantized
-from convcli.images.raster import PillowRaster
+from convcli.images.raster import ArrayRaster, PillowRaster, Raster
 from convcli.system.warn import warn
 
 _NEXT_BEST = {
@@ -40,21 +42,38 @@ class FrameConversion(NamedTuple):
 
     Its samples become an image of Pillow's mode ``stored``, to which the ``changes`` are applied;
     ``mode`` is the mode of the result. ``losses`` are those of storing the samples.
+    ``sample_changes`` are made before, where there are more than 8 bits; ``stored`` may then be a
+    mode that Pillow does not have, of 16 bits (RGB;16) or floats (RGB;F).
     """
 
     stored: str
     losses: tuple[Loss, ...]
     changes: tuple[Change, ...]
     mode: str
+    sample_changes: tuple[SampleChange, ...] = ()
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether Pillow has no image for the samples."""
+        return is_deep(self.stored)
+
+    def raster(self, frame: Frame) -> Raster:
+        """Return the samples that are stored; warns with :class:`ImageWarning` of what is lost."""
+        if not self.sample_changes:
+            return frame.raster
+        return ArrayRaster(all_made(frame.samples, self.sample_changes))
 
     def all_losses(self) -> Iterator[Loss]:
-        """Give all losses, those that depend on samples included."""
+        """Yield all losses, those that depend on samples included."""
         yield from self.losses
+        yield from (change.loss for change in self.sample_changes if change.loss is not None)
         for change in self.changes:
             yield from change.losses
 
     def image(self, frame: Frame) -> Image.Image:
         """Return the frame converted; warns with :class:`ImageWarning` of what is lost."""
+        if self.sample_changes:
+            frame = Frame(self.raster(frame), self.mode)
         return changed(_stored(frame, self.stored, self.losses), self.changes)
 
     def then(self, changes: Iterable[Change], mode: str) -> FrameConversion:
@@ -63,17 +82,22 @@ class FrameConversion(NamedTuple):
 
 
 def frame_conversion(
-    frame: Frame, format_name: str, profile: bytes | None, *, palette: bool = True
+    frame: Frame, format_name: str, profile: bytes | None, *, is_animated: bool = False
 ) -> FrameConversion:
     """Decide how a frame is converted to an image that a format holds; needs no samples.
 
-    ``profile`` is the frame's ICC profile. The result has a mode of :func:`held_modes`; for PA it
-    has mode P, and the index ``info["transparency"]`` is transparent. With ``palette`` False the
-    image keeps all its colours, and its palette is chosen later. Raises :class:`ImageError` where
-    the frame is not a picture; warns with :class:`ImageWarning` of what is lost.
+    ``profile`` is the frame's ICC profile. The result has a mode of :func:`held_modes`, or is
+    deep; for PA it has mode P, and the index ``info["transparency"]`` is transparent. A frame of an
+    animation keeps all its colours, and its palette is chosen later. Raises :class:`ImageError`
+    where the frame is not a picture, or needs an extra that is not installed; warns with
+    :class:`ImageWarning` of what is lost.
     """
     held = held_modes(format_name)
-    stored, losses = _depth(frame, format_name, held)
+    frame_mode = pictured(frame.mode, frame.raster.channels)
+    deep = deep_mode(frame, frame_mode, format_name, profile, is_animated=is_animated)
+    if deep is not None:
+        return FrameConversion(deep.stored, (), (), deep.mode, deep.changes)
+    stored, losses = _depth(frame, frame_mode, format_name, held)
     if stored in held:
         changes = _to_known_colours(stored, format_name, profile)
         return FrameConversion(stored, losses, tuple(changes), stored)
@@ -89,7 +113,7 @@ def frame_conversion(
         mode, profile = "RGB", None
     changes += _to_known_colours(mode, format_name, profile)
     if target in ("P", "PA"):
-        last, mode = _to_palette(mode, target, format_name, palette)
+        last, mode = _to_palette(mode, target, format_name, not is_animated)
     else:
         last, mode = _to_mode(mode, target, format_name), target
     return FrameConversion(stored, losses, (*changes, *last), mode)
@@ -149,19 +173,20 @@ def pictured(mode: str, channels: int) -> str:
     mode = mode or {1: "L", 3: "RGB"}.get(channels, "")
     if not mode:
         raise ImageError(
-            f"a result of {channels} channels is no picture (1 is grey, 3 are RGB): "
+            f"a result of {channels} channels is not a picture (1 is grey, 3 are RGB): "
             "write it to a .npy file, or each channel to its own, with {channel} in the name"
         )
     return mode
 
 
-def _depth(frame: Frame, format_name: str, held: frozenset[str]) -> tuple[str, tuple[Loss, ...]]:
+def _depth(
+    frame: Frame, mode: str, format_name: str, held: frozenset[str]
+) -> tuple[str, tuple[Loss, ...]]:
     """Decide the mode in which samples are stored: 8 bits, or more where the format holds more.
 
     The first loss of floats is for values outside 0-1, the second for all others.
     """
     raster = frame.raster
-    mode = pictured(frame.mode, raster.channels)
     if raster.dtype == np.float32:
         if raster.channels == 1 and "F" in held:
             return "F", ()
@@ -181,7 +206,10 @@ def _depth(frame: Frame, format_name: str, held: frozenset[str]) -> tuple[str, t
         if raster.channels == 1 and "F" in held:
             return "F", ()
         kind = "" if raster.channels == 1 else " in colour or with transparency"
-        warn(f"16 bits become 8: {format_name} holds no more{kind}")
+        if holds_wide_colour(format_name, mode):
+            warn(f"16 bits become 8: {format_name} holds no more in animations")
+        else:
+            warn(f"16 bits become 8: {format_name} holds no more{kind}")
     return mode, ()
 
 

@@ -1,1 +1,1 @@
-"""Files to decoded samples, and what arrives otherwise than the file means it."""
+"""Image files to pictures: identified, opened, decoded."""

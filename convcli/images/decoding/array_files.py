@@ -16,20 +16,20 @@ from convcli.system.warn import warn
 
 
 def array_header(file: BinaryIO, limit: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return shape and type of a ``.npy`` array, and leave ``file`` at its start.
+    """Return shape and dtype of a ``.npy`` array, and leave ``file`` at its start.
 
-    Raises an ImageError for one that is broken, or has more than ``limit`` pixels; warns with an
-    ImageWarning where values will be scaled.
+    Raises an ImageError if it is broken or has more than ``limit`` pixels; warns with an
+    ImageWarning if its values will be scaled.
     """
     try:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else _second_header
         shape, _, dtype = read(file)
-    # A broken header makes NumPy raise nearly anything.
+    # NumPy raises errors of many kinds for a broken header.
     except Exception as error:
         raise ImageError(f"not a NumPy array that can be read: {error}") from error
     if dtype.hasobject:
-        raise ImageError("not a NumPy array that can be read: it holds objects of Python")
+        raise ImageError("not a NumPy array that can be read: it holds Python objects")
     file.seek(0)
     height, width = (1, 1, *shape)[-2:]
     check_pixels((width, height), limit, math.prod(shape[:-3]))
@@ -53,7 +53,7 @@ def array_picture(
     *,
     decode: bool,
 ) -> Picture:
-    """Return the picture of a ``.npy`` array; its frames have no samples unless it is decoded.
+    """Return the picture of a ``.npy`` array; without ``decode`` its frames have no samples.
 
     ``header`` is that of :func:`array_header`. Raises and warns as :func:`read_image`.
     """
@@ -67,17 +67,16 @@ def _loaded(file: BinaryIO) -> NDArray[Any]:
         array: NDArray[Any] = np.load(file, allow_pickle=False)
     except (MemoryError, OSError):
         raise
-    # A broken file makes NumPy raise nearly anything.
+    # NumPy raises errors of many kinds for a broken file.
     except Exception as error:
         raise ImageError(f"not a NumPy array that can be read: {error}") from error
     return array
 
 
 def _check_array_mode(shape: tuple[int, ...], mode: str | None) -> None:
-    """Raise an ImageError where an array would have to be converted to have ``mode``."""
+    """Raise an ImageError if an array would have to be converted to ``mode``."""
     channels = (1, *shape)[-3] if len(shape) > 1 else 1
     if mode and channels != {"L": 1, "RGB": 3}.get(mode):
         raise ImageError(
-            f"an array of {channels} channels is no picture that could be converted to {mode}: "
-            "give no mode"
+            f"an array of {channels} channels cannot be converted to {mode}: give no mode"
         )

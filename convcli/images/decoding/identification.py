@@ -1,6 +1,6 @@
-"""Which format a file has, by its contents; only the formats of :data:`formats.OPENED` are opened.
+"""The format of a file, by its contents; only those of :data:`formats.OPENED` are opened.
 
-Needs no NumPy, as :mod:`convcli.images.decoding.opened` does not.
+Does not import NumPy, like :mod:`convcli.images.decoding.opened`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _EXPECTED = COMMON | {
     **dict.fromkeys(("jp2", "j2k", "jpx"), "JPEG2000"),
     **{name.lower(): name for name in ("AVIF", "DDS", "ICO", "PCX", "PSD", "QOI", "SGI", "TGA")},
 }
-"""What a file probably is, by its extension; a wrong guess costs some milliseconds."""
+"""The format to try first, by the extension; a wrong guess costs some milliseconds."""
 
 
 def open_identified(source: str | BinaryIO) -> ImageFile.ImageFile:
-    """Open an image file by Pillow, which tries only :data:`formats.OPENED`.
+    """Open an image file in Pillow, as one of :data:`formats.OPENED` only.
 
-    ``source`` is a path, or a file that seeks. Raises Pillow's ``UnidentifiedImageError`` where
-    the contents are of no such format, and whatever its decoders raise.
+    ``source`` is a path or a seekable file. Raises Pillow's ``UnidentifiedImageError`` if the
+    contents are of no such format, and any error of its decoders.
     """
     for candidates in _attempts(source):
         try:
@@ -41,10 +41,11 @@ def open_identified(source: str | BinaryIO) -> ImageFile.ImageFile:
 
 
 def _attempts(source: str | BinaryIO) -> Iterator[list[str]]:
-    """Give the formats to try, in groups, before each of which Pillow has what it needs.
+    """Yield the formats to try, in groups whose plugins are imported by then.
 
-    ``Image.open(formats=...)`` imports every plugin at the first name that it does not know yet.
-    It has imported that of the file's extension before (from Pillow 12.1 on).
+    ``Image.open(formats=...)`` imports all plugins if it meets a format whose plugin is not
+    imported yet. For the file's extension it imports the one plugin first (pull request 9398, in
+    Pillow 12.2).
     """
     extension = os.path.splitext(source)[1] if isinstance(source, str) else ""
     expected = _EXPECTED.get(extension.lower().removeprefix("."), "")
@@ -53,5 +54,5 @@ def _attempts(source: str | BinaryIO) -> Iterator[list[str]]:
     Image.preinit()
     yield [name for name in _PRE_INITIALIZED if name in Image.OPEN and name != expected]
     Image.init()
-    # In Pillow's own order: formats without a signature are recognised by trying.
+    # In Pillow's own order, since formats without a signature are identified by trying them.
     yield [name for name in Image.ID if name in OPENED and name not in _PRE_INITIALIZED]

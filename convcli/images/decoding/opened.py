@@ -1,4 +1,7 @@
-"""Files to decoded Pillow images. Needs no NumPy, so that both can be had at the same time."""
+"""Open image files: checked against limits, decoded in a thread or when needed.
+
+Does not import NumPy, so that a file can be decoded while NumPy is imported.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ from convcli.images.conversion.icc import is_opaque
 from convcli.images.decoding.identification import open_identified
 from convcli.images.decoding.pillow_quirks import (
     bits_stored,
-    bring_transparency_to_8_bits,
-    set_texts_apart,
+    rename_ambiguous_texts,
+    scale_transparency_to_8_bits,
 )
+from convcli.images.decoding.wide_colour import WideImage, reopening, wide_mode
 from convcli.system.thread_warnings import as_errors, collect_warnings
 from convcli.system.warn import warn
 
@@ -26,17 +30,17 @@ if TYPE_CHECKING:
 
 
 class Opened:
-    """An image whose header is read; :meth:`decoded` has its pixels."""
+    """An image file whose header is read; :meth:`decoded` reads the pixels."""
 
     def __init__(self, source: str | BinaryIO, max_pixels: int | None = None) -> None:
-        """Open a file; raises an ImageError for one that is broken or too large."""
+        """Open a file; raises an ImageError if it is broken or too large."""
         self.limit = limit_of(max_pixels)
         self._thread: threading.Thread | None = None
         self._failure: Exception | None = None
         self.path: str | None = None
-        """The file, where it is decoded ahead of reading it."""
+        """The path of the file, if :func:`decode_ahead` opened it."""
         self.warnings: list[str] = []
-        """Texts of warnings from opening a file ahead, given when it is read."""
+        """Warnings of :func:`decode_ahead`, given by :meth:`decoded`."""
         try:
             self.image = _opened(source, self.limit)
         except UnidentifiedImageError:
@@ -44,33 +48,41 @@ class Opened:
 
             raise unidentified(source) from None
         except MemoryError:
-            # A header takes next to none, unless it tells of a part of gigabytes that is to come.
+            # Only a header that announces a part of gigabytes needs much memory.
             raise ImageError("the image is broken, or there is no memory left to open it") from None
         except Exception as error:
-            raise self._told(error) from error
+            raise self._reported(error) from error
         try:
             self._check()
         except Exception as error:
             self.image.close()
-            raise self._told(error) from error
+            raise self._reported(error) from error
         self.bits = bits_stored(self.image, source)
+        """Bits a channel in the file, where fewer are read; else 8."""
+        self._source = source
+        self.wide: WideImage | None = None
+        """The 16-bit colour of the current page, if all its bits can be read."""
+        self._find_wide()
+        if self.wide is not None:
+            self.bits = 8
         if self.image.format == "PNG":
-            set_texts_apart(self.image)
-            bring_transparency_to_8_bits(self.image)
+            rename_ambiguous_texts(self.image)
+            if self.wide is None:
+                scale_transparency_to_8_bits(self.image)
 
     def start_decoding(self) -> None:
-        """Decode in a thread, while this one does something else."""
+        """Decode in a thread, while the caller does something else."""
         if self.image.format == "JPEG":
-            # Read at once: every further read would have to wait for this thread to pause.
+            # Read the file at once: each further read needs the GIL, which the main thread holds.
             self.image.decodermaxblock = os.path.getsize(self.image.filename) + 1
         thread = threading.Thread(target=self._load, daemon=True)
-        # A system that has no room for another thread says so with a RuntimeError.
+        # start() raises RuntimeError if the system allows no further thread.
         with suppress(RuntimeError):
             thread.start()
             self._thread = thread
 
     def decoded(self) -> Image.Image:
-        """Return the image with its pixels; raises an ImageError where they are broken."""
+        """Return the image with its pixels; raises an ImageError if they are broken."""
         if self._thread is not None:
             self._thread.join()
             for text in self.warnings:
@@ -79,16 +91,16 @@ class Opened:
             self._load()
         if self._failure is not None:
             self.image.close()
-            raise self._told(self._failure) from self._failure
+            raise self._reported(self._failure) from self._failure
         return self.image
 
     def frames(self) -> Iterator[Image.Image]:
-        """Give every frame or page, decoded; one is gone when the next is asked for."""
+        """Yield every frame or page, decoded; each is valid until the next one is yielded."""
         first = self.decoded()
         size, is_gif = first.size, first.format == "GIF"
         was_opaque = is_gif and not first.has_transparency_data
         if first.format == "PNG":
-            set_texts_apart(first)  # some stand behind the pixels
+            rename_ambiguous_texts(first)  # texts can follow the pixels
         yield first
         for number in range(1, self.count):
             try:
@@ -98,47 +110,63 @@ class Opened:
                     prepare_disposal(self.image)
                 self.image.seek(number)
                 check_pixels(self.image.size, self.limit)
-                self.image.load()
+                self._find_wide()
+                self._decode()
             except Exception as error:
                 self.image.close()
-                raise self._told(error) from error
+                raise self._reported(error) from error
             if was_opaque and self.image.mode == "RGBA" and is_opaque(self.image):
                 yield self.image.convert("RGB").crop((0, 0, *size))
-            elif is_gif and self.image.size != size:  # a frame reached out of the picture
+            elif is_gif and self.image.size != size:  # a frame extends beyond the first one
                 yield self.image.crop((0, 0, *size))
             else:
                 yield self.image
 
     def unread(self) -> Iterator[Image.Image]:
-        """Give the header of every page of a TIFF, whose pages differ, else of the first frame.
+        """Yield the header of every page of a TIFF, whose pages may differ; else of one frame.
 
-        Nothing is decoded; one is gone when the next is asked for.
+        Nothing is decoded; each is valid until the next one is yielded.
         """
         yield self.image
         for number in range(1, self.count if self.image.format == "TIFF" else 1):
             try:
                 self.image.seek(number)
                 check_pixels(self.image.size, self.limit)
+                self._find_wide()
             except Exception as error:
-                raise self._told(error) from error
+                raise self._reported(error) from error
             yield self.image
 
     def _load(self) -> None:
         try:
-            self.image.load()
-        except Exception as failure:  # told by decoded(), in the thread that asks
+            self._decode()
+        except Exception as failure:  # raised by decoded(), in the calling thread
             self._failure = failure
+
+    def _decode(self) -> None:
+        if self.wide is None:
+            self.image.load()
+        else:
+            self.wide.load()
+
+    def _find_wide(self) -> None:
+        """Find out whether the current page is 16-bit colour of which all bits can be read."""
+        self.wide = None
+        # Pillow composes the frames of an animation, in 8 bits.
+        if (self.count == 1 or self.image.format == "TIFF") and wide_mode(self.image):
+            again = reopening(self._source, str(self.image.format), self.image.tell())
+            self.wide = WideImage(self.image, again)
 
     def _check(self) -> None:
         check_pixels(self.image.size, self.limit)
         self.count = getattr(self.image, "n_frames", 1)
         if self.image.format == "MPO" and self.count > 1:
-            # A camera's JPEG with a preview or a second view behind it.
+            # A camera's JPEG followed by a preview or a second view.
             warn(f"only the first of {self.count} pictures is used")
             self.count = 1
         elif self.image.format == "PSD":
             if self.count > 1:
-                warn("only what all layers show together is used")
+                warn("only the composite of all layers is used")
             self.count = 1
         elif self.image.format in ("ICO", "ICNS", "CUR"):
             sizes = len(self.image.info.get("sizes", ()))
@@ -146,11 +174,11 @@ class Opened:
                 warn(f"only the largest of {sizes} pictures is used")
         check_pixels(self.image.size, self.limit, self.count)
 
-    def _told(self, error: Exception) -> Exception:
-        """Return what is to be raised for an error of Pillow's.
+    def _reported(self, error: Exception) -> Exception:
+        """Return the ImageError for an error of Pillow's; our own errors stay as they are.
 
-        Its plugins raise whatever comes up in a broken file: OSError, SyntaxError, struct.error,
-        ValueError, EOFError, IndexError, …
+        Pillow's plugins raise errors of many kinds for a broken file: OSError, SyntaxError,
+        struct.error, ValueError, EOFError, IndexError, …
         """
         if isinstance(error, (ImageError, ImageWarning, MemoryError)):
             return error
@@ -160,18 +188,19 @@ class Opened:
 
 
 MOST_FRAMES = 10
-"""How many times the pixels of one image may an animation have in all."""
+"""The pixels of all frames of an animation, at most, as a multiple of the limit of one image."""
 
 
 def limit_of(max_pixels: int | None) -> int:
-    """Return the limit that is meant: Pillow's for None; 0 where there is none."""
+    """Return the limit of pixels: Pillow's for None; 0 if there is none."""
     return max_pixels or Image.MAX_IMAGE_PIXELS or 0
 
 
 def check_pixels(size: tuple[int, int], limit: int, count: int = 1) -> None:
-    """Raise an ImageError if images of ``size`` (width, height) have more pixels than ``limit``.
+    """Raise an ImageError if ``count`` images of ``size`` (width, height) have too many pixels.
 
-    One by itself, or ``count`` of them together; 0 is no limit.
+    The limit is ``limit`` for one image, and ``MOST_FRAMES * limit`` for all together; 0 is no
+    limit.
     """
     width, height = size
     if limit and width * height > limit:
@@ -187,14 +216,14 @@ def _too_large(size: str, limit: int) -> ImageError:
 
 
 def _opened(source: str | BinaryIO, limit: int) -> ImageFile.ImageFile:
-    """Open an image file; a larger ``limit`` takes the place of Pillow's own for the process."""
+    """Open an image file; while it opens, a ``limit`` larger than Pillow's replaces it."""
     with as_errors(Image.DecompressionBombWarning):
-        everywhere = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = max(limit, everywhere or 0) or None
+        pillow_limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = max(limit, pillow_limit or 0) or None
         try:
             return open_identified(source)
         finally:
-            Image.MAX_IMAGE_PIXELS = everywhere
+            Image.MAX_IMAGE_PIXELS = pillow_limit
 
 
 _AHEAD = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
@@ -203,7 +232,7 @@ _AHEAD = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 def decode_ahead(path: str, max_pixels: int | None = None) -> Opened | None:
     """Start to decode a file in a thread, and return it for ``read_image``.
 
-    None where the format is rare, or where something is wrong, which reading it will report.
+    Returns None for rare formats, and for any error, which ``read_image`` will then report.
     """
     if not (os.path.isfile(path) and path.lower().endswith(_AHEAD)):
         return None

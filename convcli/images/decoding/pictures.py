@@ -12,9 +12,10 @@ from PIL import Image
 from convcli.errors import ImageError, ImageWarning
 from convcli.images.conversion.changes import Loss
 from convcli.images.conversion.icc import suits
-from convcli.images.decoding.modes import frame_kind, frame_of
+from convcli.images.decoding.modes import frame_kind, frame_of, wide_frame_of
 from convcli.images.decoding.opened import Opened
 from convcli.images.decoding.orientation import upright_size, upright_turn
+from convcli.images.decoding.wide_samples import turned
 from convcli.images.metadata.exif_tags import ICC_PROFILE
 from convcli.images.metadata.read_metadata import read_metadata
 from convcli.images.picture import Frame, Picture
@@ -32,6 +33,11 @@ def decode_picture(
     with _broken_is_an_image_error(), opened.image:  # closing the file keeps the pixels
         for image in islice(opened.frames(), 1 if only_first else None):
             turn, profile = pages.header(image)
+            if (wide := opened.wide) is not None:
+                samples = turned(wide.samples(), turn)
+                frame = wide_frame_of(image, pages.format_name, mode, profile, wide.mode, samples)
+                pages.add(frame, profile)
+                continue
             upright = image if turn is None else image.transpose(turn)
             # A frame shares its memory with the next one, unless it is the only one.
             own = upright is not image or opened.count == 1
@@ -54,8 +60,9 @@ def predict_picture(
     with _broken_is_an_image_error(), opened.image:
         for image in islice(opened.unread(), 1 if only_first else None):
             turn, profile = pages.header(image)
-            kind = frame_kind(image, pages.format_name, mode, profile)
-            losses += (loss for change in kind.changes for loss in change.losses)
+            wide = "" if opened.wide is None else opened.wide.mode
+            kind = frame_kind(image, pages.format_name, mode, profile, wide)
+            losses += kind.losses()
             pages.add(kind.unread(upright_size(image, turn)), profile)
         if not (only_first or pages.is_tiff):
             pages.repeat_first(opened.count, file)

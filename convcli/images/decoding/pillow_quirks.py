@@ -1,4 +1,8 @@
-"""What Pillow tells of a file otherwise than the file means it. Needs no NumPy."""
+"""Corrections of what Pillow reports about files. Does not import NumPy.
+
+Numbers are those of issues and pull requests of python-pillow/Pillow. Where none is known, the
+comment says how to see whether a newer Pillow still needs the correction.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,10 @@ from PIL import Image
 
 
 def bits_stored(image: Image.Image, source: str | BinaryIO) -> int:
-    """Return the bits a channel that the file has, where Pillow gives fewer; else 8."""
+    """Return the bits a channel of the file, if Pillow reads only 8 of them; else 8.
+
+    Pillow has no images of several channels with more than 8 bits each (issue 1888, open).
+    """
     if image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
         return 8
     if image.format in _DEPTH_AFTER:
@@ -17,7 +24,7 @@ def bits_stored(image: Image.Image, source: str | BinaryIO) -> int:
         arguments = tile[3] if isinstance(tile[3], (tuple, list)) else (tile[3],)
         if tile[0] == "SGI16" or any(";16" in part for part in arguments if isinstance(part, str)):
             return 16
-        # The greatest value of a PPM, of which 8 bits would have 255.
+        # The maximum value of a PPM: 255 or less for 8 bits.
         if tile[0].startswith("ppm") and isinstance(arguments[-1], int) and arguments[-1] > 255:
             return 16
     return 8
@@ -47,11 +54,15 @@ def _bits_in_head(source: str | BinaryIO, mark: bytes, after: int, less: int) ->
 
 
 _HEAD = 1 << 16
-"""Bytes of a file in which its depth is looked for."""
+"""Bytes at the start of a file in which its depth is searched."""
 
 
-def set_texts_apart(image: Image.Image) -> None:
-    """Spell keywords of a PNG's texts another way that Pillow would take for something else."""
+def rename_ambiguous_texts(image: Image.Image) -> None:
+    """Capitalize the keywords of a PNG's texts that mean something else in Pillow's ``info``.
+
+    Pillow keeps texts and properties in one dictionary (seen in Pillow 13.0, no issue known: open a
+    PNG with a text of the keyword ``dpi`` and look at ``info``).
+    """
     for key in _NOT_KEYWORDS & image.info.keys():
         if isinstance(image.info[key], str):
             image.info.setdefault(str(key).capitalize(), image.info.pop(key))
@@ -61,13 +72,15 @@ _NOT_KEYWORDS = {
     *("chromaticity", "comment", "default_image", "dpi", "duration", "exif", "gamma"),
     *("icc_profile", "loop", "srgb", "transparency", "xmp"),
 }
-"""What Pillow keeps in one table with the texts."""
+"""Keys of ``info`` for a PNG that are not keywords of texts."""
 
 
-def bring_transparency_to_8_bits(image: Image.Image) -> None:
-    """Bring a PNG's transparent colour to the samples that Pillow gives, from those of the file.
+def scale_transparency_to_8_bits(image: Image.Image) -> None:
+    """Scale a PNG's transparent colour from the bits of the file to the 8 bits of Pillow's samples.
 
-    Pillow leaves it as it stands in the file, where grey may have fewer bits and colours more.
+    Pillow leaves it as in the file, where grey may have fewer bits and colours more (seen in Pillow
+    13.0). For 1 bit it was issue 9281, fixed in Pillow 12.1; none is known for 2, 4 and 16 bits:
+    open a PNG of 2-bit grey with the transparent colour 1, which is 85 in 8 bits.
     """
     transparent: Any = image.info.get("transparency")
     depth = str(next((tile[3] for tile in getattr(image, "tile", ())), ""))
@@ -80,9 +93,10 @@ def bring_transparency_to_8_bits(image: Image.Image) -> None:
 
 
 def forget_encoder(image: Image.Image) -> None:
-    """Take from an image what an encoder has left at it, which the next would take for its own.
+    """Remove the options of an earlier ``save`` from an image, which the next one would use.
 
-    Pillow's ``save`` does that for the first frame of a file alone (seen in version 13.0).
+    Pillow's ``save`` removes them from the first frame of a file alone (seen in Pillow 13.0; issue
+    8936 and pull request 8942 are about the same attributes).
     """
     for name in ("encoderinfo", "encoderconfig"):
         vars(image).pop(name, None)

@@ -1,4 +1,4 @@
-"""What a file is that is not opened, and what to do about it: for error messages."""
+"""Error messages for files that are not opened: what the file is, and how to convert it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from convcli.errors import ImageError
+from convcli.images.extras import DEEP
 
-_HEAD = 1024  # bytes in which a file's kind is looked for
+_HEAD = 1024  # bytes at the start of a file in which its signature is searched
 
 _CONVERT_FIRST = "convert it first, for example with"
 
-# Each: bytes, where in the file they are, what the file is, and what to do.
+# Each: bytes, their offset in the file, what the file is, and the remedy.
 _SIGNATURES: tuple[tuple[bytes, int, str, str], ...] = (
     (b"%!PS", 0, "PostScript (EPS)", f"{_CONVERT_FIRST} Ghostscript or ImageMagick"),
     (b"\xc5\xd0\xd3\xc6", 0, "PostScript (EPS)", f"{_CONVERT_FIRST} Ghostscript or ImageMagick"),
@@ -44,7 +45,7 @@ _SIGNATURES: tuple[tuple[bytes, int, str, str], ...] = (
 
 
 def unidentified(source: str | BinaryIO) -> ImageError:
-    """Return the error for a file whose format is none of :data:`formats.OPENED`."""
+    """Return the error for a file whose format is not in :data:`formats.OPENED`."""
     head = _head(source)
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if text.startswith(b"<?xml") and b"<svg" in text:
@@ -55,11 +56,12 @@ def unidentified(source: str | BinaryIO) -> ImageError:
     if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         kind = _tiff_kind(source)
         if kind:
+            by_extra = f"{DEEP} does; or " if _is_read_by_tifffile(source) else ""
             return ImageError(
-                f"it is a TIFF of {kind}, which Pillow does not read: convert it first, to a .npy "
-                "array (any numbers) or a TIFF of 8 bits a channel"
+                f"it is a TIFF of {kind}, which Pillow does not read: {by_extra}convert it first, "
+                "to a .npy array (any numbers) or a TIFF of 8 bits a channel"
             )
-    return ImageError("it is not an image, or of a format that Pillow does not know")
+    return ImageError("it is not an image, or not of a format that Pillow knows")
 
 
 def _head(source: str | BinaryIO) -> bytes:
@@ -83,27 +85,34 @@ _NUMBERS = {
 
 
 def _tiff_kind(source: str | BinaryIO) -> str:
-    """Return what the samples of a TIFF's first page are, or "" where that is no reason."""
+    """Return the kind of samples of a TIFF's first page, or "" if Pillow reads that kind."""
     try:
-        tags = _first_tags(source)
+        tags = first_tags(source)
         bits = tags.get(_BITS, (1,))
         count = int(tags.get(_SAMPLES, 1))
         kind = tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0]
-        if kind == _UNSIGNED and max(bits) <= 16:
+        if kind == _UNSIGNED and max(bits) <= 8:
             return ""
         plural = "s" if count != 1 else ""
         return f"{count} channel{plural} of {bits[0]}-bit {_NUMBERS.get(kind, 'numbers')}"
-    # A broken table raises what comes up.
+    # A broken table raises errors of many kinds.
     except Exception:
         return ""
 
 
-def _first_tags(source: str | BinaryIO) -> Mapping[int, Any]:
+def _is_read_by_tifffile(source: str | BinaryIO) -> bool:
+    from convcli.images.decoding.tiff_files import needs_tifffile
+
+    return needs_tifffile(first_tags(source))
+
+
+def first_tags(source: str | BinaryIO) -> Mapping[int, Any]:
+    """Return the tags of a TIFF's first page. Raises errors of many kinds for a broken table."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     if isinstance(source, str):
         with open(source, "rb") as file:
-            return _first_tags(file)
+            return first_tags(file)
     source.seek(0)
     head = source.read(8)
     if head[2:3] == b"+" or head[3:4] == b"+":  # BigTIFF

@@ -1,1 +1,1 @@
-"""How a picture is encoded: its frames and the options of the encoder."""
+"""Pictures encoded: frames and options decided, then written by the encoder of the format."""

@@ -15,6 +15,7 @@ from convcli.errors import ImageError
 from convcli.images import formats
 from convcli.images.conversion.icc import suits
 from convcli.images.decoding.pillow_quirks import forget_encoder
+from convcli.images.encoding.deep_files import write_deep
 from convcli.images.encoding.frames import frame_options
 from convcli.images.encoding.settings import Encoding, encoding_of
 from convcli.images.picture import Picture
@@ -22,17 +23,31 @@ from convcli.system.threads import processors
 
 
 def encode(
-    picture: Picture, file: BinaryIO, format_name: str, save: Mapping[str, Any], strip: bool
+    picture: Picture,
+    file: BinaryIO,
+    format_name: str,
+    save: Mapping[str, Any],
+    strip: bool,
+    *,
+    keeps_integers: bool = False,
 ) -> None:
     """Write a picture to a file in a format; ``save`` holds the user's options for the encoder.
+
+    An array file holds floats, or with ``keeps_integers`` the samples as they are.
 
     Raises :class:`ImageError`, and OSError where the file cannot be written; warns with
     :class:`ImageWarning` of what the format cannot hold.
     """
     if format_name == formats.ARRAY_FORMAT:
-        np.save(file, picture.tensor, allow_pickle=False)
+        array = picture.integers if keeps_integers else picture.tensor
+        np.save(file, array, allow_pickle=False)
         return
-    result = _result(encoding_of(picture, format_name, save, strip), format_name)
+    encoding = encoding_of(picture, format_name, save, strip)
+    if any(one.is_deep for one in encoding.conversions):
+        with _encoder_errors(format_name):
+            write_deep(encoding, file, format_name, picture.format)
+        return
+    result = _result(encoding, format_name)
     with _encoder_errors(format_name):
         _ENCODERS.get(format_name, _by_pillow)(result, file)
 

@@ -1,4 +1,4 @@
-"""Several frames: which of them go into a file, and how its encoder is told."""
+"""Several frames: which of them go into a file, and the encoder's options for them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from convcli.system.warn import warn
 
 
 def frames_for(picture: Picture, format_name: str) -> tuple[Sequence[Frame], dict[str, Any]]:
-    """Return the frames that go into a file, and metadata of as many; refuses what cannot be."""
+    """Return the frames that go into a file, and metadata for them.
+
+    Raises :class:`ImageError` if the format does not hold frames of this number or size.
+    """
     frames, metadata = picture.frames, dict(picture.metadata)
     if metadata.get("has_poster") and format_name in ("AVIF", "GIF", "WEBP"):
-        warn("the picture that stands in for the animation, and is no part of it, is left out")
+        warn("the still picture before the animation (APNG's default image) is left out")
         frames = frames[1:]
         metadata["durations"] = metadata["durations"][1:]
     check_count(len(frames), format_name)
@@ -55,7 +58,7 @@ def check_size(size: tuple[int, int], format_name: str) -> None:
 
 
 def animation_options(format_name: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the encoder's options for several frames, as far as no samples are needed.
+    """Return the encoder's options for several frames that need no samples.
 
     Warns with :class:`ImageWarning` of timing that the format does not hold.
     """
@@ -73,13 +76,13 @@ def animation_options(format_name: str, metadata: Mapping[str, Any]) -> dict[str
         options["loop"] = min(plays, _MOST_PLAYS) if format_name == "WEBP" else plays
     if format_name == "PNG":
         has_poster = bool(metadata.get("has_poster"))
-        # Pillow counts these without the poster.
+        # Pillow takes durations of the frames after the default image.
         if "duration" in options:
             options["duration"] = options["duration"][has_poster:]
-        # Each frame is whole: what stood before it must not shine through.
+        # Each frame replaces the one before it: it is not blended with it.
         options |= {"default_image": has_poster, "blend": 0}
     elif format_name == "GIF":
-        # For those who want Pillow's encoder: with --save, or from Python.
+        # Used if options for Pillow's encoder are given.
         options["disposal"] = 2
         plays = metadata.get("plays", 0)
         options |= {} if plays == 1 else {"loop": max(plays - 1, 0)}
@@ -89,7 +92,7 @@ def animation_options(format_name: str, metadata: Mapping[str, Any]) -> dict[str
 def frame_options(
     images: Sequence[Image.Image], format_name: str, has_poster: bool
 ) -> dict[str, Any]:
-    """Return the encoder's options that take the frames themselves."""
+    """Return the encoder's options that need the frames' samples."""
     options: dict[str, Any] = {"append_images": images[1:]}
     if format_name == "PNG":
         options["disposal"] = _disposals(images[has_poster:])
@@ -97,7 +100,7 @@ def frame_options(
 
 
 def _whole(durations: Sequence[float]) -> list[int]:
-    """Return durations in whole milliseconds, rounded so that their sums are right."""
+    """Return durations in whole milliseconds, without adding up rounding errors."""
     ends = [round(end) for end in accumulate(durations)]
     return [end - start for start, end in pairwise([0, *ends])]
 
@@ -106,13 +109,13 @@ _MOST_PLAYS = 65535  # of a WebP
 
 
 def _disposals(images: Sequence[Image.Image]) -> list[int]:
-    """Return what APNG does with each frame after it was shown: leave it, or bring back the last.
+    """Return APNG's disposal of each frame: 0 leaves it, 2 restores the one before it.
 
-    Which of them makes no difference where two frames are alike; but two of one kind would be
-    made one by Pillow.
+    Both show the same for a frame that equals the one before it. Pillow merges equal frames unless
+    their disposals differ (intended, as for GIF: issue 7809; seen in Pillow 13.0).
     """
     disposals = [0]
     for before, image in pairwise(images):
-        is_alike = before.tobytes() == image.tobytes()
-        disposals.append(2 if is_alike and disposals[-1] == 0 else 0)
+        is_equal = before.tobytes() == image.tobytes()
+        disposals.append(2 if is_equal and disposals[-1] == 0 else 0)
     return disposals

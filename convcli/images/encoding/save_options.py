@@ -1,13 +1,14 @@
-"""The options of each format's encoder: what ``--save`` and ``write_image(save=…)`` may name.
+"""The options of each format's encoder: the keys of ``--save`` and ``write_image(save=…)``.
 
-Pillow ignores an option that it does not know. The tables are those of Pillow's handbook ("Image
-file formats") completed from the encoders' sources, Pillow 11.3 to 13.0; a test compares them with
-the Pillow that is installed. Left out is what the picture decides: which frames a file has
-(``save_all``, ``append_images``, ``default_image``), and ``append``, for a file is written anew.
+Pillow ignores an option that it does not know. The tables follow Pillow's handbook ("Image file
+formats") and the encoders' sources, Pillow 11.3 to 13.0; a test compares them with the installed
+Pillow. Options that the picture decides are left out: those for its frames (``save_all``,
+``append_images``, ``default_image``), and ``append``, since every file is written anew.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +54,7 @@ KNOWN: Mapping[str, frozenset[str]] = {
             *("disposal", "duration", "loop", "comment"),
         }
     ),
-    "ICNS": _PNG,  # an icon is a PNG in there
+    "ICNS": _PNG,  # contains a PNG
     "ICO": frozenset({"sizes", "bitmap_format"}),
     "JPEG": _JPEG,
     "JPEG2000": _JPEG2000,
@@ -85,25 +86,46 @@ KNOWN: Mapping[str, frozenset[str]] = {
     ),
     "XBM": frozenset({"hotspot"}),
 }
-"""By Pillow's names of formats; a format that is not here has no options."""
+"""The options of each format, by Pillow's name; a format that is missing has none."""
 
 
 def check_save_options(format_name: str, save: Mapping[str, Any]) -> None:
-    """Raise an :class:`ImageError` for a key of ``save`` that a format's encoder does not know.
+    """Raise an :class:`ImageError` for a key of ``save`` that a format's encoder does not have.
 
-    ``format_name`` is what :func:`output_format` returns. The values are the encoder's to check.
+    ``format_name`` is a name that :func:`output_format` returns. Of the values ``dpi`` is checked;
+    the encoder checks the others.
     """
     known = KNOWN.get(format_name, frozenset())
     unknown = [key for key in save if key not in known]
     if not unknown:
+        with_pairs(save)
         return
     from difflib import get_close_matches
 
     key = unknown[0]
     if not known:
-        raise ImageError(f"{format_name} has no option {key!r} to save with: it has none at all")
+        raise ImageError(f"{format_name} has no save option {key!r}: it has none at all")
     near = get_close_matches(key, known, 1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise ImageError(
-        f"{format_name} has no option {key!r} to save with: {hint}it has {', '.join(sorted(known))}"
+        f"{format_name} has no save option {key!r}: {hint}it has {', '.join(sorted(known))}"
     )
+
+
+def with_pairs(save: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with a number for ``dpi`` as (x, y), which is what Pillow's encoders take.
+
+    Raises :class:`ImageError` for a ``dpi`` that is neither a positive number nor two of them.
+    """
+    if "dpi" not in save:
+        return dict(save)
+    given = save["dpi"]
+    pair = given if isinstance(given, (tuple, list)) else (given, given)
+    if len(pair) != 2 or not all(_is_positive(number) for number in pair):
+        raise ImageError(f"dpi is a number of pixels per inch above 0, or (x, y): got {given!r}")
+    return {**save, "dpi": tuple(pair)}
+
+
+def _is_positive(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and 0 < value < math.inf

@@ -46,7 +46,7 @@ class Encoding(NamedTuple):
     has_user_options: bool
 
     def all_losses(self) -> Iterator[Loss]:
-        """Give all losses, those that depend on samples included."""
+        """Yield all losses, those that depend on samples included."""
         for one in self.conversions:
             yield from one.all_losses()
         yield from self.losses
@@ -64,7 +64,7 @@ def encoding_of(
     check_icon(frames[0].size, format_name)
     profiles = _profiles(frames, metadata)
     is_still = len(frames) == 1
-    conversions = _conversions(frames, format_name, profiles, palette=is_still)
+    conversions = _conversions(frames, format_name, profiles)
     if not is_still and format_name not in formats.PAGE_FORMATS:
         if len(set(profiles)) > 1:
             conversions, profiles = in_one_space(conversions, profiles, format_name), [None]
@@ -83,7 +83,9 @@ def encoding_of(
         frames,
         conversions,
         metadata,
-        _options(metadata, format_name, frames, save),
+        _options(
+            metadata, format_name, frames, save, is_deep=any(one.is_deep for one in conversions)
+        ),
         profiles if format_name == "TIFF" and len(set(profiles)) > 1 and not strip else (),
         losses,
         has_user_options,
@@ -91,11 +93,7 @@ def encoding_of(
 
 
 def _conversions(
-    frames: Sequence[Frame],
-    format_name: str,
-    profiles: Sequence[bytes | None],
-    *,
-    palette: bool,
+    frames: Sequence[Frame], format_name: str, profiles: Sequence[bytes | None]
 ) -> list[FrameConversion]:
     """Return the conversion of each frame; frames of one kind share theirs, and its warnings."""
     known: dict[tuple[object, ...], FrameConversion] = {}
@@ -103,7 +101,7 @@ def _conversions(
     for frame, profile in zip(frames, profiles, strict=True):
         kind = (frame.mode, frame.raster.channels, frame.raster.dtype, profile)
         if kind not in known:
-            known[kind] = frame_conversion(frame, format_name, profile, palette=palette)
+            known[kind] = frame_conversion(frame, format_name, profile, is_animated=len(frames) > 1)
         conversions.append(known[kind])
     return conversions
 
@@ -113,10 +111,16 @@ def _options(
     format_name: str,
     frames: Sequence[Frame],
     save: Mapping[str, Any],
+    *,
+    is_deep: bool,
 ) -> dict[str, Any]:
     compression = save.get("compression", metadata.get("compression"))
     compression = None if compression == "raw" else compression
-    options = encoder_options(metadata, format_name, frames[0].size, compression)
+    # Only libtiff, which Pillow compresses with, takes no tables within the table of tags.
+    by_libtiff = None if is_deep else compression
+    options = encoder_options(metadata, format_name, frames[0].size, by_libtiff)
+    if is_deep and format_name == "TIFF" and compression:
+        options["compression"] = compression
     if format_name in ("JPEG", "MPO", "PDF"):
         options["quality"] = JPEG_QUALITY
         if save.get("quality", JPEG_QUALITY) in _FINE and "qtables" not in save:

@@ -1,4 +1,4 @@
-"""Metadata as options of Pillow's encoder of a format."""
+"""Metadata as options of Pillow's encoders."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from convcli.images.metadata.limits import (
 )
 from convcli.system.warn import warn
 
-_CAMERA_TABLE, _POSITION = 0x8769, 0x8825
+_CAMERA_DIRECTORY, _POSITION = 0x8769, 0x8825
 _TRIVIAL = {0x9000, 0xA000, 0xA001, 0xA002, 0xA003}  # versions, colour space, width and height
-_WIDTH_AND_HEIGHT = (0xA002, 0xA003)  # in the camera's table
+_WIDTH_AND_HEIGHT = (0xA002, 0xA003)  # in the camera's directory
 
-# Patterns, compiled when there is XMP.
+# Patterns, which are compiled only if a picture has XMP.
 _XMP_ORIENTATION = rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)\d"
 _XMP_PREVIEWS = rb"(?s)<(xmp|xap):Thumbnails>.*?</\1:Thumbnails>"
 _XMP_SIDES = (
@@ -35,7 +35,7 @@ _XMP_SIDES = (
 
 
 def stripped(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is left of metadata where none is wanted: timing, and how to encode."""
+    """Return what ``strip`` leaves of metadata: timing, and ways of encoding."""
     timing = ("durations", "plays", "has_poster")
     stays = (*timing, "compression", "lossless", "subsampling", "progressive")
     return {key: metadata[key] for key in stays if key in metadata}
@@ -44,10 +44,10 @@ def stripped(metadata: Mapping[str, Any]) -> dict[str, Any]:
 def encoder_options(
     metadata: Mapping[str, Any], format_name: str, size: tuple[int, int], compression: str | None
 ) -> dict[str, Any]:
-    """Return metadata as options of Pillow's encoder of a format, as far as that holds it.
+    """Return metadata as options of Pillow's encoder of a format, without timing.
 
-    ``size`` is the height and width of the result, ``compression`` that of TIFF. Timing is not
-    among it. Warns with :class:`ImageWarning` of what does not go in.
+    ``size`` is the height and width of the result, ``compression`` that of TIFF. Warns with
+    :class:`ImageWarning` of metadata that the format does not hold.
     """
     options: dict[str, Any] = {}
     if format_name in PROFILE_FORMATS and "icc_profile" in metadata:
@@ -82,7 +82,7 @@ def _exif(
     xmp: bytes,
     is_compressed: bool,
 ) -> bytes | Image.Exif | None:
-    """Return EXIF that tells the size of the result; of a TIFF, as the table it is part of."""
+    """Return EXIF with the size of the result: bytes, or for a TIFF a directory to merge."""
     has_dpi = "dpi" in metadata and format_name not in DPI_FORMATS
     into_tiff = format_name == "TIFF"
     iptc = metadata.get("iptc", b"")
@@ -91,8 +91,8 @@ def _exif(
     exif = Image.Exif()
     if "exif" in metadata:
         exif.load(metadata["exif"])
-        # Pillow writes a table that was asked for, even where there is none.
-        camera = exif.get_ifd(_CAMERA_TABLE) if _CAMERA_TABLE in exif else {}
+        # get_ifd() adds an empty directory if there is none (pull request 8230, in Pillow 11.0).
+        camera = exif.get_ifd(_CAMERA_DIRECTORY) if _CAMERA_DIRECTORY in exif else {}
         for tag, side in zip(_WIDTH_AND_HEIGHT, reversed(size), strict=True):
             if tag in camera:
                 camera[tag] = side
@@ -101,7 +101,7 @@ def _exif(
         exif[exif_tags.RESOLUTION_UNIT] = 2  # inches
     if into_tiff:
         if is_compressed:
-            _suit_libtiff(exif)
+            _remove_unwritable(exif)
         if xmp:
             exif[exif_tags.XMP] = xmp
         if iptc:
@@ -110,26 +110,31 @@ def _exif(
     return exif.tobytes()
 
 
-def _suit_libtiff(exif: Image.Exif) -> None:
-    """Take out what Pillow cannot hand to libtiff, which compresses: tables within the table."""
+def _remove_unwritable(exif: Image.Exif) -> None:
+    """Remove what Pillow cannot pass to libtiff, which compresses.
+
+    These are directories within the directory (seen in Pillow 13.0, no issue known: save an EXIF
+    directory with a date, 0x9003, as TIFF with ``compression="tiff_lzw"`` and read it), and some
+    rare tags.
+    """
     lost = []
-    if set(exif.get_ifd(_CAMERA_TABLE)) - _TRIVIAL | set(exif.get_ifd(_POSITION)):
-        lost.append("what the camera said")
+    if set(exif.get_ifd(_CAMERA_DIRECTORY)) - _TRIVIAL | set(exif.get_ifd(_POSITION)):
+        lost.append("EXIF of the camera")
     refused = exif_tags.refused_by_libtiff(exif)
     if refused:
         lost.append(f"EXIF tags {', '.join(f'0x{tag:04x}' for tag in refused)}")
-    for tag in (_CAMERA_TABLE, _POSITION, *refused):
+    for tag in (_CAMERA_DIRECTORY, _POSITION, *refused):
         if tag in exif:
             del exif[tag]
     if lost:
         warn(
-            f"{' and '.join(lost)} does not go into a compressed TIFF: "
+            f"{' and '.join(lost)} cannot be written to a compressed TIFF: "
             'save={"compression": "raw"} keeps it'
         )
 
 
 def _resized_xmp(xmp: bytes, size: tuple[int, int]) -> bytes:
-    """Return XMP of an upright picture of a size (H, W), without previews of what it was."""
+    """Return XMP with this size (H, W) and upright orientation, without previews."""
     xmp = re.sub(_XMP_PREVIEWS, b"", re.sub(_XMP_ORIENTATION, rb"\g<1>1", xmp))
     for pattern, side in zip(_XMP_SIDES, reversed(size), strict=True):
         xmp = re.sub(pattern, rb"\g<1>%d" % side, xmp)
@@ -151,7 +156,7 @@ def _add_png(metadata: Mapping[str, Any], xmp: bytes, options: dict[str, Any]) -
     for kind, data in chunks:
         info.add(kind, data)
     for key, text in texts.items():
-        # An iTXt knows its language, and add_text() keeps it.
+        # add_text() writes an iTXt with its language.
         info.add_text(key, text, zip=len(text) > 1000)
     if xmp:
         info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))

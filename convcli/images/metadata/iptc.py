@@ -1,7 +1,7 @@
-"""IPTC: captions, keywords and credits as press agencies have them (IPTC-NAA IIM 4.2).
+"""IPTC: captions, keywords and credits of press photographs (IPTC-NAA IIM 4.2).
 
-Its records are opaque here. In a JPEG they are in the segment APP13 and in a PNG in a text of
-hexadecimal digits, both times as a resource of Photoshop's (Adobe, "Photoshop File Formats
+Its records are copied as bytes. A JPEG has them in the segment APP13 and a PNG in a text of
+hexadecimal digits, both as one of Photoshop's resources (Adobe, "Photoshop File Formats
 Specification", Image Resource Blocks); in a TIFF they have a tag.
 """
 
@@ -18,26 +18,27 @@ from convcli.images.metadata.exif_tags import IPTC, PHOTOSHOP
 IPTC_FORMATS = frozenset({"JPEG", "MPO", "PNG", "TIFF"})
 
 PNG_KEYWORD = "Raw profile type iptc"
-"""As ImageMagick and ExifTool write and read it; there is no standard."""
+"""The keyword that ImageMagick and ExifTool write and read; there is no standard."""
 
 _RECORDS = 0x0404  # the resource
-_RECORD = b"\x1c"  # a record begins so
+_RECORD = b"\x1c"  # the first byte of a record
 _APP13 = b"\xff\xed"
 _SIGNATURE = b"Photoshop 3.0\0"
 
 
 def iptc_of(image: Image.Image) -> bytes:
-    """Return the records of an opened image, or nothing where it has none that can be read."""
+    """Return the records of an opened image, or b"" if it has none that can be read."""
     info: dict[Any, Any] = image.info
     found: Any = b""
     if image.format in ("JPEG", "MPO"):
         found = (info.get("photoshop") or {}).get(_RECORDS, b"")
     elif image.format == "PNG":
         with suppress(ValueError, TypeError):
-            # Name and length, then the digits.
+            # The text is a name, a length and the digits.
             found = bytes.fromhex("".join(str(info.get(PNG_KEYWORD, "")).split()[2:]))
     elif image.format == "TIFF":
-        # As bytes: some write them as numbers of four, of which Pillow gives the first.
+        # The bytes of the tag: some programs write them as 32-bit integers, of which Pillow gives
+        # the first alone (seen in Pillow 13.0; issue 6948 is a crash for such a tag).
         stored = getattr(getattr(image, "tag_v2", None), "_tagdata", {})
         found = _unswapped(stored.get(IPTC, b"")) or stored.get(PHOTOSHOP, b"")
     if not isinstance(found, bytes):
@@ -48,18 +49,18 @@ def iptc_of(image: Image.Image) -> bytes:
 
 
 def _unswapped(data: bytes) -> bytes:
-    """Return records in their order, where a program took them for numbers and swapped bytes."""
+    """Return records in order, undoing the byte swap of programs that write them as integers."""
     if data.startswith(_RECORD) or len(data) % 4 or data[3:4] != _RECORD:
         return data
     return struct.pack(f"<{len(data) // 4}I", *struct.unpack(f">{len(data) // 4}I", data))
 
 
 def _resource(data: bytes) -> bytes:
-    """Return the records among Photoshop's resources."""
+    """Return the records from a list of Photoshop's resources."""
     place = 0
     while data[place : place + 4] == b"8BIM" and place + 12 <= len(data):
         kind = int.from_bytes(data[place + 4 : place + 6])
-        start = place + 6 + (data[place + 6] + 2) // 2 * 2  # past a name, of even length in all
+        start = place + 6 + (data[place + 6] + 2) // 2 * 2  # after a name padded to even length
         size = int.from_bytes(data[start : start + 4])
         if kind == _RECORDS:
             return data[start + 4 : start + 4 + size]

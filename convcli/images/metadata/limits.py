@@ -1,4 +1,4 @@
-"""What of metadata a format has no place for."""
+"""Metadata that a format cannot hold, or not in this size."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from convcli.system.warn import warn
 COMMENT_FORMATS = frozenset({"GIF", "JPEG", "JPEG2000", "MPO"})
 DPI_FORMATS = frozenset({"BMP", "DIB", "JPEG", "MPO", "PDF", "PNG", "TIFF"})
 EXIF_FORMATS = frozenset({"AVIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP"})
-XMP_FORMATS = frozenset({"AVIF", "JPEG", "MPO", "WEBP"})  # and PNG and TIFF, in their own ways
+XMP_FORMATS = frozenset(
+    {"AVIF", "JPEG", "MPO", "WEBP"}
+)  # PNG and TIFF hold it too, by other options
 
-_SEGMENT = 65_000  # bytes that a JPEG takes of one kind, nearly
+_SEGMENT = 65_000  # bytes of metadata that fit into a segment of a JPEG, with its header
 
 
 def metadata_lost(metadata: Mapping[str, Any], format_name: str) -> list[str]:
-    """Return in words what of ``metadata`` a format has no place for; the ICC profile is apart."""
+    """Return in words which ``metadata``, except the ICC profile, a format cannot hold."""
     holders = {
         "exif": ("EXIF", EXIF_FORMATS),
         "xmp": ("XMP", XMP_FORMATS | {"PNG", "TIFF"}),
@@ -38,7 +40,7 @@ def metadata_lost(metadata: Mapping[str, Any], format_name: str) -> list[str]:
 
 
 def fit_segments(options: dict[str, Any], iptc: bytes) -> None:
-    """Leave out what is larger than a segment of a JPEG, of EXIF rare tags first; add ``iptc``."""
+    """Add ``iptc``, and remove what is larger than a JPEG segment, of EXIF rare tags first."""
     if len(options.get("exif", b"")) > _SEGMENT:
         exif = Image.Exif()
         exif.load(options["exif"])
@@ -46,13 +48,13 @@ def fit_segments(options: dict[str, Any], iptc: bytes) -> None:
             del exif[tag]
         smaller = exif.tobytes()
         if len(smaller) <= _SEGMENT:
-            warn("rare EXIF tags of more than 64 KB do not go into a JPEG")
+            warn("rare EXIF tags of more than 64 KB do not fit into a JPEG")
             options["exif"] = smaller
     if iptc:
         options["extra"] = iptc
     for key, name in (("exif", "exif"), ("xmp", "xmp"), ("comment", "comment"), ("extra", "iptc")):
         if len(options.get(key, b"")) > _SEGMENT:
-            warn(f"{name} of more than 64 KB does not go into a JPEG")
+            warn(f"{name} of more than 64 KB does not fit into a JPEG")
             del options[key]
     if "extra" in options:
         options["extra"] = jpeg_segment(iptc)

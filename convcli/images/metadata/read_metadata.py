@@ -1,4 +1,4 @@
-"""Metadata of a decoded image: taken from what Pillow read of the file's header."""
+"""The metadata of an opened image, from its header."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ _LOSSLESS_COMPRESSION = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "
 
 
 def read_metadata(image: Image.Image) -> dict[str, Any]:
-    """Return what an image file says beside its pixels; needs no more than the header.
+    """Return the metadata of an image file; its header is enough.
 
-    Warns with :class:`ImageWarning` of what is broken.
+    Warns with :class:`ImageWarning` if its EXIF is broken.
     """
     info = image.info
     kept: dict[str, Any] = {}
     if info.get("icc_profile"):
         kept["icc_profile"] = bytes(info["icc_profile"])
     try:
-        # A PNG's own getexif() would decode it.
+        # A PNG's own getexif() decodes the pixels first.
         exif = Image.Image.getexif(image)
-        _collect_exif(exif, kept)
-    # A table of tags is read as it comes up, and raises what comes up.
+        _read_exif(exif, kept)
+    # Tags are read on demand, and broken ones raise errors of many kinds.
     except Exception as error:
         warn(f"its EXIF is broken and left out: {error}")
     dpi: Any = info.get("dpi")
-    # Of a TIFF that tells no resolution, Pillow says 1.
+    # For a TIFF without a resolution Pillow gives 1 (seen in Pillow 13.0, no issue known: look at
+    # ``info`` of a TIFF saved without ``dpi``).
     if _is_resolution(dpi) and not (image.format == "TIFF" and tuple(dpi) == (1, 1)):
         kept["dpi"] = tuple(map(float, dpi))
     if info.get("xmp"):
@@ -43,7 +44,7 @@ def read_metadata(image: Image.Image) -> dict[str, Any]:
     if info.get("comment"):
         kept["comment"] = _text(info["comment"])
     if image.format == "PNG":
-        _collect_png(info, kept)
+        _read_png(info, kept)
     if image.format in ("JPEG", "MPO"):
         from PIL.JpegImagePlugin import get_sampling
 
@@ -53,18 +54,25 @@ def read_metadata(image: Image.Image) -> dict[str, Any]:
     if image.format == "TIFF":
         named = str(info.get("compression", "raw")).replace("tiff_deflate", "tiff_adobe_deflate")
         if named != "raw":
-            # What loses, or is for black and white, becomes what suits any picture.
+            # A lossy compression, or one for black and white, becomes one for any picture.
             kept["compression"] = named if named in _LOSSLESS_COMPRESSION else "tiff_adobe_deflate"
     return kept
 
 
-def _collect_exif(exif: Image.Exif, kept: dict[str, Any]) -> None:
+def _read_exif(exif: Image.Exif, kept: dict[str, Any]) -> None:
     lost = exif_tags.remove_stale(exif)
     if lost:
         kept["left_out"] = tuple(lost)
+    tags = (exif_tags.X_RESOLUTION, exif_tags.Y_RESOLUTION, exif_tags.RESOLUTION_UNIT)
+    if tuple(map(exif.get, tags)) == (1, 1, 1):
+        # TIFF demands a resolution: this is that of a picture without one.
+        for tag in tags:
+            del exif[tag]
     if not len(exif):
         return
-    exif.bigtiff = False  # its own head is that of the file it came from
+    exif.bigtiff = (
+        False  # the EXIF of a result has an ordinary header, even if its source was a BigTIFF
+    )
     kept["exif"] = exif.tobytes()
     unit = {2: 1, 3: 2.54}.get(exif.get(exif_tags.RESOLUTION_UNIT, 2))
     sides = exif.get(exif_tags.X_RESOLUTION), exif.get(exif_tags.Y_RESOLUTION)
@@ -79,11 +87,11 @@ def _is_resolution(sides: Any) -> bool:
         return False
 
 
-def _collect_png(info: Mapping[Any, Any], kept: dict[str, Any]) -> None:
+def _read_png(info: Mapping[Any, Any], kept: dict[str, Any]) -> None:
     text = {
         key: value
         for key, value in info.items()
-        # Raw profiles are EXIF, XMP and ICC profiles by another name.
+        # Texts with these keywords hold EXIF, XMP and ICC profiles.
         if isinstance(value, str) and not key.startswith(("Raw profile type ", "XML:com.adobe."))
     }
     comment = text.pop("Comment", None)

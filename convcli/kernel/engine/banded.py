@@ -30,7 +30,7 @@ from convcli.kernel.engine import cost_model
 from convcli.kernel.engine.banded_rows import Layout, Rows, ShiftedRows, StridedRows
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.direct import Direct
-from convcli.kernel.engine.method import BUFFER_BYTES, Method, RowFunction
+from convcli.kernel.engine.method import BUFFER_BYTES, MOST_ROWS, Method, RowFunction
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import effective_size
 from convcli.kernel.window import RowReader, Window
@@ -38,10 +38,6 @@ from convcli.kernel.window import RowReader, Window
 PRODUCT_LIMIT = 1_000_000
 """Most multiplications for one product of BLAS: OpenBLAS leaves its kernel for small matrices
 above that, at half the speed (measured 2026-11 on AVX-512, OpenBLAS 0.3.31)."""
-
-
-MOST_ROWS = 128
-"""Most rows of output at once: more gain nothing, and share badly among threads."""
 
 
 def rows_per_block(output_channels: int) -> int:
@@ -254,10 +250,10 @@ class _BandedThread:
         position: int,
         kept: int,
     ) -> bool:
-        """Compute ``result``, the rows of a phase from ``position`` on; tell if all are finite.
+        """Compute ``result``, the rows of a phase from ``position`` on; return if all are finite.
 
         The buffer begins with ``kept`` rows that they read. ``sums`` is ``result`` as products
-        write it, or None where it does not lie that way.
+        write it, or None if its memory layout is another.
         """
         method, window = self.method, self.method.problem.window
         rows = result.shape[-2]
@@ -303,7 +299,7 @@ class _BandedThread:
         )
 
     def _in_place(self, result: NDArray[Any]) -> FloatArray | None:
-        """Return ``result`` as products write it, or None where it does not lie that way.
+        """Return ``result`` as products write it, or None if its memory layout is another.
 
         Rows that do not fill a block at the end are left out.
         """

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.factors import Factors
+from convcli.kernel.geometry import Pair
 from convcli.kernel.window import Window
 
 # Measured 2026-11-21 with tests/benchmarks/methods.py on an AMD EPYC (Zen 4, AVX-512),
@@ -23,6 +24,7 @@ TRANSFORM = 7.2  # forward and inverse transform of a sample of a tile
 SPECTRUM = 3.6  # multiplying and adding a sample's spectra
 RANK = 0.2  # starting on one more rank
 PASS = 0.045  # a pass over 16-bit sums of 8-bit samples
+SUM = 0.11  # a pass over 32-bit sums
 BYTE = 0.2  # reading and writing one of those
 
 
@@ -30,7 +32,10 @@ class ProblemSize(NamedTuple):
     """Everything about a convolution problem that its cost depends on: no weights.
 
     ``output_channels`` and ``input_channels`` are those of a group. ``rank`` is the kernel's;
-    ``passes`` those of :mod:`convcli.kernel.engine.int16`, None where that cannot compute it.
+    ``passes`` those of :mod:`convcli.kernel.engine.int16`, None where that cannot compute it;
+    ``sum_passes`` those for results that are floats, likewise;
+    ``is_box`` whether it is one of 8-bit samples (:mod:`convcli.kernel.engine.box`);
+    ``decimation`` stride and taps of each axis in :mod:`convcli.kernel.engine.decimated`, likewise.
     """
 
     output_channels: int
@@ -39,6 +44,9 @@ class ProblemSize(NamedTuple):
     window: Window
     rank: int
     passes: int | None = None
+    decimation: tuple[Pair, Pair] | None = None
+    sum_passes: int | None = None
+    is_box: bool = False
 
     @classmethod
     def of(cls, problem: ConvolutionProblem, passes: int | None = None) -> ProblemSize:

@@ -6,17 +6,21 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.banded import Banded
+from convcli.kernel.engine.box import Box, box_weight
+from convcli.kernel.engine.column_ranges import ColumnRanges, range_width
 from convcli.kernel.engine.cost_model import ProblemSize
+from convcli.kernel.engine.decimated import Decimated, axes_of
+from convcli.kernel.engine.decimation import LEAST_TAPS
 from convcli.kernel.engine.direct import Direct
 from convcli.kernel.engine.fft import FFT
-from convcli.kernel.engine.int16 import Int16, operations
+from convcli.kernel.engine.int16 import Int16, Int16Sums, operations, sum_operations
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import Separable, factors
@@ -30,6 +34,9 @@ METHODS: dict[str, type[Method]] = {
     "separable": Separable,
     "fft": FFT,
     "int16": Int16,
+    "int16 to floats": Int16Sums,
+    "decimated": Decimated,
+    "box": Box,
 }
 
 WORTH_A_THREAD = 2_000_000
@@ -44,34 +51,75 @@ MOST_DENSE = 4096
 Task = tuple[int, int, int, int]
 
 
-def choose(problem: ConvolutionProblem, *, from_bytes: bool = False) -> str:
-    """Return the name of the cheapest method; ``from_bytes``: of 8-bit samples into such."""
+class Sizes(Protocol):
+    """Returns what costs depend on, for samples of some type."""
+
+    def __call__(self, problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
+        """``is_large``: the outer product of the factors must not be computed."""
+
+
+def choose(
+    problem: ConvolutionProblem, *, from_bytes: bool = False, to_floats: bool = False
+) -> str:
+    """Return the name of the cheapest method.
+
+    ``from_bytes``: of 8-bit samples, into such or, with ``to_floats``, into floats.
+    """
+    return estimate(problem, from_bytes=from_bytes, to_floats=to_floats)[0]
+
+
+def estimate(
+    problem: ConvolutionProblem, *, from_bytes: bool = False, to_floats: bool = False
+) -> tuple[str, float]:
+    """Return the cheapest method, and its nanoseconds for a sample of the output on one core."""
+    sizes = _of_floats if not from_bytes else _of_bytes_to_floats if to_floats else _of_bytes
     if isinstance(problem.weight, Factors):
-        return _choose_for_factors(problem, problem.weight, from_bytes)
-    size = _size(problem, from_bytes)
+        return _estimate_for_factors(problem, problem.weight, sizes)
+    size = sizes(problem)
     estimates = costs(size)
     # The rank takes a decomposition: only where a low one could win.
     least = Separable.cost(size._replace(rank=1))
     if least is not None and least < min(estimates.values()):
         rank = max(len(factors(weight[0, 0])[0]) for weight in problem.weight)
         estimates = costs(size._replace(rank=max(rank, 1)))
-    return min(estimates, key=lambda name: estimates[name])
+    return _cheapest(estimates)
 
 
-def _choose_for_factors(problem: ConvolutionProblem, factors: Factors, from_bytes: bool) -> str:
+def _cheapest(estimates: dict[str, float]) -> tuple[str, float]:
+    name = min(estimates, key=lambda name: estimates[name])
+    return name, estimates[name]
+
+
+def _estimate_for_factors(
+    problem: ConvolutionProblem, factors: Factors, sizes: Sizes
+) -> tuple[str, float]:
     is_large = len(factors.column) * len(factors.row) > MOST_DENSE
-    size = ProblemSize.of(problem) if is_large else _size(problem, from_bytes)
     estimates = {
         name: cost
-        for name, cost in costs(size).items()
+        for name, cost in costs(sizes(problem, is_large=is_large)).items()
         if not is_large or METHODS[name].takes_large_factors
     }
-    return min(estimates, key=lambda name: estimates[name])
+    return _cheapest(estimates)
 
 
-def _size(problem: ConvolutionProblem, from_bytes: bool) -> ProblemSize:
-    passes = operations(problem) if from_bytes else None
-    return ProblemSize.of(problem, None if passes is None else len(passes))
+def _of_floats(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
+    return ProblemSize.of(problem)
+
+
+def _of_bytes(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
+    size = ProblemSize.of(problem)
+    passes = None if is_large else operations(problem)
+    axes = axes_of(problem) if max(size.window.kernel) >= LEAST_TAPS else None
+    return size._replace(
+        passes=None if passes is None else len(passes),
+        decimation=None if axes is None else axes.steps,
+        is_box=box_weight(problem) is not None,
+    )
+
+
+def _of_bytes_to_floats(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
+    found = None if is_large else sum_operations(problem)
+    return ProblemSize.of(problem)._replace(sum_passes=None if found is None else len(found[0]))
 
 
 def costs(size: ProblemSize) -> dict[str, float]:
@@ -80,28 +128,45 @@ def costs(size: ProblemSize) -> dict[str, float]:
     return {name: cost for name, cost in estimates.items() if cost is not None}
 
 
-def prepare(problem: ConvolutionProblem, *, from_bytes: bool = False, keep: bool = False) -> Method:
+def prepare(
+    problem: ConvolutionProblem,
+    *,
+    from_bytes: bool = False,
+    to_floats: bool = False,
+    keep: bool = False,
+) -> Method:
     """Return the cheapest method with its matrices made, for every strip and thread.
 
-    With ``keep`` the latest are kept: the next picture of a batch often has the size of one before.
+    ``from_bytes`` and ``to_floats`` are as in :func:`choose`. With ``keep`` the latest are kept:
+    the next picture of a batch often has the size of one before.
     """
     if not keep:
-        return METHODS[choose(problem, from_bytes=from_bytes)](problem)
+        return _made(problem, choose(problem, from_bytes=from_bytes, to_floats=to_floats))
     weight, bias, window, width = problem
     bias_bytes = None if bias is None else bias.tobytes()
     arrays = weight if isinstance(weight, Factors) else (weight,)
     numbers = tuple(array.tobytes() for array in arrays)
-    key = weight.shape, weight.dtype, numbers, bias_bytes, window, width, from_bytes
+    samples = from_bytes, to_floats
+    key = weight.shape, weight.dtype, numbers, bias_bytes, window, width, samples
     with _lock:
         if key in _prepared:
             _prepared.move_to_end(key)
             return _prepared[key]
-    method = METHODS[choose(problem, from_bytes=from_bytes)](problem)
+    method = _made(problem, choose(problem, from_bytes=from_bytes, to_floats=to_floats))
     with _lock:
         _prepared[key] = method
         while len(_prepared) > MOST_PREPARED:
             _prepared.popitem(last=False)
     return method
+
+
+def _made(problem: ConvolutionProblem, name: str) -> Method:
+    """Return the method of that name, for ranges of columns where rows are very wide."""
+    method = METHODS[name]
+    width = range_width(method, problem)
+    if width < problem.window.output[1]:
+        return ColumnRanges(method, problem, width)
+    return method(problem)
 
 
 _prepared: OrderedDict[tuple[object, ...], Method] = OrderedDict()

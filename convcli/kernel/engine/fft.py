@@ -11,7 +11,7 @@ kernel is split into parts of fewer bits.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,10 @@ from convcli.kernel.window import RowReader, Window
 
 MOST_SPECTRA_BYTES = 64 * 2**20
 
+LARGE_TILE = 2048
+"""Tiles of that length, and their spectra, take tens of megabytes: only kernels that do not fit
+are given larger ones."""
+
 _LENGTHS = (32, 48, 64, 96, 128, 160, 192, 256)
 
 
@@ -37,7 +41,7 @@ def tile_length(effective_kernel: int, needed: int) -> int:
     if needed <= _LENGTHS[-1]:
         return next(length for length in _LENGTHS if length >= needed)
     length = _LENGTHS[-1]
-    while length < 3 * effective_kernel:
+    while length < (3 if length < LARGE_TILE else 2) * effective_kernel:
         length *= 2
     return length
 
@@ -92,8 +96,17 @@ class FFT(Method):
     def step(self) -> int:
         return self.valid[0]
 
+    @staticmethod
+    def buffer_rows(problem: ConvolutionProblem) -> int:
+        return _tile(problem.window)[0]
+
+    def moved(self, columns: int) -> Self:
+        other = super().moved(columns)
+        other._in_double = {}
+        return other
+
     def parts(self, count: int) -> Parts:
-        """Return the filters, where they are whole, in so many parts."""
+        """Return the filters in parts, if they are whole numbers."""
         if count not in self._parts:
             self._parts[count] = parts_of(self.problem.dense, count)
         return self._parts[count]

@@ -26,6 +26,8 @@ Sums: TypeAlias = NDArray[np.int16]
 
 BLOCK_SAMPLES = 1 << 19
 """About how many samples of the result are computed at once."""
+FLOAT_BLOCK_SAMPLES = 1 << 17
+"""The same where results are floats, which take more room in the cache."""
 PART_SAMPLES = 1 << 19
 """How many of them are summed up at a time: few enough to stay in the nearest cache."""
 
@@ -49,19 +51,13 @@ class Operation(NamedTuple):
 
 def operations(problem: ConvolutionProblem) -> tuple[Operation, ...] | None:
     """Return how to compute ``problem`` from 8-bit samples; None where the method cannot."""
-    if problem.shape[:3] != (1, 1, 1) or problem.window.stride != (1, 1):
-        return None
-    weight = problem.dense[0, 0, 0].astype(np.float64)
-    for shift in range(_MOST_SHIFT + 1):
-        scaled = weight * 2**shift
-        if (scaled == np.rint(scaled)).all():
-            bias = 0.0 if problem.bias is None else float(problem.bias[0, 0])
-            # floor(sum / 2^shift + bias + 1/2), where the sum is a whole number
-            offset = np.floor(2.0**shift * (bias + 0.5))
-            lowest = offset - _TOP * (-scaled).clip(0).sum()
-            highest = offset + _TOP * scaled.clip(0).sum()
-            if lowest < -(2**15) or highest >= 2**15:
-                return None
+    for shift, scaled in _whole(problem):
+        bias = 0.0 if problem.bias is None else float(problem.bias[0, 0])
+        # floor(sum / 2^shift + bias + 1/2), where the sum is a whole number
+        offset = np.floor(2.0**shift * (bias + 0.5))
+        lowest = offset - _TOP * (-scaled).clip(0).sum()
+        highest = offset + _TOP * scaled.clip(0).sum()
+        if _fits(lowest, highest):
             return (
                 *_weighted_sum(scaled),
                 *_rounding(int(offset), shift, int(lowest) >> shift, int(highest) >> shift),
@@ -69,8 +65,35 @@ def operations(problem: ConvolutionProblem) -> tuple[Operation, ...] | None:
     return None
 
 
+def sum_operations(problem: ConvolutionProblem) -> tuple[tuple[Operation, ...], int] | None:
+    """Return how to compute the sums of ``problem``, without bias, and the shift they have.
+
+    A sum is the whole number computed over 2^shift. None where the method cannot.
+    """
+    for shift, scaled in _whole(problem):
+        if _fits(-_TOP * (-scaled).clip(0).sum(), _TOP * scaled.clip(0).sum()):
+            return tuple(_weighted_sum(scaled)), shift
+    return None
+
+
+def _whole(problem: ConvolutionProblem) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Yield the shift that makes the weights (Hf, Wf) whole, and them, if there is one."""
+    if problem.shape[:3] != (1, 1, 1) or problem.window.stride != (1, 1):
+        return
+    weight = problem.dense[0, 0, 0].astype(np.float64)
+    for shift in range(_MOST_SHIFT + 1):
+        scaled = weight * 2**shift
+        if (scaled == np.rint(scaled)).all():
+            yield shift, scaled
+            return
+
+
+def _fits(lowest: float, highest: float) -> bool:
+    return lowest >= -(2**15) and highest < 2**15
+
+
 def _weighted_sum(weight: NDArray[np.float64]) -> Iterator[Operation]:
-    """Give the operations of the weighted sum, the largest weights first."""
+    """Yield the operations of the weighted sum, the largest weights first."""
     sizes = sorted({abs(int(value)) for value in weight.flat if value}, reverse=True)
     if not sizes:
         yield Operation(np.multiply, (0, 0), 0, TOTAL)
@@ -92,7 +115,7 @@ def _weighted_sum(weight: NDArray[np.float64]) -> Iterator[Operation]:
 
 
 def _term(added: list[Tap], subtracted: list[Tap], factor: int, into: str) -> Iterator[Operation]:
-    """Give the operations of ``factor`` times a sum of taps, of which one at least is added."""
+    """Yield the operations of ``factor`` times a sum of taps, of which one at least is added."""
     left: Tap | str = added[0]
     for do, taps in ((np.add, added[1:]), (np.subtract, subtracted)):
         for tap in taps:
@@ -103,7 +126,7 @@ def _term(added: list[Tap], subtracted: list[Tap], factor: int, into: str) -> It
 
 
 def _rounding(offset: int, shift: int, least: int, most: int) -> Iterator[Operation]:
-    """Give the operations from sums to samples, which unclipped are from ``least`` to ``most``."""
+    """Yield the operations from sums to samples, which unclipped are from ``least`` to ``most``."""
     if offset:
         yield Operation(np.add, TOTAL, offset, TOTAL)
     if shift:
@@ -126,6 +149,8 @@ class Int16(Method):
     ``block_samples`` and ``part_samples`` say how it is cut up, which changes no result.
     """
 
+    only_bytes = True
+
     def __init__(
         self,
         problem: ConvolutionProblem,
@@ -133,10 +158,7 @@ class Int16(Method):
         part_samples: int = PART_SAMPLES,
     ) -> None:
         super().__init__(problem)
-        found = operations(problem)
-        if found is None:
-            raise ValueError("not a kernel of small whole numbers at stride 1")
-        self.operations = found
+        self.operations = self._operations()
         self.block_samples, self.part_samples = block_samples, part_samples
 
     @staticmethod
@@ -151,6 +173,47 @@ class Int16(Method):
     def for_thread(self) -> RowFunction:
         return _Int16Thread(self).rows
 
+    def store(self, sums: Sums, target: NDArray[Any]) -> None:
+        """Copy finished sums (rows, samples) to the result."""
+        np.copyto(target, sums, casting="unsafe")
+
+    def _operations(self) -> tuple[Operation, ...]:
+        found = operations(self.problem)
+        if found is None:
+            raise ValueError("not a kernel of small whole numbers at stride 1")
+        return found
+
+
+class Int16Sums(Int16):
+    """The same for floats as results, which are neither rounded nor clipped."""
+
+    only_bytes = True
+
+    def __init__(
+        self,
+        problem: ConvolutionProblem,
+        block_samples: int = FLOAT_BLOCK_SAMPLES,
+        part_samples: int = PART_SAMPLES,
+    ) -> None:
+        super().__init__(problem, block_samples, part_samples)
+
+    @staticmethod
+    def cost(size: ProblemSize) -> float | None:
+        passes = size.sum_passes
+        return None if passes is None else cost_model.PASS * passes + cost_model.SAMPLE / 2
+
+    def store(self, sums: Sums, target: NDArray[Any]) -> None:
+        np.multiply(sums, np.float32(0.5**self._shift), out=target)
+        if self.problem.bias is not None:
+            target += self.problem.bias[0, 0]
+
+    def _operations(self) -> tuple[Operation, ...]:
+        found = sum_operations(self.problem)
+        if found is None:
+            raise ValueError("not a kernel of small whole numbers at stride 1")
+        operations, self._shift = found
+        return operations
+
 
 class _Int16Thread:
     """The buffers of one thread, and the passes over them.
@@ -161,6 +224,7 @@ class _Int16Thread:
     """
 
     def __init__(self, method: Int16) -> None:
+        self.store = method.store
         self.window, self.step = method.problem.window, method.step
         self.samples = method.problem.samples
         self.reader = RowReader(self.window, method.problem.width)
@@ -190,7 +254,7 @@ class _Int16Thread:
             for do, operands in self.passes:
                 do(*operands)
             rows = self.total.reshape(self.step, self.pitch)[: past - first, : self.samples]
-            np.copyto(target[0, first:past], rows, casting="unsafe")
+            self.store(rows, target[0, first:past])
 
     def _operands(self, operation: Operation, start: int, term: Sums) -> list[Any]:
         """Return left, right and into for a part of the block."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.factors import Factors
+
+MOST_ROWS = 128
+"""Most rows of output at once: more gain nothing, and share badly among threads."""
 
 BUFFER_BYTES = 3 * 2**20
 """About what a thread's working rows may take: more falls out of its share of the cache."""
@@ -28,6 +32,9 @@ class Method(ABC):
 
     Matrices and spectra are made once and shared by threads; buffers are made for each thread.
     """
+
+    only_bytes = False
+    """Whether it takes 8-bit samples alone, into such."""
 
     takes_large_factors = False
     """Whether it computes the factors of a large kernel without their outer product."""
@@ -57,6 +64,20 @@ class Method(ABC):
     @abstractmethod
     def for_thread(self) -> RowFunction:
         """Return a function that computes rows, with buffers of its own."""
+
+    @staticmethod
+    def buffer_rows(problem: ConvolutionProblem) -> int:
+        """Return about how many rows of the image a thread's buffers hold."""
+        return MOST_ROWS
+
+    def moved(self, columns: int) -> Self:
+        """Return this method for the columns of the output that lie so many further right."""
+        other = copy.copy(self)
+        other._own = threading.local()
+        window = self.problem.window
+        origin = window.origin[0], window.origin[1] + columns * window.stride[1]
+        other.problem = self.problem._replace(window=window._replace(origin=origin))
+        return other
 
     def rows(
         self, source: NDArray[Any], target: NDArray[Any], group: int, start: int, stop: int

@@ -1,4 +1,4 @@
-"""The ways to compute it, each as the steps of an animation."""
+"""The forms of the computation, each as the steps of an animation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from convcli.errors import PlanError
 from convcli.explain.algebra import Expression, factor_text
 from convcli.explain.setting import Setting, output_cells
-from convcli.explain.steps import Board, Kind, Part, Place, Step, Way
+from convcli.explain.steps import Board, Form, Kind, Part, Place, Step
 from convcli.explain.text import size_text
 
 MOST_STEPS = 144
@@ -16,8 +16,8 @@ MOST_SIDE = 40
 """Cells along a side of a board."""
 
 
-def parts_of(setting: Setting, ways: tuple[Way, ...] = ()) -> list[Part]:
-    """Return the parts of an animation: the convolution, or both ways of its transpose.
+def parts_of(setting: Setting, forms: tuple[Form, ...] = ()) -> list[Part]:
+    """Return the parts of an animation: the convolution, or both forms of its transpose.
 
     Raises :class:`PlanError` for more channels, cells or steps than can be shown.
     """
@@ -25,9 +25,9 @@ def parts_of(setting: Setting, ways: tuple[Way, ...] = ()) -> list[Part]:
     if setting.input.shape[0] > 1 or setting.kernel.shape[:2] != (1, 1):
         raise PlanError("an animation shows one channel and one filter: give the kernel of one")
     if not setting.transpose:
-        chosen: tuple[Way, ...] = ("convolve",)
+        chosen: tuple[Form, ...] = ("convolve",)
     else:
-        chosen = ways or ("scatter", "gather")
+        chosen = forms or ("scatter", "gather")
     makers = {"convolve": _convolve, "scatter": _scatter, "gather": _gather}
     for axis in setting.axes:
         longest = max(
@@ -38,17 +38,17 @@ def parts_of(setting: Setting, ways: tuple[Way, ...] = ()) -> list[Part]:
         )
         if longest > MOST_SIDE:
             raise PlanError(
-                f"{longest} cells along {axis.name} are too many to be drawn: {MOST_SIDE} are the "
+                f"{longest} cells along {axis.name} are too many to draw: {MOST_SIDE} are the "
                 "most; use a smaller size, stride or pad"
             )
-    for way in chosen:
-        height, width = (setting.input.shape if way == "scatter" else setting.output)[1:]
+    for form in chosen:
+        height, width = (setting.input.shape if form == "scatter" else setting.output)[1:]
         if height * width > MOST_STEPS:
             raise PlanError(
                 f"the animation would have {height * width} steps: {MOST_STEPS} are the most; use "
                 "a smaller input or a larger stride"
             )
-    return [makers[way](setting) for way in chosen]
+    return [makers[form](setting) for form in chosen]
 
 
 def _board(title: str, size: Place, kind: Any, text: Any) -> Board:
@@ -182,7 +182,7 @@ def _scatter(setting: Setting) -> Part:
     return Part(
         "scatter",
         "Transposed convolution, scattering",
-        "Each input scales the kernel; the copies are laid a stride apart and summed.",
+        "Each input scales the kernel; the copies are placed a stride apart and summed.",
         _board(
             f"input {_short(setting, input.shape)}",
             (height, width),
@@ -201,7 +201,7 @@ def _gather(setting: Setting) -> Part:
     pads, stride, dilation = setting.pads, setting.stride, setting.dilation
     output = _size(setting, setting.output)
     results = output_cells(setting)[0]
-    # Stretched rows: input i lies at i·S, and output o reads o + P - u·D for each tap u.
+    # Input i is at position i·S, and output o reads position o + P - u·D for each tap u.
     first = [min(0, pads[k] - dilation[k] * (kernel.shape[k] - 1)) for k in (0, 1)]
     last = [
         max((length - 1) * stride[k], output[k] - 1 + pads[k])
@@ -248,7 +248,7 @@ def _gather(setting: Setting) -> Part:
         terms = " + ".join(products)
         name = _name("out", place, setting)
         sums = (
-            f"{name} = {terms} = {results[place]}" if terms else f"{name} = 0, no input meets it",
+            f"{name} = {terms} = {results[place]}" if terms else f"{name} = 0, no input reaches it",
         )
         steps.append(Step(read, {place: ""}, texts, sums))
     return Part(

@@ -1,0 +1,1 @@
+"""Pictures about filters: kernels, frequency responses and contact sheets."""

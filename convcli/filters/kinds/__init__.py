@@ -1,0 +1,1 @@
+"""Kinds: filters made from a name and parameters. Add one to ``catalogue`` and give its maker."""

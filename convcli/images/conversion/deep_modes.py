@@ -1,0 +1,114 @@
+"""Which formats hold 16 bits or floats in colour, and what of a frame they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from convcli.images.conversion.icc import is_srgb, suits
+from convcli.images.conversion.sample_changes import SampleChange, sample_mode_changes, to_type
+from convcli.images.extras import require
+from convcli.images.formats import PAGE_FORMATS, PROFILE_FORMATS, held_modes
+from convcli.images.picture import Frame
+from convcli.system.warn import warn
+
+WIDE, FLOAT = "16", "F"
+
+_HELD: Mapping[str, str] = {
+    "EXR": "L;F LA;F RGB;F RGBA;F",
+    "PFM": "RGB;F",
+    "PGM": "",
+    "PNG": "LA;16 RGB;16 RGBA;16",
+    "PPM": "RGB;16",
+    "TIFF": "LA;16 RGB;16 RGBA;16 CMYK;16 LA;F RGB;F RGBA;F CMYK;F",
+}
+"""Modes of frames with the depth of a sample, beside those of Pillow's that a format holds.
+
+Of formats that are not here, those that hold 16 bits in grey hold colours of 8, which are kept.
+"""
+
+_FLOATS_ALONE = ("EXR", "PFM")
+
+_NEXT_BEST = {
+    "L": ("L", "RGB"),
+    "LA": ("LA", "RGBA", "L", "RGB"),
+    "RGB": ("RGB", "RGBA", "L"),
+    "RGBA": ("RGBA", "RGB", "L"),
+    "CMYK": ("CMYK",),
+}
+
+
+class DeepMode(NamedTuple):
+    """How a frame goes into a file with more than 8 bits: after ``changes`` it has ``mode``.
+
+    ``stored`` is the mode with its depth, or that of Pillow's image if Pillow writes it.
+    """
+
+    stored: str
+    mode: str
+    changes: tuple[SampleChange, ...]
+
+
+def is_deep(stored: str) -> bool:
+    """Return whether a mode is one that Pillow has no image for."""
+    mode, _, depth = stored.partition(";")
+    return depth in (WIDE, FLOAT) and mode in _NEXT_BEST
+
+
+def holds_wide_colour(format_name: str, mode: str) -> bool:
+    """Return whether a format holds 16 bits in a picture of ``mode``."""
+    return f"{mode};{WIDE}" in _HELD.get(format_name, "").split()
+
+
+def deep_mode(
+    frame: Frame, mode: str, format_name: str, profile: bytes | None, *, is_animated: bool
+) -> DeepMode | None:
+    """Decide how a frame of ``mode`` goes into a format with more than 8 bits; None if it does not.
+
+    Also None where Pillow does all of it. Raises :class:`ImageError` where that takes an extra that
+    is not installed; warns with :class:`ImageWarning` of what is lost.
+    """
+    held = _HELD.get(format_name, "").split()
+    dtype = frame.raster.dtype
+    if format_name not in _HELD or (is_animated and format_name not in PAGE_FORMATS):
+        return None
+    is_float = dtype == np.float32 or format_name in _FLOATS_ALONE
+    if dtype == np.uint8 and not is_float:
+        return None
+    depth = FLOAT if is_float else WIDE
+    pillows = {"L": FLOAT if is_float else "I;16"}
+    for target in _NEXT_BEST[mode]:
+        is_held = f"{target};{depth}" in held
+        by_pillow = not is_held and pillows.get(target, "") in held_modes(format_name)
+        if not (is_held or by_pillow):
+            continue
+        if by_pillow and target == mode:
+            return None
+        changes = sample_mode_changes(mode, target, profile, format_name)
+        if changes is None:
+            return None
+        if target == "L" and mode in ("RGB", "RGBA"):
+            warn(f"{format_name} holds no colours: the picture becomes grey")
+        _check_extra(format_name, is_float)
+        _check_profile(format_name, mode, profile)
+        if is_float and dtype != np.float32:
+            changes.append(to_type(np.dtype(np.float32)))
+        stored = pillows[target] if by_pillow else f"{target};{depth}"
+        return DeepMode(stored, target, tuple(changes))
+    return None
+
+
+def _check_extra(format_name: str, is_float: bool) -> None:
+    if format_name == "TIFF":
+        kind = "floats" if is_float else "16 bits"
+        require("tifffile", f"TIFF of {kind} in colour", "or write it with depth=8")
+    elif format_name == "EXR":
+        require("OpenEXR", "OpenEXR files")
+
+
+def _check_profile(format_name: str, mode: str, profile: bytes | None) -> None:
+    is_told = profile is None or is_srgb(profile) or format_name in PROFILE_FORMATS
+    if not is_told and profile is not None and suits(profile, mode):
+        warn(f"{format_name} holds no ICC profile: it is left out, so colours may be off")

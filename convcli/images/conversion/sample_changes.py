@@ -1,0 +1,121 @@
+"""Changes of samples with 16 bits or floats, which no image of Pillow's holds in colour.
+
+They are decided as :mod:`convcli.images.conversion.changes` has it: first, without samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.images.conversion.changes import Loss
+from convcli.images.conversion.icc import is_srgb, suits
+from convcli.images.picture import ALPHA_MODES, full_scale
+
+Samples = NDArray[Any]
+
+_GREY = np.array([0.299, 0.587, 0.114])
+"""Weights of ITU-R BT.601, which Pillow takes for 8 bits."""
+
+
+class SampleChange(NamedTuple):
+    """``do`` changes samples (H, W, C); ``loss`` is due for those of which ``is_lost`` is true."""
+
+    do: Callable[[Samples], Samples]
+    loss: Loss | None = None
+    is_lost: Callable[[Samples], bool] | None = None
+
+    def made(self, samples: Samples) -> Samples:
+        """Return changed samples; warns of what they lose."""
+        if self.loss is not None and (self.is_lost is None or self.is_lost(samples)):
+            self.loss.warn()
+        return self.do(samples)
+
+
+def all_made(samples: Samples, changes: Iterable[SampleChange]) -> Samples:
+    """Return samples with all changes made in turn."""
+    for change in changes:
+        samples = change.made(samples)
+    return samples
+
+
+def sample_mode_changes(
+    before: str, after: str, profile: bytes | None, holder: str = "", verb: str = "holds"
+) -> list[SampleChange] | None:
+    """Return what brings samples of one mode to another; None where that needs 8 bits.
+
+    That is ink, and a change of colour space through a ``profile`` that is not sRGB's. ``holder``
+    is what has no transparency, for the warning: the mode ``after``, or a format.
+    """
+    if before == after:
+        return []
+    if "CMYK" in (before, after):
+        return None
+    changes: list[SampleChange] = []
+    colours, wanted = before.removesuffix("A"), after.removesuffix("A")
+    if colours != wanted and profile and suits(profile, before) and not is_srgb(profile):
+        return None
+    if before in ALPHA_MODES and after not in ALPHA_MODES:
+        changes.append(compositing_on_white(holder or after, verb if holder else "has"))
+    if (colours, wanted) == ("RGB", "L"):
+        changes.append(SampleChange(_grey))
+    elif (colours, wanted) == ("L", "RGB"):
+        changes.append(SampleChange(_repeated))
+    if after in ALPHA_MODES and before not in ALPHA_MODES:
+        changes.append(SampleChange(_with_alpha))
+    return changes
+
+
+def compositing_on_white(holder: str, verb: str) -> SampleChange:
+    """Return the change to what has no transparency, in the words used for 8 bits."""
+    loss = Loss(
+        f"{holder} {verb} no transparency: the picture is composited on white",
+        "if any of it is transparent",
+    )
+    return SampleChange(_on_white, loss, lambda samples: not _is_opaque(samples))
+
+
+def to_type(dtype: np.dtype[Any]) -> SampleChange:
+    """Return the change from integers to wider integers, or to floats of the 0-1 scale."""
+
+    def change(samples: Samples) -> Samples:
+        if samples.dtype == dtype:
+            return samples
+        if dtype.kind == "u":
+            wider: Samples = samples.astype(dtype) * dtype.type(full_scale(dtype) // 255)
+            return wider
+        floats: Samples = samples.astype(dtype) / dtype.type(full_scale(samples.dtype))
+        return floats
+
+    return SampleChange(change)
+
+
+def _is_opaque(samples: Samples) -> bool:
+    return bool((samples[..., -1] == full_scale(samples.dtype)).all())
+
+
+def _rounded(values: NDArray[np.float64], dtype: np.dtype[Any]) -> Samples:
+    return (np.rint(values) if dtype.kind == "u" else values).astype(dtype)
+
+
+def _on_white(samples: Samples) -> Samples:
+    top = full_scale(samples.dtype)
+    alpha = samples[..., -1:] / top
+    return _rounded(samples[..., :-1] * alpha + top * (1 - alpha), samples.dtype)
+
+
+def _grey(samples: Samples) -> Samples:
+    grey = _rounded(samples[..., :3] @ _GREY, samples.dtype)[..., np.newaxis]
+    return np.concatenate([grey, samples[..., 3:]], 2)
+
+
+def _repeated(samples: Samples) -> Samples:
+    return np.concatenate([samples[..., :1]] * 3 + [samples[..., 1:]], 2)
+
+
+def _with_alpha(samples: Samples) -> Samples:
+    alpha = np.full((*samples.shape[:2], 1), full_scale(samples.dtype), samples.dtype)
+    return np.concatenate([samples, alpha], 2)
