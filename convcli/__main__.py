@@ -6,7 +6,7 @@ from convcli.system.signals import end_on_signals
 
 
 def main() -> NoReturn:
-    """Run the command line; what takes time to load comes after the signals are seen to."""
+    """Run the command line; slow imports come after the signal handlers are set."""
     end_on_signals()
     from convcli.cli import main as run
 

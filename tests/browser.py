@@ -31,7 +31,7 @@ FLAGS = (
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[Any]:
-    """Give a driver of a new browser; skips the test where there is none."""
+    """Yield a driver of a new browser; skips the test where there is none."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     binary = next(filter(None, map(shutil.which, BINARIES)), None)
     driver_path = shutil.which("chromedriver")

@@ -1,4 +1,4 @@
-"""Small files of every kind that can be read, and ways to damage them, all from a seed."""
+"""Small files of every kind that can be read, and damage to them, all from a seed."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ _DAMAGES = (
 
 
 def _with_checksums(data: bytes) -> Iterator[bytes]:
-    """Give the chunks of a PNG with checksums that agree, so that the damage is not found there."""
+    """Yield the chunks of a PNG with correct checksums, so that the damage is not found there."""
     yield data[:8]
     start = 8
     while start + 12 <= len(data):
@@ -189,5 +189,5 @@ def _with_checksums(data: bytes) -> Iterator[bytes]:
 
 
 def has_every_codec() -> bool:
-    """Tell whether this Pillow knows the formats that are left out of some builds."""
+    """Return whether this Pillow knows the formats that are left out of some builds."""
     return all(map(features.check, ("webp", "jpg_2000", "libtiff", "avif")))

@@ -91,7 +91,7 @@ class SlowPicture:
                 time.sleep(0.002)
 
     def is_given_up(self) -> bool:
-        """Tell whether no process reads it any more, or will have stopped to in a moment."""
+        """Return whether no process reads it any more, or will have stopped to in a moment."""
         poll = select.poll()
         poll.register(self._end, select.POLLERR)
         is_free = bool(poll.poll(PATIENCE * 1000))

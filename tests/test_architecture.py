@@ -40,7 +40,7 @@ def room(path: Path) -> str:
 
 
 def imports(path: Path, *, when_running: bool = True) -> Iterator[str]:
-    """Give every module that a file imports; ``when_running`` leaves out TYPE_CHECKING blocks."""
+    """Yield every module that a file imports; ``when_running`` leaves out TYPE_CHECKING blocks."""
     tree = ast.parse(path.read_text())
     skipped: set[ast.AST] = set()
     for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""The command line: what a shell sees, and that a mistake touches nothing."""
+"""The command line: output, exit codes, and that a mistake changes no file."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from convcli.images import read_header
 
 
 def variants(folder: Path) -> None:
-    """Write pictures of every kind whose header may tell less than all."""
+    """Write pictures of every kind whose header may not be enough."""
     rng = np.random.default_rng(3)
     pixels = rng.integers(0, 256, (20, 30, 4), np.uint8)
     colour, grey = Image.fromarray(pixels[:, :, :3]), Image.fromarray(pixels[:, :, 0])

@@ -100,8 +100,8 @@ def test_arrays_that_are_no_weights_are_refused(tmp_path: Path, array, fault: st
     ("content", "fault"),
     [
         (None, "it cannot be read: No such file"),
-        (b"\x93NUMPY", "no NumPy array that can be read"),
-        (b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f8',", "no NumPy array that can be read"),
+        (b"\x93NUMPY", "not a NumPy array that can be read"),
+        (b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f8',", "not a NumPy array that can be read"),
         (b"PK\x03\x04", "an archive of arrays"),
         (pickle.dumps([[1]]), "it is no NumPy array: save one array by numpy.save"),
     ],
@@ -120,7 +120,7 @@ def test_a_truncated_array_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "k.npy", np.ones((9, 9)))
     whole = (tmp_path / "k.npy").read_bytes()
     (tmp_path / "k.npy").write_bytes(whole[:-8])
-    with pytest.raises(FilterError, match=r"k\.npy: it is no NumPy array that can be read"):
+    with pytest.raises(FilterError, match=r"k\.npy: it is not a NumPy array that can be read"):
         load_filter(tmp_path / "k.npy")
 
 

@@ -158,7 +158,7 @@ def test_estimates_grow_with_the_picture() -> None:
 def lines(run, tmp_path: Path):
     """The lines of ``filters info`` for a bundled filter, or for the entries of a filter file."""
 
-    def told(filter: str | dict) -> list[str]:
+    def report(filter: str | dict) -> list[str]:
         if isinstance(filter, dict):
             (tmp_path / "mine.json").write_text(json.dumps(filter))
             filter = str(tmp_path / "mine.json")
@@ -167,7 +167,7 @@ def lines(run, tmp_path: Path):
         assert max(map(len, ended.stdout.splitlines())) <= 100
         return ended.stdout.splitlines()
 
-    return told
+    return report
 
 
 def test_the_text_about_an_edge_filter(lines) -> None:

@@ -1,4 +1,4 @@
-"""Sums of products over windows: both ways against an im2col in loops, and the solvers."""
+"""Sums of products over windows: both algorithms against an im2col in loops, and the solvers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every format that can be written: what comes back of every kind of picture, and what is said."""
+"""Every format that can be written: every kind of picture read back, and the warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``{frame}`` in the name of a result: every frame or page by itself."""
+"""``{frame}`` in the name of a result: a file for every frame or page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Only formats that Pillow decodes by itself are opened, and others are named."""
+"""Only formats that Pillow decodes without other programs are opened, and others are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between files and tensors: what comes in, what goes out, and what is said about the rest."""
+"""Files to tensors and back, and the warnings about what is lost."""
 
 from __future__ import annotations
 

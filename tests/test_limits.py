@@ -1,4 +1,4 @@
-"""Absurd sizes are refused before memory is asked for, with a message and exit code 1."""
+"""Absurd sizes are refused before memory is allocated, with a message and exit code 1."""
 
 from __future__ import annotations
 

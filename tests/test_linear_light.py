@@ -1,4 +1,4 @@
-"""Filtering in linear light: the sRGB curve there and back, and what lies between."""
+"""Filtering in linear light: the sRGB curve, its inverse, and filters between them."""
 
 from __future__ import annotations
 

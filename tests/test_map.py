@@ -11,7 +11,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def named(text: str) -> Iterator[str]:
-    """Give the paths that a map names: ``room/`` lines, and below them modules with commas between.
+    """Yield the paths that a map names: ``room/`` lines, and below them modules between commas.
 
     Two spaces deeper is one room further in; two spaces or more end the names of a line.
     """

@@ -29,7 +29,7 @@ COMMANDS = [
 
 
 def texts(path: Path) -> Iterator[str]:
-    """Give the texts in a module, but for docstrings."""
+    """Yield the texts in a module, but for docstrings."""
     tree = ast.parse(path.read_text())
     spared = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

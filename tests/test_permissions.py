@@ -60,7 +60,7 @@ def as_user(user: int, groups: list[int], do: Callable[[], None]) -> None:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """Give a folder that every user may write to; nobody else gets into pytest's."""
+    """Yield a folder that every user may write to; nobody else gets into pytest's."""
     with TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
         yield Path(folder)

@@ -1,4 +1,4 @@
-"""Files that Pillow reads otherwise than they are meant, or that tell little of themselves."""
+"""Files that Pillow reads wrongly without corrections, or whose headers say little."""
 
 from __future__ import annotations
 

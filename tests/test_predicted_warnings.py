@@ -1,6 +1,6 @@
 """A dry run warns and refuses as the real run does, in the same words.
 
-Every row is run both ways through the command line. A warning of the real run has its twin in the
+Every row is run with and without --dry-run. A warning of the real run has its counterpart in the
 dry run; where it depends on pixels the twin has the condition, in brackets, behind it, and the row
 lists what comes true. Every warning in the source is met by a row.
 """
@@ -431,7 +431,7 @@ def _decoded(*_: object) -> None:
 
 
 def warning_texts() -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Give where the source has a warning about pictures, and what matches its text."""
+    """Yield where the source has a warning about pictures, and what matches its text."""
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):

@@ -51,7 +51,7 @@ def source_of(format_name: str) -> str:
 
 
 def is_options(node: ast.AST, names: set[str]) -> bool:
-    """Tell whether an expression is an encoder's options: ``im.encoderinfo``, or its other name."""
+    """Return whether an expression is an encoder's options: ``im.encoderinfo``, or its alias."""
     if isinstance(node, ast.Call):  # .copy()
         return isinstance(node.func, ast.Attribute) and is_options(node.func.value, names)
     is_attribute = isinstance(node, ast.Attribute) and node.attr == "encoderinfo"
@@ -59,7 +59,7 @@ def is_options(node: ast.AST, names: set[str]) -> bool:
 
 
 def keys_read(source: str) -> Iterator[str]:
-    """Give every key that a plugin looks up in its encoder's options."""
+    """Yield every key that a plugin looks up in its encoder's options."""
     for function in ast.walk(ast.parse(source)):
         if not isinstance(function, ast.FunctionDef):
             continue

@@ -115,8 +115,8 @@ def test_two_pictures_of_different_parts_with_one_result_are_refused(
 @pytest.mark.parametrize(
     "text", ["0/4", "5/4", "1/0", "1", "/", "a/b", "-1/4", "1/4/2", "1/", "²/4"]
 )
-def test_what_is_no_part_is_refused(run, pictures: list[str], text: str) -> None:
-    with pytest.raises(PlanError, match=r"is not I/N|counts from 1 to N"):
+def test_what_is_not_a_part_is_refused(run, pictures: list[str], text: str) -> None:
+    with pytest.raises(PlanError, match=r"is not I/N|I is from 1 to N"):
         parse_part(text)
     done = run("apply", "-f", "sharpen", "-r", "in", "-d", "out", f"--shard={text}")
     assert done.exit_code == 2

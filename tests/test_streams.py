@@ -190,7 +190,7 @@ def test_a_named_pipe_is_given_the_whole_image(
 
 
 def unreadable(kind: str, folder: Path) -> str:
-    """Return the name of a file that cannot be opened, in one of several ways."""
+    """Return the name of a file that cannot be opened, for one of several reasons."""
     path = folder / "in.png"
     if kind == "a loop of links":
         path.symlink_to(path)

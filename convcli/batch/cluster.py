@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 CONNECTING = 7.0
-"""Seconds in which a scheduler has to answer."""
+"""Seconds in which a scheduler must reply."""
 
 SHARDS_PER_SLOT = 2
 """Shards handed out for each that runs, so that none of the workers waits for the next."""
@@ -69,7 +69,7 @@ def connected(
             client = distributed.Client(
                 **place, timeout=CONNECTING, set_as_default=False, name="convcli"
             )
-    # The address may be malformed in many ways, and so may an answer of something else.
+    # The address may be malformed in many ways, and so may a reply of another program.
     except Exception as error:
         raise PlanError(
             f"no Dask scheduler answers at {address}: start one with dask scheduler, or name the "

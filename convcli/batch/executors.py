@@ -16,7 +16,7 @@ WAITING_PER_WORKER = 4
 class ExecutorPool:
     """Runs shards by an executor, which stays open; what it loses is not repeated.
 
-    An executor may repeat a task by itself, so every task may have been run before.
+    An executor may repeat a task on its own, so every task may have been run before.
     """
 
     repeats = False

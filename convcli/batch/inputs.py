@@ -46,10 +46,10 @@ def expand(
     """Return the input files, in the order of the names; the files of a folder are sorted.
 
     ``named`` are from a command line, where "-" is standard input; ``listed`` from a list, whose
-    temporary files of this program are skipped. With ``recursive`` a folder stands for the pictures
-    in it and in its subfolders: regular files with the extension of a picture, except hidden ones
-    and those in ``output_dir``. Links to folders are not followed. ``left_out`` counts the other
-    files by extension (".txt"; "" without one; :data:`NOT_REGULAR`).
+    temporary files of this program are skipped. With ``recursive`` a folder is replaced by the
+    pictures in it and in its subfolders: regular files with the extension of a picture, except
+    hidden ones and those in ``output_dir``. Links to folders are not followed. ``left_out`` counts
+    the other files by extension (".txt"; "" without one; :data:`NOT_REGULAR`).
 
     A result's place is the base name of its input, or its path below the folder that was
     searched; with ``relative_to``, a folder, its path below that. Raises :class:`PlanError`.

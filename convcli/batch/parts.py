@@ -41,7 +41,7 @@ def parse_part(text: str) -> Part:
         raise PlanError(f"{text!r} is not I/N, such as 1/8 for the first of 8 parts")
     part = Part(int(number), int(total))
     if not 1 <= part.number <= part.total:
-        raise PlanError(f"{text!r} is no part: I counts from 1 to N")
+        raise PlanError(f"{text!r} is not a part: I is from 1 to N")
     return part
 
 

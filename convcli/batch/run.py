@@ -106,7 +106,7 @@ def run_job(
 ) -> Result:
     """Run one job.
 
-    With ``again`` an earlier attempt may have run it: a result that exists now is the answer.
+    With ``again`` an earlier attempt may have run it: a result that exists now is then its result.
     ``decoding`` is as in ``read_image``.
     """
     begun = perf_counter()

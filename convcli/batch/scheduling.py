@@ -87,7 +87,7 @@ def results_of(
     every item that was handed out, and no more are.
 
     Once all shards are handed out and none waits, one that takes more than three times the median
-    (by item), and ``patience`` seconds, is handed out a second time; the first answer counts.
+    (by item), and ``patience`` seconds, is handed out a second time; the first result is used.
 
     When this iterator is closed, shards that have not begun are cancelled.
     """

@@ -13,7 +13,7 @@ import click
 from convcli.cli import completion
 from convcli.cli.flags import in_flags
 from convcli.cli.groups import GroupedCommand, option
-from convcli.cli.options import several
+from convcli.cli.options import max_pixels, quality, several
 from convcli.cli.targets import STREAM, check_picture_target, create_folder
 from convcli.cli.terminal import Messages
 
@@ -55,12 +55,7 @@ writing = several(
         shell_complete=completion.formats,
         help="Format of the sheet.  [default: by extension; png on standard output]",
     ),
-    option(
-        "Output",
-        "--quality",
-        type=click.IntRange(1, 100),
-        help="Quality of JPEG, WebP and AVIF.  [default: 90 for JPEG]",
-    ),
+    quality,
     option(
         "Output",
         "--overwrite",
@@ -96,13 +91,7 @@ writing = several(
     show_default=True,
     help="Convert sRGB colours to linear light before filtering, and back after.",
 )
-@option(
-    "Input",
-    "--max-pixels",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Refuse a picture with more pixels.  [default: 89478485]",
-)
+@max_pixels("Refuse a picture with more pixels.")
 @writing
 def sheet(
     picture: str,

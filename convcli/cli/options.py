@@ -30,6 +30,38 @@ def several(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
+def frames(help: str) -> Callable[[Any], Any]:
+    """Return the option --frames."""
+    return option(
+        "Input",
+        "--frames",
+        type=click.Choice(["all", "first"]),
+        default="all",
+        show_default=True,
+        help=help,
+    )
+
+
+def max_pixels(help: str) -> Callable[[Any], Any]:
+    """Return the option --max-pixels; Pillow's default is added to ``help``."""
+    return option(
+        "Input",
+        "--max-pixels",
+        type=click.IntRange(1),
+        metavar="N",
+        help=f"{help}  [default: 89478485]",
+    )
+
+
+quality = option(
+    "Output",
+    "--quality",
+    type=click.IntRange(1, 100),
+    help="Quality of JPEG, WebP and AVIF.  [default: 90 for JPEG]",
+)
+"""The option --quality."""
+
+
 _OVERRIDES = ("stride", "pad", "pad_mode", "dilation", "flip", "range", "preserve_alpha")
 
 
@@ -142,21 +174,8 @@ inputs = several(
         is_flag=True,
         help="Names in --files-from end with NUL instead of a line feed.",
     ),
-    option(
-        "Input",
-        "--frames",
-        type=click.Choice(["all", "first"]),
-        default="all",
-        show_default=True,
-        help="Process every frame of animations and multi-page files, or only the first.",
-    ),
-    option(
-        "Input",
-        "--max-pixels",
-        type=click.IntRange(1),
-        metavar="N",
-        help="Refuse an image or a result with more pixels.  [default: 89478485]",
-    ),
+    frames("Process every frame of animations and multi-page files, or only the first."),
+    max_pixels("Refuse an image or a result with more pixels."),
 )
 
 writing = several(
@@ -199,12 +218,7 @@ writing = several(
         help="Format of the results: png, jpg, tif, webp, npy, …  "
         "[default: by extension; on standard output the input's]",
     ),
-    option(
-        "Output",
-        "--quality",
-        type=click.IntRange(1, 100),
-        help="Quality of JPEG, WebP and AVIF.  [default: 90 for JPEG]",
-    ),
+    quality,
     option(
         "Output",
         "--save",

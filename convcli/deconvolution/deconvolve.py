@@ -74,7 +74,7 @@ def deconvolve(
         picture.
     iterations
         By default 20 for Richardson-Lucy, where more sharpen more, and bring out noise. Tikhonov's
-        conjugate gradients end by themselves, after 200 at most.
+        conjugate gradients end when converged, after 200 at most.
     regularize
         Tikhonov's λ, on the 0-1 scale of samples and for a filter whose weights sum to 1: about
         the variance of the noise divided by that of the detail. Larger is smoother: 0.001 suits a

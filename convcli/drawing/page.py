@@ -48,7 +48,7 @@ class Page:
 
 
 def inked(samples: Bytes, mask: NDArray[np.float32], corner: tuple[int, int], ink: int) -> None:
-    """Print a mask of text in grey level ``ink``; what lies outside of ``samples`` is left out."""
+    """Print a mask of text in grey level ``ink``; parts outside of ``samples`` are left out."""
     y, x = corner
     top, left = max(-y, 0), max(-x, 0)
     y, x = max(y, 0), max(x, 0)

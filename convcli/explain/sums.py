@@ -27,8 +27,8 @@ class Plane:
     @property
     def products(self) -> Floats:
         """The products, (Hf, Wf)."""
-        seen = self.window if self.opacity is None else self.window * self.opacity
-        return seen * self.weights
+        samples = self.window if self.opacity is None else self.window * self.opacity
+        return samples * self.weights
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,8 @@ class Window:
             for line, size in zip((self.rows, self.columns), self._frame.size, strict=True)
         )
         is_zero = (rows < 0)[:, np.newaxis] | (columns < 0)
-        seen = rows[rows >= 0]
-        first, past = (int(seen.min()), int(seen.max()) + 1) if seen.size else (0, 1)
+        inside = rows[rows >= 0]
+        first, past = (int(inside.min()), int(inside.max()) + 1) if inside.size else (0, 1)
         samples = self._frame.raster.read(first, past)
         if self.decodes:
             planes = linear_planes(samples, samples.shape[2] - self._frame.has_alpha)

@@ -44,7 +44,7 @@ def read_weights(path: str | os.PathLike[str]) -> NDArray[Any]:
     except (ValueError, EOFError) as error:
         if isinstance(error, FilterError):
             raise
-        raise FilterError(f"it is no NumPy array that can be read: {error}") from None
+        raise FilterError(f"it is not a NumPy array that can be read: {error}") from None
 
 
 def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -54,5 +54,5 @@ def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     try:
         shape, _, dtype = read(file)
     except Exception as error:  # a broken header makes NumPy raise nearly anything
-        raise FilterError(f"it is no NumPy array that can be read: {error}") from None
+        raise FilterError(f"it is not a NumPy array that can be read: {error}") from None
     return shape, dtype

@@ -20,7 +20,7 @@ from convcli.system.atomic_files import replacing
 
 
 class _WeightField:
-    """The field ``weight``: an array, or computed from column and row when it is asked for."""
+    """The field ``weight``: an array, or computed from column and row on demand."""
 
     @overload
     def __get__(self, filter: None, owner: type) -> None: ...

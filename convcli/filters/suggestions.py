@@ -85,7 +85,7 @@ def near_filters(name: str) -> list[str]:
 
 
 def _family(stem: str) -> Iterator[str]:
-    """Give the filters of which ``stem`` is a word, and those of a family that it names."""
+    """Yield the filters of which ``stem`` is a word, and those of a family that it names."""
     words = [word for word in re.split(r"[\W_]+", stem) if len(word) > 2]
     for name in (*bundled_filters(), *KINDS):
         if any(word in name.split("-") or name.startswith(word) for word in words):

@@ -38,7 +38,7 @@ GREATEST_QUOTIENT = 1e30
 
 
 def stop(problem: str) -> None:
-    """Raise ``problem`` as a :class:`FilterError`: the report of whoever wants the first one."""
+    """Raise ``problem`` as a :class:`FilterError`: the report that stops at the first one."""
     raise FilterError(problem)
 
 

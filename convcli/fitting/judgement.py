@@ -167,7 +167,7 @@ def psnr(error: float, peak: float) -> float:
 
 
 def is_rounding(errors: MeanSquare, outcome: Outcome, levels: int | None) -> bool:
-    """Tell whether a residual is no more than rounding to levels, or to float32, makes it."""
+    """Return whether a residual is no more than rounding to levels, or to float32, makes it."""
     if levels is not None:
         return math.sqrt(errors.error) * levels <= 1.1 * ROUNDING
     return errors.error <= 4e-12 * (errors.spread + float(np.square(outcome.offsets).max()))
@@ -320,7 +320,7 @@ def _description(name: Name | None, linear: bool) -> str:
 
 
 def _keeps_alpha(problem: Problem) -> bool:
-    """Tell whether transparency is the same before and after."""
+    """Return whether transparency is the same before and after."""
     pair = problem.trial[0]
     before, after = pair.before.frame, pair.after.frame
     if not (before.has_alpha and after.has_alpha) or before.size != after.size:

@@ -245,7 +245,7 @@ class _Sums:
         return _Strip(planes, target, self._hidden(start, stop, (top, bottom)))
 
     def _hidden(self, start: int, stop: int, rows: tuple[int, int]) -> NDArray[np.bool_] | None:
-        """Tell which samples have a pixel that is not opaque in their window, or are not opaque."""
+        """Return which samples are not opaque, or have such a pixel in their window."""
         y, x = self.source.y, self.source.x
         shown = self.pair.before.opaque(*rows)
         ends = y.target + start * y.spacing, y.target + (stop - 1) * y.spacing + 1

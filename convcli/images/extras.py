@@ -10,7 +10,7 @@ DEEP = "pip install 'convcli[deep]'"
 
 
 def is_installed(package: str) -> bool:
-    """Tell whether a package of an extra can be imported, without importing it."""
+    """Return whether a package of an extra can be imported, without importing it."""
     return find_spec(package) is not None
 
 

@@ -160,7 +160,7 @@ class Picture:
         """
         channels = self.channels
         profile = self.metadata.get("icc_profile", b"")
-        # Bytes 16 to 19 of a profile name its colour space: GRAY suits a channel by itself.
+        # Bytes 16 to 19 of a profile name its colour space: GRAY suits a single channel.
         left_out = ("page_profiles", *(() if profile[16:20] == b"GRAY" else ("icc_profile",)))
         metadata = {key: value for key, value in self.metadata.items() if key not in left_out}
         split = [frame.raster.split() for frame in self.frames]
@@ -277,8 +277,9 @@ def quantized(values: NDArray[Any], dtype: np.dtype[Any]) -> Samples:
         return values.astype(np.float32, copy=False)
     top = full_scale(dtype)
     # The cast truncates: adding 0.5 makes it round to nearest.
-    scaled = values * np.float32(top) + np.float32(0.5)
+    scaled = values * np.float32(top)
+    scaled += np.float32(0.5)
     np.clip(scaled, 0, top, out=scaled)
-    # NaN becomes black.
-    np.copyto(scaled, 0, where=np.isnan(scaled))
+    if np.isnan(scaled.sum()):  # NaN becomes black.
+        np.copyto(scaled, 0, where=np.isnan(scaled))
     return scaled.astype(dtype)

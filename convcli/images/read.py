@@ -68,7 +68,7 @@ def read_image(
 def opened_source(
     source: str | os.PathLike[str] | BinaryIO | bytes,
 ) -> Iterator[tuple[BinaryIO, str | BinaryIO, bool]]:
-    """Give a seekable file, the source for Pillow to open, and whether the file is an array.
+    """Yield a seekable file, the source for Pillow to open, and whether the file is an array.
 
     Errors in the block get the path in front, if there is one.
     """
@@ -105,7 +105,7 @@ def _naming(source: object) -> Iterator[None]:
 def _readable(
     source: str | os.PathLike[str] | BinaryIO | bytes,
 ) -> Iterator[tuple[BinaryIO, str | BinaryIO]]:
-    """Give a seekable file, and the source for Pillow: of a path it tries the extension first."""
+    """Yield a seekable file, and the source for Pillow: of a path it tries the extension first."""
     if isinstance(source, bytes):
         file: BinaryIO = BytesIO(source)
         yield file, file

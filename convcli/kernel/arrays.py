@@ -60,6 +60,6 @@ def as_bias(bias: ArrayLike | None, dtype: DTypeLike, channels: int) -> FloatArr
 
 
 def check_channels(name: str, found: int, wanted: int, why: str) -> None:
-    """Raise a ShapeError unless ``name`` has the channels that ``why`` asks for."""
+    """Raise a ShapeError unless ``name`` has the number of channels that ``why`` needs."""
     if found != wanted:
-        raise ShapeError(f"{name} has {found} channels, but {why} asks for {wanted}")
+        raise ShapeError(f"{name} has {found} channels, but {why} needs {wanted}")

@@ -60,7 +60,7 @@ def conv2d(
     pad_mode
         What those hold: "zeros", "reflect", "replicate" or "circular".
     groups
-        Input and output channels are split into so many groups, convolved independently.
+        Input and output channels are split into this many groups, convolved independently.
 
     Returns
     -------
@@ -188,7 +188,7 @@ def conv_transpose2d(
 ) -> FloatArray:
     """Apply the transpose of the convolution with ``weight``, taken as a linear map.
 
-    Each input element scales the kernel; the scaled kernels are laid S apart, overlaps are
+    Each input element scales the kernel; the scaled kernels are placed S apart, overlaps are
     summed, and ``pad`` is cropped away:
 
     ``y[n,c,p,q] = bias[c] + Σ_f Σ_u Σ_v x[n,f,i,j] · weight[f,c,u,v]`` over the (i, j) with

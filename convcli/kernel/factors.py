@@ -13,7 +13,7 @@ from convcli.kernel.arrays import FloatArray
 class Factors(NamedTuple):
     """A kernel for single channels: ``weight[0, 0, u, v]`` is ``column[u] * row[v]``.
 
-    It stands for a weight (1, 1, Hf, Wf), which may be too large to be held.
+    It represents a weight (1, 1, Hf, Wf), which may be too large for memory.
 
     >>> import numpy as np
     >>> Factors(np.array([1.0, 2, 1]), np.array([-1.0, 1])).dense()[0, 0]

@@ -90,7 +90,7 @@ def conv_output_size(
 ) -> Pair:
     """Return (H_out, W_out) of a convolution: ``floor((H + pads - (D(K-1)+1)) / S) + 1``.
 
-    ``size`` is (H, W) of the input and ``kernel_size`` (Hf, Wf); an int stands for a square.
+    ``size`` is (H, W) of the input and ``kernel_size`` (Hf, Wf); an int is a square.
     A size that comes out below 1 is a :class:`ShapeError`.
 
     >>> from convcli import conv_output_size

@@ -23,7 +23,7 @@ def check_pad_mode(mode: str) -> None:
 def source_index(start: int, stop: int, size: int, mode: str) -> NDArray[np.intp]:
     """Return, for each position of ``range(start, stop)``, which of ``size`` elements fills it.
 
-    -1 stands for a zero.
+    -1 is a zero.
     """
     position = np.arange(start, stop)
     if mode == "zeros":

@@ -32,7 +32,7 @@ from convcli.kernel.geometry import Geometry
 from convcli.kernel.window import Window
 
 SEPARATE_CHANNELS = 8
-"""From so many input channels on, components are convolved one by one, each with its own taps:
+"""Input channels from which components are convolved one by one, each with its own taps:
 together they would share the reading of rows, but multiply zeros where others have taps."""
 
 
@@ -191,7 +191,7 @@ def _taps(factor: FloatArray, components: Components) -> FloatArray:
 
 
 def _components(geometry: Geometry, axis: int, one_by_one: bool) -> Iterator[Components]:
-    """Give the polyphase components along ``axis``: each by itself, or all at once."""
+    """Yield the polyphase components along ``axis``: one by one, or all at once."""
     stride, dilation = geometry.stride[axis], geometry.dilation[axis]
     position = geometry.pads[axis] - np.arange(geometry.kernel[axis]) * dilation
     phase = -position % stride

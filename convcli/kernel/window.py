@@ -17,7 +17,7 @@ class Window(NamedTuple):
     Output (i, j) reads the rows ``origin[0] + i * stride[0] + u * dilation[0]`` for each kernel
     row u, and columns likewise; positions outside the image are filled as ``pad_mode`` says.
     ``interleaved`` channels lie side by side in each row, as in a decoded picture, and each is
-    convolved by itself.
+    convolved separately.
     """
 
     origin: Pair

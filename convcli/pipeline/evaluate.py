@@ -32,7 +32,7 @@ class Layers(NamedTuple):
 
 
 class Selection:
-    """The distinct rows that indices refer to, as intervals; -1 stands for a row of zeros."""
+    """The distinct rows that indices refer to, as intervals; -1 is a row of zeros."""
 
     def __init__(self, *indices: NDArray[np.intp]) -> None:
         # Not np.unique, which imports numpy.ma: a tenth of the time of a small picture.
@@ -50,7 +50,7 @@ class Selection:
 
 
 def take_rows(rows: NDArray[Any], index: NDArray[np.intp], axis: int) -> NDArray[Any]:
-    """Return the rows of ``index`` along ``axis``; -1 stands for a row of zeros."""
+    """Return the rows of ``index`` along ``axis``; -1 is a row of zeros."""
     if len(index) == rows.shape[axis] and (index == np.arange(len(index))).all():
         return rows
     taken = rows.take(index, axis)  # -1 takes the last row, overwritten below

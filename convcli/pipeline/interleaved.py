@@ -52,7 +52,7 @@ def can_be_interleaved(frame: Frame, stage: Stage) -> bool:
 
 
 def _keeps_places(operator: Convolution, stage: Stage) -> bool:
-    """Return whether the kernel's centre lies on the pixel that is written."""
+    """Return whether the kernel's centre is on the pixel that is written."""
     return stage.geometry.image == stage.size and all(
         (operator.centres(stage.geometry, axis) == np.arange(stage.size[axis])).all()
         for axis in (0, 1)
@@ -116,7 +116,7 @@ class InterleavedFilter:
         self._methods = operator.prepare_values(geometry, raster.channels, self.top)
         self.samples = stage.size[1] * raster.channels
         most = max(1, BLOCK_SAMPLES // self.samples)
-        # Methods compute so many rows at once in any case.
+        # Methods compute this many rows at once in any case.
         self.block = max(most, min(method.step for method in self._methods))
         self._stride = geometry.stride[0]
 

@@ -114,7 +114,7 @@ class Operator(ABC):
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         """Return, for each output row or column, the input one under the kernel's centre.
 
-        -1 stands for the zeros of the padding.
+        -1 is a zero of the padding.
         """
 
 
@@ -142,7 +142,7 @@ class FrameOperator(Operator):
         """Refuse to be computed in strips."""
         raise FilterError(
             f"filter {self.name}: what is computed from whole frames has to be the last step; "
-            "process its result by itself"
+            "process its result separately"
         )
 
 
@@ -190,7 +190,7 @@ class Convolution(Operator):
     def prepare_values(self, geometry: Geometry, channels: int, scale: int) -> list[Method]:
         """Return the method of each kernel of a bank, from such samples to values of their scale.
 
-        A filter that is no bank has one. Rows are read padded, columns are not.
+        A filter that is not a bank has one. Rows are read padded, columns are not.
         """
         return [
             prepare(problem, from_bytes=scale == 255, to_floats=True, keep=True)

@@ -6,6 +6,7 @@ The curve is that of IEC 61966-2-1: a power of 2.4 with a linear segment near bl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
+
+BLOCK_SAMPLES = 1 << 15
+"""About how many samples are converted at once."""
 
 _STRAIGHT_BELOW = 0.04045
 """The sRGB value where the linear segment ends; in linear light that is 0.0031308."""
@@ -24,14 +28,22 @@ def linear_planes(samples: NDArray[Any], colours: int) -> FloatArray:
     The first ``colours`` channels become linear light; the last one, alpha, is
     linear already.
     """
-    channels = samples.transpose(2, 0, 1)
-    planes = np.empty(channels.shape, np.float32)
+    height, width, count = samples.shape
+    planes = np.empty((count, height, width), np.float32)
     # A table of all values is faster than the curve, and more exact than it is in float32.
     table = _linear_values(int(np.iinfo(samples.dtype).max))
-    planes[:colours] = table.take(channels[:colours])
-    planes[colours:] = channels[colours:]
-    planes[colours:] /= np.float32(len(table) - 1)
+    for rows in _row_blocks(height, width):
+        for channel in range(colours):
+            table.take(samples[rows, :, channel], out=planes[channel, rows], mode="clip")
+    for channel in range(colours, count):
+        np.divide(samples[..., channel], np.float32(len(table) - 1), out=planes[channel])
     return planes
+
+
+def _row_blocks(height: int, width: int) -> Iterator[slice]:
+    """Give rows, so many at a time that what is computed of them stays in cache."""
+    step = max(1, BLOCK_SAMPLES // width)
+    return (slice(start, start + step) for start in range(0, height, step))
 
 
 def srgb_samples(linear: FloatArray, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -40,18 +52,27 @@ def srgb_samples(linear: FloatArray, dtype: np.dtype[Any]) -> NDArray[Any]:
     ``linear`` is overwritten.
     """
     top = np.iinfo(dtype).max
+    by_row = linear.reshape(-1, linear.shape[-1])
+    samples = np.empty(by_row.shape, dtype)
+    for rows in _row_blocks(*by_row.shape):
+        samples[rows] = _encoded(by_row[rows], top)
+    return samples.reshape(linear.shape)
+
+
+def _encoded(linear: FloatArray, top: int) -> FloatArray:
+    """Return linear light, which is overwritten, on the scale of samples, plus 0.5."""
     # fmax(NaN, 0) is 0.
     np.fmax(linear, 0, out=linear)
     np.minimum(linear, 1, out=linear)
     is_straight = linear <= np.float32(_STRAIGHT_BELOW / 12.92)
-    samples = np.power(linear, np.float32(1 / 2.4))
+    samples: FloatArray = np.power(linear, np.float32(1 / 2.4))
     # The cast truncates: adding 0.5 rounds to nearest.
     samples *= np.float32(1.055 * top)
     samples += np.float32(0.5 - 0.055 * top)
     linear *= np.float32(12.92 * top)
     linear += np.float32(0.5)
     np.copyto(samples, linear, where=is_straight)
-    return samples.astype(dtype)
+    return samples
 
 
 @cache

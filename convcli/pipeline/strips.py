@@ -197,12 +197,21 @@ def write_layers(
         if samples is not None:
             target.write(start, samples)
             return
-        target.write(start, finish(evaluator.rows(read, start, stop)).transpose(1, 2, 0))
+        target.write(start, interleaved(finish(evaluator.rows(read, start, stop))))
 
     height = target.size[0]
     rows = sizes.rows_of(stages, height, sizes.layered_rows)
     strips = strips_of(frame.raster, evaluator, height, rows, in_place)
     share(lambda: compute, strips, sizes.threads_for(stages, height))
+
+
+def interleaved(planes: NDArray[Any]) -> NDArray[Any]:
+    """Return planes (C, rows, W) as (rows, W, C)."""
+    samples = np.empty((*planes.shape[1:], len(planes)), planes.dtype)
+    # Plane by plane: NumPy would copy the few samples of a pixel at a time.
+    for channel, plane in enumerate(planes):
+        samples[..., channel] = plane
+    return samples
 
 
 def extremes(

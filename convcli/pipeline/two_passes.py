@@ -49,7 +49,7 @@ def reducers_of(method: Method) -> Reducers:
 def convolve_reduced(
     frame: Frame, stage: Stage, reducers: Reducers, target: Raster, threads: int
 ) -> None:
-    """Convolve 8-bit samples, each channel by itself; ``target`` may be the frame's raster."""
+    """Convolve 8-bit samples, each channel alone; ``target`` may be the frame's raster."""
     lows = _reduced(frame.raster, stage, reducers, threads)
     width, channels = stage.size[1], frame.raster.channels
     reduction = reducers[0][1].reduction

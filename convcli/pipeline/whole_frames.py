@@ -83,7 +83,7 @@ class _WholeFrame:
         self._compute = operator.prepare_frame(self._stage.geometry)
 
     def layers(self) -> Iterator[Layers]:
-        """Give the layers of the result, some channels at a time; alpha comes with the last."""
+        """Yield the layers of the result, some channels at a time; alpha comes with the last."""
         policy = self._stage.alpha_policy
         if self._operator.filter.is_cross_channel:
             yield self._across_channels(policy)
@@ -99,7 +99,7 @@ class _WholeFrame:
         change: Callable[[FloatArray], FloatArray],
         parts_before: int = 0,
     ) -> Iterator[Layers]:
-        """Give each colour, computed from what ``change`` makes of it; alpha with the last."""
+        """Yield each colour, computed from the result of ``change``; alpha with the last."""
         colours = self._stage.colours
         for number in range(colours):
             plane = self._planes(slice(number, number + 1))

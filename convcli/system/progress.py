@@ -1,8 +1,8 @@
 """Progress of long computations: how much of a piece of work is done, from 0 to 1.
 
-Code deep inside reports fractions; whoever shows them listens around the call. A context variable
-connects the two, so that the functions between need no parameter for it, and work that is sent to
-other processes needs none that can be pickled.
+Code deep inside reports fractions; a caller that shows them listens around the call. A context
+variable connects the two, so that the functions between need no parameter for it, and work that is
+sent to other processes needs none that can be pickled.
 """
 
 from __future__ import annotations

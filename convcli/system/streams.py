@@ -44,7 +44,7 @@ def standard_output() -> BinaryIO:
 
 
 def _as_bytes_or_escaped(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Encode surrogate escapes as the bytes they stand for; escape other unencodable characters."""
+    """Encode surrogate escapes as the bytes they represent; escape other unencodable characters."""
     assert isinstance(error, UnicodeEncodeError)
     wanted = error.object[error.start : error.end]
     if all("\udc80" <= character <= "\udcff" for character in wanted):

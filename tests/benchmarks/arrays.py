@@ -153,7 +153,7 @@ def backward(shape: tuple[int, int, int, int], filters: int) -> Cell:
 
 
 def cells(*, quick: bool) -> Iterator[Callable[[], Cell]]:
-    """Give every cell, to be made when its turn comes."""
+    """Yield every cell, to be made when its turn comes."""
     part = 2 if quick else 1
     photo, middle, low = (1536 // part, 2048 // part), (768 // part, 1024 // part), (384, 512)
     for taps in (3, 5, 9) if quick else (3, 5, 9, 15, 31):

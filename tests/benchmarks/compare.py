@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from peers import HERE, Command, Job, Tools, commands, jobs, sharpen
 from report import facts, table, version
+from routes import routes
 
 SLOW_SECONDS = 5.0
 """A peer that takes longer at first is run only once more."""
@@ -142,7 +143,7 @@ def run_job(job: Job, tools: Tools, work: Path, rounds: int) -> list[Result]:
             first = run(command.line, command.folder)
             result.file_bytes = size(command.target)
             if command is not ours:
-                told = pictures("difference", ours.target, command.target, job.kernel.size)
+                told = pictures("difference", ours.target, command.target, job.border)
                 result.difference = float(told)
         except (RuntimeError, OSError, subprocess.CalledProcessError) as failure:
             result.trouble = str(failure)
@@ -263,7 +264,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="convcli-benchmark-") as folder:
         work = Path(folder)
         (work / "results").mkdir()
-        chosen = [job for job in jobs(quick=asked.quick) if word in job.name.lower()]
+        chosen = [
+            job
+            for job in [*jobs(quick=asked.quick), *routes(quick=asked.quick)]
+            if word in job.name.lower()
+        ]
         names = dict.fromkeys(job.picture for job in chosen)
         print("drawing the pictures", file=sys.stderr, flush=True)
         pictures("make", work, "photo-640x480.jpg", *names)

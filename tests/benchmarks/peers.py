@@ -100,6 +100,15 @@ class Job:
     def extension(self) -> str:
         return ".jpg" if self.is_batch else Path(self.picture).suffix
 
+    @property
+    def border(self) -> int:
+        """Return how many pixels at the border may differ."""
+        return self.kernel.size
+
+    def lines(self, tools: Tools, work: Path) -> Iterator[tuple[str, list[str]]]:
+        """Give each tool's name and its command line, with TARGET where its result goes."""
+        return _lines(self, tools, work)
+
 
 def jobs(*, quick: bool) -> list[Job]:
     """Return every job on picture files, on smaller pictures to be ``quick``."""
@@ -185,8 +194,8 @@ def _program(name: str) -> str | None:
 
 
 def commands(job: Job, tools: Tools, work: Path) -> Iterator[Command]:
-    """Give what each tool is told for ``job``, ours first. ``work`` holds pictures and kernels."""
-    for tool, command in _lines(job, tools, work):
+    """Yield the command of each tool for ``job``, ours first; ``work`` holds pictures and kernels."""
+    for tool, command in job.lines(tools, work):
         target = (
             work / "results" / (tool.replace(" ", "-") + ("" if job.is_batch else job.extension))
         )
@@ -196,7 +205,7 @@ def commands(job: Job, tools: Tools, work: Path) -> Iterator[Command]:
 
 
 def _lines(job: Job, tools: Tools, work: Path) -> Iterator[tuple[str, list[str]]]:
-    """Give each tool's name and its command line, with TARGET where its result goes."""
+    """Yield each tool's name and its command line, with TARGET where its result goes."""
     kernel, source = job.kernel, str(work / job.picture)
     names = sorted(path.name for path in (work / job.picture).iterdir()) if job.is_batch else []
     matrix = {

@@ -98,8 +98,10 @@ def make(folder: Path, name: str) -> None:
             part.save(folder / name / f"{index:03}.jpg", quality=85)
         return
     width, height = (int(number) for number in rest.partition(".")[0].split("x"))
-    draw = {"photo": photo, "lineart": lineart, "screenshot": screenshot}[kind]
+    draw = {"photo": photo, "rgba": photo, "lineart": lineart, "screenshot": screenshot}[kind]
     picture = draw(np.random.default_rng(1), (width, height))
+    if kind == "rgba":
+        picture.putalpha(255)
     if kind == "photo":  # every format gets what a camera's JPEG holds
         camera = folder / f"camera-{name}.jpg"
         picture.save(camera, quality=92)

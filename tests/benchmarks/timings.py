@@ -137,7 +137,7 @@ class Timing:
 
 
 def cells(*, quick: bool) -> Iterator[Cell]:
-    """Give the cells: dense and separable kernels, banks of output_channels, strides."""
+    """Yield the cells: dense and separable kernels, banks of output_channels, strides."""
     sizes = [(1536, 2048), (384, 512)] if quick else [(1536, 2048), (768, 1024), (192, 256)]
     dense = (3, 9, 31, 63) if quick else (3, 5, 7, 9, 11, 15, 19, 23, 31, 41, 51, 63, 95)
     low = (3, 9, 31) if quick else (3, 5, 7, 9, 15, 23, 31, 51, 63)

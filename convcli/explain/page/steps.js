@@ -213,7 +213,7 @@ function scatter(setting, input, kernel, output) {
 
 function gather(setting, input, kernel, output) {
   const span = spans(setting);
-  // Stretched rows: input i lies at i·S, and output o reads o + P - u·D for each tap u.
+  // Input i is at position i·S, and output o reads position o + P - u·D for each tap u.
   const first = [0, 1].map((k) => Math.min(0, setting.pads[k] - span[k] + 1));
   const last = [0, 1].map((k) =>
     Math.max((setting.size[k] - 1) * setting.stride[k], output[k] - 1 + setting.pads[k]));

@@ -24,7 +24,7 @@ def gabor(
     """Return ``exp(-(u² + (aspect v)²) / (2 sigma²)) · cos(2π u / wavelength + phase)``.
 
     u runs towards the angle and v across. The divisor is the sum of the Gaussian, so that the
-    filter's answers stay within those of the picture. A bank's directions are equally far apart
+    filter's results stay within those of the picture. A bank's directions are equally far apart
     within 180 degrees.
     """
     angles = [angle + 180 * k / (orientations or 1) for k in range(orientations or 1)]

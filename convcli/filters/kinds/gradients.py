@@ -1,7 +1,7 @@
 """Slopes: Sobel, Prewitt, Scharr, in one direction or as the magnitude of two.
 
 A slope towards the angle is positive. A kernel for any angle is the one for 0, times the cosine,
-plus the one for 90, times the sine, so a ramp in that direction gives the same answer at every
+plus the one for 90, times the sine, so a ramp in that direction gives the same result at every
 angle, and by the divisor at every size.
 """
 
@@ -31,7 +31,7 @@ def prewitt(size: int, angle: float | None) -> Fields:
 
 
 def scharr(size: int, angle: float | None) -> Fields:
-    """H. Scharr, 2000: smoothed so that every direction is answered alike."""
+    """H. Scharr, 2000: smoothed so that the response is equal in every direction."""
     return _slope([-1, 0, 1], [3, 10, 3], 4, angle)
 
 

@@ -20,7 +20,7 @@ def shift(x: float, y: float) -> Fields:
 
 
 def _taps(distance: float) -> Array:
-    """Return taps that read what lies ``distance`` before; between two, their linear mean."""
+    """Return taps that read the sample ``distance`` before, by linear interpolation."""
     radius = math.ceil(abs(distance))
     taps = np.zeros(2 * radius + 1)
     first = math.floor(-distance)

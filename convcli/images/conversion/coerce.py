@@ -64,7 +64,7 @@ class FrameConversion(NamedTuple):
         return ArrayRaster(all_made(frame.samples, self.sample_changes))
 
     def all_losses(self) -> Iterator[Loss]:
-        """Give all losses, those that depend on samples included."""
+        """Yield all losses, those that depend on samples included."""
         yield from self.losses
         yield from (change.loss for change in self.sample_changes if change.loss is not None)
         for change in self.changes:

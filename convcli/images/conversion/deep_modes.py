@@ -52,13 +52,13 @@ class DeepMode(NamedTuple):
 
 
 def is_deep(stored: str) -> bool:
-    """Tell whether a mode is one that Pillow has no image for."""
+    """Return whether a mode is one that Pillow has no image for."""
     mode, _, depth = stored.partition(";")
     return depth in (WIDE, FLOAT) and mode in _NEXT_BEST
 
 
 def holds_wide_colour(format_name: str, mode: str) -> bool:
-    """Tell whether a format holds 16 bits in a picture of ``mode``."""
+    """Return whether a format holds 16 bits in a picture of ``mode``."""
     return f"{mode};{WIDE}" in _HELD.get(format_name, "").split()
 
 

@@ -91,9 +91,9 @@ def is_opaque(image: Image.Image) -> bool:
 def on_white(image: Image.Image) -> Image.Image:
     """Return an image of mode LA or RGBA composited on white: L or RGB."""
     colours = image.mode.removesuffix("A")
-    laid = Image.new(colours, image.size, "white")
-    laid.paste(image.convert(colours), mask=image.getchannel("A"))
-    return laid
+    result = Image.new(colours, image.size, "white")
+    result.paste(image.convert(colours), mask=image.getchannel("A"))
+    return result
 
 
 def _transform(mode: str, profile: bytes) -> Any:

@@ -34,7 +34,7 @@ class DeepFile(Protocol):
         """What the header says, page by page."""
 
     def metadata(self) -> dict[str, Any]:
-        """Return what is said beside the pixels, as :mod:`convcli.images.metadata` has it."""
+        """Return the metadata, in the form of :mod:`convcli.images.metadata`."""
 
     def samples(self, page: int) -> NDArray[Any]:
         """Return the samples (H, W, C) of a page, upright."""

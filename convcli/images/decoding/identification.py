@@ -41,7 +41,7 @@ def open_identified(source: str | BinaryIO) -> ImageFile.ImageFile:
 
 
 def _attempts(source: str | BinaryIO) -> Iterator[list[str]]:
-    """Give the formats to try, in groups whose plugins are imported by then.
+    """Yield the formats to try, in groups whose plugins are imported by then.
 
     ``Image.open(formats=...)`` imports all plugins if it meets a format whose plugin is not
     imported yet. For the file's extension it imports the one plugin first (pull request 9398, in

@@ -52,7 +52,7 @@ class FrameKind(NamedTuple):
         return Frame(UnreadRaster(size, channels, self.dtype), self.mode)
 
     def losses(self) -> Iterator[Loss]:
-        """Give the losses that depend on samples."""
+        """Yield the losses that depend on samples."""
         for change in self.changes:
             yield from change.losses
         yield from (change.loss for change in self.sample_changes if change.loss is not None)

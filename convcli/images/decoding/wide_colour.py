@@ -6,7 +6,7 @@ keeps the low byte instead: so a file is decoded twice, in two threads. Grey wit
 as RGBA, whose four bytes are the two samples. Uncompressed samples are read as they are.
 
 That depends on how Pillow names its unpackers, so each kind is tried on a tiny known picture
-before it is used. Needs no NumPy until the samples are asked for.
+before it is used. Imports NumPy only when samples are read.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _raw_mode(image: Image.Image) -> str:
 
 
 def _greatest(image: Image.Image) -> int:
-    """Return what stands for 1 in a PPM with more than 8 bits; 0 for other images."""
+    """Return the maximum value of a PPM with more than 8 bits; 0 for other images."""
     tiles = getattr(image, "tile", ())
     if image.format != "PPM" or image.mode != "RGB" or not tiles:
         return 0
@@ -105,7 +105,7 @@ _SAMPLES, _ROWS = 277, 278
 
 
 def _planes(image: Image.Image) -> int:
-    """Return 2 where each channel of a TIFF is stored by itself."""
+    """Return 2 if the channels of a TIFF are stored in separate planes."""
     return int(getattr(image, "tag_v2", {}).get(_PLANAR, 1))
 
 
@@ -271,7 +271,7 @@ def reopening(source: str | BinaryIO, format_name: str, page: int) -> Reopen:
 
 @cache
 def is_trusted(format_name: str | None, raw: str) -> bool:
-    """Tell whether the passes of ``raw`` give a tiny known picture of a format."""
+    """Return whether the passes of ``raw`` give a tiny known picture of a format."""
     colours = raw.partition(";")[0]
     count = 4 * len(colours)
     samples = [(37 * k % 256, 255 - 11 * k) for k in range(count)]
@@ -295,7 +295,7 @@ def is_trusted(format_name: str | None, raw: str) -> bool:
 
 
 def _unpacks(raw: str, samples: list[tuple[int, int]]) -> bool:
-    """Tell whether Pillow's unpackers, as used for tiles that are not compressed, give samples."""
+    """Return whether Pillow's unpackers, as used for uncompressed tiles, give samples."""
     passes = _PASSES[raw]
     data = b"".join(bytes(pair if raw.endswith("B") else pair[::-1]) for pair in samples)
     high, low = (

@@ -46,7 +46,7 @@ class Encoding(NamedTuple):
     has_user_options: bool
 
     def all_losses(self) -> Iterator[Loss]:
-        """Give all losses, those that depend on samples included."""
+        """Yield all losses, those that depend on samples included."""
         for one in self.conversions:
             yield from one.all_losses()
         yield from self.losses

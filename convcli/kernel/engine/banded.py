@@ -250,10 +250,10 @@ class _BandedThread:
         position: int,
         kept: int,
     ) -> bool:
-        """Compute ``result``, the rows of a phase from ``position`` on; tell if all are finite.
+        """Compute ``result``, the rows of a phase from ``position`` on; return if all are finite.
 
         The buffer begins with ``kept`` rows that they read. ``sums`` is ``result`` as products
-        write it, or None where it does not lie that way.
+        write it, or None if its memory layout is another.
         """
         method, window = self.method, self.method.problem.window
         rows = result.shape[-2]
@@ -299,7 +299,7 @@ class _BandedThread:
         )
 
     def _in_place(self, result: NDArray[Any]) -> FloatArray | None:
-        """Return ``result`` as products write it, or None where it does not lie that way.
+        """Return ``result`` as products write it, or None if its memory layout is another.
 
         Rows that do not fill a block at the end are left out.
         """

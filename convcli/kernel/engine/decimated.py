@@ -11,7 +11,7 @@ horizontal ones meet 1/stride of the rows, and take the channels apart. Borders 
 the picture is reduced.
 
 Before they are rounded, results differ from those of the kernel by TOLERANCE at most. So the method
-is for 8-bit samples alone, and not for kernels of whole numbers, whose answers are exact.
+is for 8-bit samples alone, and not for kernels of whole numbers, whose results are exact.
 """
 
 from __future__ import annotations

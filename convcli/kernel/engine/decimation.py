@@ -1,12 +1,13 @@
 """Smooth profiles as a strided convolution followed by a transposed convolution.
 
-A profile without high frequencies answers almost alike for neighbouring samples, so it needs not
-be computed from all of them. With the stride s, ``analysis`` a (w s taps) and ``synthesis`` c::
+A profile without high frequencies gives almost the same result for neighbouring samples, so it
+needs not be computed from all of them. With the stride s, ``analysis`` a (w s taps) and
+``synthesis`` c::
 
       low[k]     = sum over t of a[t] x[s k + t - lead]       strided convolution
       y[s q + r] = sum over j of c[r, j] low[q + j]           transposed convolution, by phase r
 
-Output phase r sees the composite kernel ``h_r[i] = sum over j of c[r, j] a[i + r - s j + lead]``
+Output phase r has the composite kernel ``h_r[i] = sum over j of c[r, j] a[i + r - s j + lead]``
 where the profile p has ``p[i]``. For a window a that suppresses what the stride would alias, c is
 the least-squares solution of ``h_r = p``: the normal equations of all phases have one matrix, the
 autocorrelation of a at multiples of s, and as right-hand sides the correlation of a with p. What
@@ -89,7 +90,7 @@ def _decimated(content: bytes, most_error: float) -> Decimation:
 
 
 def _strides(profile: NDArray[np.float64]) -> Iterator[int]:
-    """Give strides to be tried, the largest first: parts of the profile's standard deviation."""
+    """Yield strides to be tried, the largest first: parts of the profile's standard deviation."""
     size = np.abs(profile)
     position = np.arange(len(profile))
     total = size.sum()
@@ -104,7 +105,7 @@ def _strides(profile: NDArray[np.float64]) -> Iterator[int]:
 def _solved(
     profile: NDArray[np.float64], stride: int, width: int, beta: float
 ) -> Decimation | None:
-    """Return the least-squares synthesis for a window; None where there is no sound one."""
+    """Return the least-squares synthesis for a window; None if there is none that is accurate."""
     length = width * stride
     position = (2 * np.arange(length) + 1) / length - 1
     analysis = np.i0(beta * np.sqrt(1 - position * position))

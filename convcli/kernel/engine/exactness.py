@@ -1,4 +1,4 @@
-"""Kernels of whole numbers, or of whole multiples of 2^-k, for which answers can be exact.
+"""Kernels of whole numbers, or of whole multiples of 2^-k, for which results can be exact.
 
 A sum of such products is exact in any order as long as the sum of their magnitudes, counted in
 units of 2^-k, fits the mantissa: 2^24 units of float32, 2^53 of float64. A method keeps that up if
@@ -26,12 +26,13 @@ def whole_kernel(weight: FloatArray) -> WholeKernel | None:
     """Return a kernel of any shape as whole multiples of the largest possible power of two.
 
     None where the sum of their magnitudes does not fit the mantissa of the kernel's dtype: then
-    answers are rounded even for samples of 0 and 1. That holds for weights of full precision, of
-    which each by itself is a multiple of some power of two.
+    results are rounded even for samples of 0 and 1. That holds for weights of full precision, of
+    which each one is a multiple of some power of two.
     """
     values = weight.astype(np.float64)
     most = 2.0 ** (np.finfo(weight.dtype).nmant + 1)
-    # More weights make the unit no larger and the sum no smaller: a few tell where it is hopeless.
+    # More weights make the unit no larger and the sum no smaller: a few show where it is not
+    # possible.
     if not np.isfinite(values).all() or _multiples(values.ravel()[:_FEW], most) is None:
         return None
     return _multiples(values, most)
@@ -74,8 +75,8 @@ def whole_factors(kernel: WholeKernel) -> tuple[FloatArray, FloatArray]:
 
 
 def is_whole(samples: FloatArray) -> bool:
-    """Tell whether all of ``samples`` (rows, …) are whole numbers."""
-    # Row by row: of other samples the first row tells.
+    """Return whether all of ``samples`` (rows, …) are whole numbers."""
+    # Row by row: for other samples the first row is enough.
     return all(bool((np.rint(row) == row).all()) for row in samples)
 
 
@@ -92,7 +93,7 @@ def _by_direction(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArra
 
 
 class Parts(NamedTuple):
-    """Filters as sums of so many parts, for transforms that are rounded.
+    """Filters as sums of several parts, for transforms that are rounded.
 
     ``weight`` is (groups, count·F, C, Hf, Wf), float64: all of a part, then all of the next.
     ``units`` (groups, count·F) are the powers of two of which the weights are multiples, or 0 where
@@ -103,7 +104,7 @@ class Parts(NamedTuple):
     units: NDArray[np.float64]
 
     def error(self, size: float, area: int) -> NDArray[np.float64]:
-        """Return how many units answers may be off, at most, by group.
+        """Return the greatest error of results, in units, by group.
 
         ``size`` is the Euclidean norm of the samples and ``area`` the length of the transforms, in
         double precision. The bound is ε log2(length) |x| |w| times 16; C. Percival proves one with

@@ -106,7 +106,7 @@ class FFT(Method):
         return other
 
     def parts(self, count: int) -> Parts:
-        """Return the filters, where they are whole, in so many parts."""
+        """Return the filters in parts, if they are whole numbers."""
         if count not in self._parts:
             self._parts[count] = parts_of(self.problem.dense, count)
         return self._parts[count]

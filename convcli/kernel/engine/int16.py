@@ -77,7 +77,7 @@ def sum_operations(problem: ConvolutionProblem) -> tuple[tuple[Operation, ...], 
 
 
 def _whole(problem: ConvolutionProblem) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Give the shift that makes the weights (Hf, Wf) whole, and them, if there is one."""
+    """Yield the shift that makes the weights (Hf, Wf) whole, and them, if there is one."""
     if problem.shape[:3] != (1, 1, 1) or problem.window.stride != (1, 1):
         return
     weight = problem.dense[0, 0, 0].astype(np.float64)
@@ -93,7 +93,7 @@ def _fits(lowest: float, highest: float) -> bool:
 
 
 def _weighted_sum(weight: NDArray[np.float64]) -> Iterator[Operation]:
-    """Give the operations of the weighted sum, the largest weights first."""
+    """Yield the operations of the weighted sum, the largest weights first."""
     sizes = sorted({abs(int(value)) for value in weight.flat if value}, reverse=True)
     if not sizes:
         yield Operation(np.multiply, (0, 0), 0, TOTAL)
@@ -115,7 +115,7 @@ def _weighted_sum(weight: NDArray[np.float64]) -> Iterator[Operation]:
 
 
 def _term(added: list[Tap], subtracted: list[Tap], factor: int, into: str) -> Iterator[Operation]:
-    """Give the operations of ``factor`` times a sum of taps, of which one at least is added."""
+    """Yield the operations of ``factor`` times a sum of taps, of which one at least is added."""
     left: Tap | str = added[0]
     for do, taps in ((np.add, added[1:]), (np.subtract, subtracted)):
         for tap in taps:
@@ -126,7 +126,7 @@ def _term(added: list[Tap], subtracted: list[Tap], factor: int, into: str) -> It
 
 
 def _rounding(offset: int, shift: int, least: int, most: int) -> Iterator[Operation]:
-    """Give the operations from sums to samples, which unclipped are from ``least`` to ``most``."""
+    """Yield the operations from sums to samples, which unclipped are from ``least`` to ``most``."""
     if offset:
         yield Operation(np.add, TOTAL, offset, TOTAL)
     if shift:

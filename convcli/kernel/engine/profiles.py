@@ -37,7 +37,7 @@ def profiles(kernel: FloatArray) -> Profiles | None:
         return None
     column, row = values[:, largest[1]], values[largest[0]] / pivot
     noise = 8 * float(np.finfo(kernel.dtype).eps) * abs(float(pivot))
-    # Some of the kernel tell where it is hopeless.
+    # A few of its weights show where it is not possible.
     for rows in (slice(0, 3), slice(None)):
         if np.abs(np.outer(column[rows], row) - values[rows]).max() > noise:
             return None

@@ -103,15 +103,15 @@ class Reduction:
         return max(1, STRIP_ROWS // rows) * rows
 
     def low_rows(self, rows: int) -> int:
-        """Return how many rows of ``low`` so many rows of the result are made from."""
+        """Return the number of rows of ``low`` for this many rows of the result."""
         return -(-rows // self.vertical.stride) + self.vertical.taps - 1
 
     def positions(self, rows: int) -> int:
-        """Return how many positions so many rows of the result are made from."""
+        """Return the number of positions for this many rows of the result."""
         return (self.low_rows(rows) + self.vertical.width - 1) * self.vertical.stride
 
     def empty_low(self, rows: int) -> FloatArray:
-        """Return zeros to which the parts of strips are added, for so many rows of the result.
+        """Return zeros to which the parts of strips are added, for this many rows of the result.
 
         The first width - 1 rows are only to take what strips have in the rows before ``low``.
         """

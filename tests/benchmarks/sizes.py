@@ -1,0 +1,61 @@
+"""Time and memory of one command against the size of the picture: linear, or there is a cliff.
+
+``sizes.py [FILTER...]`` draws grey noise of 0.1 to 80 megapixels, square and very wide, and prints
+a table of seconds, nanoseconds a pixel beyond start-up, and peak memory.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from compare import run
+from report import table
+
+SIZES = (0.1, 0.3, 1, 3, 10, 24, 80)
+"""Megapixels."""
+WIDTH_OF_WIDE = 200_000
+FILTERS = ("sharpen", "gaussian:sigma=12", "gaussian:sigma=100", "box:size=301", "sobel")
+ROUNDS = 3
+
+DRAW = """
+import sys
+import numpy as np
+from PIL import Image
+width, height = int(sys.argv[1]), int(sys.argv[2])
+noise = np.random.default_rng(1).integers(0, 256, (height, width), np.uint8)
+Image.fromarray(noise).save(sys.argv[3])
+"""
+
+
+def main(filters: list[str]) -> None:
+    convcli = [str(Path(sys.executable).with_name("convcli")), "apply", "-q", "--overwrite"]
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="convcli-sizes-") as folder:
+        target = Path(folder) / "result.tif"
+        for filter in filters:
+            start_up = 0.0
+            for megapixels in SIZES:
+                square = round((megapixels * 1e6) ** 0.5)
+                for width in (square, WIDTH_OF_WIDE):
+                    height = max(1, round(megapixels * 1e6 / width))
+                    picture = Path(folder) / f"{width}x{height}.tif"
+                    if not picture.exists():
+                        run([sys.executable, "-c", DRAW, str(width), str(height), str(picture)])
+                    line = [*convcli, "-f", filter, str(picture), "-o", str(target)]
+                    runs = [run(line) for _ in range(ROUNDS)]
+                    seconds = median(one.seconds for one in runs)
+                    start_up = start_up or seconds
+                    beyond = 1e9 * (seconds - start_up) / (width * height)
+                    peak = max(one.peak_bytes for one in runs) / 2**20
+                    size = f"{width}×{height}"
+                    cells = (f"{seconds:.2f}", f"{beyond:.1f}", f"{peak:.0f}")
+                    rows.append([filter, f"{megapixels:g}", size, *cells])
+    header = ("filter", "MP", "size", "seconds", "ns a pixel", "peak MB")
+    print(table(header, rows, markdown=False))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(FILTERS))
