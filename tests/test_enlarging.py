@@ -112,3 +112,10 @@ def test_a_kernel_of_whole_numbers_is_exact():
     weight = kernel[np.newaxis, np.newaxis].astype(np.float64)
     exact = PreparedTranspose(weight, geometry).whole(planes[np.newaxis])[0]
     np.testing.assert_array_equal(result[..., 0], np.clip(exact[0], 0, 255))
+
+
+def test_nearest_repeats_pixels():
+    samples = np.random.default_rng(6).integers(0, 256, (700, 301, 3), np.uint8)
+    picture = Picture((Frame.of(samples, "RGB"),))
+    result = upsample(picture, "nearest", scale=(3, 2)).frames[0].samples
+    np.testing.assert_array_equal(result, samples.repeat(3, 0).repeat(2, 1))

@@ -11,7 +11,8 @@ from convcli.images import Frame
 from convcli.images.picture import full_scale
 from convcli.images.raster import Raster
 from convcli.kernel.engine.enlarging import Enlargement, is_cheap
-from convcli.kernel.geometry import Geometry
+from convcli.kernel.factors import Factors
+from convcli.kernel.geometry import Geometry, Pair
 from convcli.pipeline.evaluate import Selection, padded_index, take_rows
 from convcli.pipeline.operators import TransposedConvolution
 from convcli.pipeline.shapes import Stage
@@ -63,6 +64,7 @@ class _EnlargedStrips:
         filter, geometry = operator.filter, stage.geometry
         self._stage, self._channels, self._dtype = stage, channels, dtype
         self._offset = float(filter.offsets[0]) * full_scale(dtype)
+        self._copies = not self._offset and _repeats(operator, geometry)
         self._enlargement = Enlargement(
             filter.kernel_as(np.float32),
             geometry,
@@ -86,7 +88,31 @@ class _EnlargedStrips:
     def samples(self, padded: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
         """Return the rows start to stop of the result (rows, W, C)."""
         width = self._stage.size[1]
+        if self._copies:
+            skipped = start % self._stage.geometry.stride[0]
+            return _repeated(padded, self._stage.geometry.stride)[skipped:][: stop - start]
         outputs = np.empty((stop - start, width * self._channels), self._dtype)
         rows = padded.reshape(len(padded), -1)
         self._enlargement.rows(rows, outputs, start, stop, self._offset)
         return outputs.reshape(stop - start, width, self._channels)
+
+
+def _repeats(operator: TransposedConvolution, geometry: Geometry) -> bool:
+    """Return whether a result repeats each pixel, as the preset "nearest" does."""
+    kernel = operator.filter.kernel_as(np.float32)
+    is_tile = geometry.kernel == geometry.stride and not any(geometry.pads)
+    repeats = is_tile and geometry.dilation == (1, 1) and isinstance(kernel, Factors)
+    whole = tuple(n * stride for n, stride in zip(geometry.output, geometry.stride, strict=True))
+    return repeats and geometry.image == whole and all((factor == 1).all() for factor in kernel)
+
+
+def _repeated(samples: NDArray[Any], times: Pair) -> NDArray[Any]:
+    """Return samples (rows, W, C) with every pixel repeated along both axes."""
+    rows, width, channels = samples.shape
+    repeated = np.empty((rows, times[0], width, times[1], channels), samples.dtype)
+    # One channel at a time: NumPy copies pixels of three bytes one by one.
+    for copy in range(times[1]):
+        for channel in range(channels):
+            repeated[:, 0, :, copy, channel] = samples[..., channel]
+    repeated[:, 1:] = repeated[:, :1]
+    return repeated.reshape(rows * times[0], width * times[1], channels)
