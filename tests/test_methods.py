@@ -243,7 +243,8 @@ def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str) -> None:
         (INTEGERS["gauss"][0], "int16"),
         (np.ones((3, 3)), "int16"),
         (np.ones((3, 3)) / 9, "banded"),  # no sum of whole numbers
-        (np.full((3, 3), 17), "banded"),  # sums that 16 bits do not hold
+        (np.full((3, 3), 17), "int16 separable"),  # sums that signed 16 bits do not hold
+        (np.full((3, 3), 29), "banded"),  # sums that 16 bits do not hold
         (np.full((2, 1), -129), "banded"),
         (np.arange(25).reshape(5, 5) - 12, "banded"),  # too many passes
     ],

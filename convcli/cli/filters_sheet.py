@@ -109,8 +109,8 @@ def sheet(
     filter does to the pixels that are seen; of an animation it is the first frame. A filter with
     more outputs than colours is shown as feature maps, each stretched to its own min and max.
     """
+    from convcli.cli.filter_values import named_filters
     from convcli.errors import ConvcliError
-    from convcli.filters import load_filter
     from convcli.filters.bundled import bundled_filters
     from convcli.system.memory import keep_memory
     from convcli.system.signals import end_without_delay
@@ -120,7 +120,7 @@ def sheet(
     keep_memory()
     end_without_delay()
     check_picture_target(given["output"], format=given["format"], overwrite=given["overwrite"])
-    chosen = [load_filter(name) for name in filters or bundled_filters()]
+    chosen = named_filters(filters or list(bundled_filters()), [picture])
     with Messages(len(chosen), quiet=quiet, progress=progress) as messages:
         try:
             page = _page(picture, chosen, linear, max_pixels, width, messages)

@@ -35,6 +35,7 @@ class ProblemSize(NamedTuple):
     ``output_channels`` and ``input_channels`` are those of a group. ``rank`` is the kernel's;
     ``passes`` those of :mod:`convcli.kernel.engine.int16`, None where that cannot compute it;
     ``sum_passes`` those for results that are floats, likewise;
+    ``separable_passes`` those of :mod:`convcli.kernel.engine.int16_separable`, likewise;
     ``is_box`` whether it is one of 8-bit samples (:mod:`convcli.kernel.engine.box`);
     ``decimation`` stride and taps of each axis in :mod:`convcli.kernel.engine.decimated`, likewise.
     """
@@ -48,6 +49,7 @@ class ProblemSize(NamedTuple):
     decimation: tuple[Pair, Pair] | None = None
     sum_passes: int | None = None
     is_box: bool = False
+    separable_passes: int | None = None
 
     @classmethod
     def of(cls, problem: ConvolutionProblem, passes: int | None = None) -> ProblemSize:

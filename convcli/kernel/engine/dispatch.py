@@ -21,6 +21,7 @@ from convcli.kernel.engine.decimation import LEAST_TAPS
 from convcli.kernel.engine.direct import Direct
 from convcli.kernel.engine.fft import FFT
 from convcli.kernel.engine.int16 import Int16, Int16Sums, operations, sum_operations
+from convcli.kernel.engine.int16_separable import Int16Separable, passes_of
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import Separable, factors
@@ -34,6 +35,7 @@ METHODS: dict[str, type[Method]] = {
     "separable": Separable,
     "fft": FFT,
     "int16": Int16,
+    "int16 separable": Int16Separable,
     "int16 to floats": Int16Sums,
     "decimated": Decimated,
     "box": Box,
@@ -109,11 +111,13 @@ def _of_floats(problem: ConvolutionProblem, *, is_large: bool = False) -> Proble
 def _of_bytes(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
     size = ProblemSize.of(problem)
     passes = None if is_large else operations(problem)
+    separable = None if is_large else passes_of(problem)
     axes = axes_of(problem) if max(size.window.kernel) >= LEAST_TAPS else None
     return size._replace(
         passes=None if passes is None else len(passes),
         decimation=None if axes is None else axes.steps,
         is_box=box_weight(problem) is not None,
+        separable_passes=None if separable is None else separable.number,
     )
 
 

@@ -51,7 +51,7 @@ class Operation(NamedTuple):
 
 def operations(problem: ConvolutionProblem) -> tuple[Operation, ...] | None:
     """Return how to compute ``problem`` from 8-bit samples; None where the method cannot."""
-    for shift, scaled in _whole(problem):
+    for shift, scaled in whole_weights(problem):
         bias = 0.0 if problem.bias is None else float(problem.bias[0, 0])
         # floor(sum / 2^shift + bias + 1/2), where the sum is a whole number
         offset = np.floor(2.0**shift * (bias + 0.5))
@@ -70,18 +70,20 @@ def sum_operations(problem: ConvolutionProblem) -> tuple[tuple[Operation, ...], 
 
     A sum is the whole number computed over 2^shift. None where the method cannot.
     """
-    for shift, scaled in _whole(problem):
+    for shift, scaled in whole_weights(problem):
         if _fits(-_TOP * (-scaled).clip(0).sum(), _TOP * scaled.clip(0).sum()):
             return tuple(_weighted_sum(scaled)), shift
     return None
 
 
-def _whole(problem: ConvolutionProblem) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def whole_weights(
+    problem: ConvolutionProblem, most_shift: int = _MOST_SHIFT
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Yield the shift that makes the weights (Hf, Wf) whole, and them, if there is one."""
     if problem.shape[:3] != (1, 1, 1) or problem.window.stride != (1, 1):
         return
     weight = problem.dense[0, 0, 0].astype(np.float64)
-    for shift in range(_MOST_SHIFT + 1):
+    for shift in range(most_shift + 1):
         scaled = weight * 2**shift
         if (scaled == np.rint(scaled)).all():
             yield shift, scaled
