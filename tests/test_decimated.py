@@ -16,8 +16,8 @@ from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.factors import Factors
 from convcli.kernel.window import Window
 from convcli.pipeline import two_passes
-from convcli.pipeline.apply import Processing, process
 from convcli.pipeline.operators import Convolution
+from convcli.pipeline.process import Processing, process
 from convcli.pipeline.strips import StripSizes
 
 

@@ -30,8 +30,8 @@ from convcli.deconvolution.tikhonov import tikhonov
 from convcli.images import Frame
 from convcli.kernel import reference
 from convcli.kernel.geometry import conv_transpose_geometry
-from convcli.pipeline.apply import Processing, predict, process
 from convcli.pipeline.operators import Convolution
+from convcli.pipeline.process import Processing, predict, process
 from convcli.pipeline.strips import StripSizes
 from convcli.system.progress import listening
 

@@ -15,7 +15,7 @@ from convcli.kernel.engine.enlarging import Enlargement, is_cheap
 from convcli.kernel.geometry import conv_transpose_geometry
 from convcli.kernel.padding import source_index
 from convcli.kernel.transpose import PreparedTranspose
-from convcli.pipeline import apply
+from convcli.pipeline import process as process_module
 from convcli.pipeline.divisor import Divisor
 
 
@@ -75,8 +75,8 @@ def test_enlarging_equals_the_transposed_convolution(case, by_rows):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_enlarged_samples_are_those_of_the_floats_rounded(preset, dtype, monkeypatch):
     taken = []
-    take = apply.enlarge_samples
-    monkeypatch.setattr(apply, "enlarge_samples", lambda *a: (taken.append(1), take(*a)))
+    take = process_module.enlarge_samples
+    monkeypatch.setattr(process_module, "enlarge_samples", lambda *a: (taken.append(1), take(*a)))
     top = np.iinfo(dtype).max
     samples = np.random.default_rng(4).integers(0, top, (37, 61, 3), dtype, endpoint=True)
     picture = Picture((Frame.of(samples, "RGB"),))

@@ -14,8 +14,8 @@ from convcli.filters.analysis import axis_gains, profiles, ramp_offsets, ranks, 
 from convcli.filters.bundled import bundled_filters
 from convcli.filters.sums import absolute_sums, sums
 from convcli.kernel.engine.dispatch import METHODS
-from convcli.pipeline.apply import PROCESSING
 from convcli.pipeline.forecast import forecast
+from convcli.pipeline.process import PROCESSING
 
 RNG = np.random.default_rng(8)
 FILTERS = {
@@ -129,7 +129,7 @@ def test_a_column_and_row_of_100_000_taps_are_never_multiplied_out() -> None:
 def test_the_forecast_names_the_method_that_is_taken(name: str, monkeypatch) -> None:
     from convcli import Picture, apply_filters
     from convcli.images import Frame
-    from convcli.pipeline import operators
+    from convcli.pipeline import operators, prepared
 
     taken: list[str] = []
     real = operators.prepare
@@ -139,7 +139,8 @@ def test_the_forecast_names_the_method_that_is_taken(name: str, monkeypatch) -> 
         taken.extend(key for key, kind in METHODS.items() if type(method) is kind)
         return method
 
-    monkeypatch.setattr(operators, "prepare", prepare)
+    for module in (operators, prepared):
+        monkeypatch.setattr(module, "prepare", prepare)
     size = (90, 120)
     samples = np.zeros((*size, 3), np.uint8)
     apply_filters(Picture((Frame.of(samples, "RGB"),)), [load_filter(name)])

@@ -14,10 +14,10 @@ from convcli.kernel.engine.dispatch import choose
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import conv_geometry
 from convcli.kernel.window import Window
-from convcli.pipeline import apply as apply_module
-from convcli.pipeline.apply import Processing, process
+from convcli.pipeline import process as process_module
 from convcli.pipeline.interleaved import OpaqueStrips
 from convcli.pipeline.operators import Convolution
+from convcli.pipeline.process import Processing, process
 from convcli.pipeline.strips import StripSizes
 
 SOBEL_X = [[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]
@@ -78,13 +78,13 @@ def result_of(samples: np.ndarray, filter: Filter, mode: str, **options: object)
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Return a list that grows by one whenever the route is taken."""
     calls: list[object] = []
-    route = apply_module.convolve_interleaved
+    route = process_module.convolve_interleaved
 
     def watching(*given: object, **options: object) -> None:
         calls.append(given)
         route(*given, **options)
 
-    monkeypatch.setattr(apply_module, "convolve_interleaved", watching)
+    monkeypatch.setattr(process_module, "convolve_interleaved", watching)
     return calls
 
 

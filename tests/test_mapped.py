@@ -11,8 +11,8 @@ from PIL import Image
 from convcli import apply_filters, load_filter, read_image
 from convcli.images.picture import Frame, Picture
 from convcli.images.raster import ArrayRaster, PillowRaster
-from convcli.pipeline.apply import Processing, process
 from convcli.pipeline.operators import Convolution
+from convcli.pipeline.process import Processing, process
 from convcli.pipeline.strips import StripSizes
 
 # Every mode that Pillow maps, in every format that it maps and writes; IM, the only other one, is

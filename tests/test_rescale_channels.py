@@ -11,8 +11,8 @@ import pytest
 from convcli import Filter, Picture, apply_filters, read_image, write_image
 from convcli.images import Frame
 from convcli.kernel.reference import conv2d as loops
-from convcli.pipeline.apply import Processing, process
 from convcli.pipeline.operators import Convolution, TransposedConvolution
+from convcli.pipeline.process import Processing, process
 from convcli.pipeline.strips import StripSizes
 
 

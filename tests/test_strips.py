@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from convcli import Filter, Picture, ShapeError, apply_filters, conv2d, conv_transpose2d
 from convcli.images import Frame
 from convcli.kernel.geometry import conv_geometry, conv_transpose_geometry, effective_size
-from convcli.pipeline.apply import Processing, process, upsampling
+from convcli.pipeline.apply import upsampling
 from convcli.pipeline.operators import Convolution
+from convcli.pipeline.process import Processing, process
 from convcli.pipeline.strips import StripSizes
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}

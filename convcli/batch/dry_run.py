@@ -25,8 +25,8 @@ from convcli.images import Header, output_format, read_header
 from convcli.images.conversion.changes import Loss
 from convcli.images.split_names import check_output
 from convcli.images.write import predict_write
-from convcli.pipeline.apply import predict
 from convcli.pipeline.operators import Operator
+from convcli.pipeline.process import predict
 from convcli.system.atomic_files import exists
 from convcli.system.thread_warnings import collect_warnings
 

@@ -19,8 +19,8 @@ from convcli.images.decoding.opened import Opened
 from convcli.images.formats import ARRAY_FORMAT
 from convcli.images.split_names import check_output, existing, is_split
 from convcli.images.write import encode_image
-from convcli.pipeline.apply import Processing, process
 from convcli.pipeline.operators import Operator
+from convcli.pipeline.process import Processing, process
 from convcli.pipeline.shapes import MAX_PIXELS
 from convcli.system.atomic_files import exists
 from convcli.system.streams import standard_output

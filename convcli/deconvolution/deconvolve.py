@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from convcli.deconvolution.operator import REGULARIZE, Deconvolution
 from convcli.filters import Filter
 from convcli.images import Picture
-from convcli.pipeline.apply import Processing, process
+from convcli.pipeline.process import Processing, process
 from convcli.pipeline.shapes import MAX_PIXELS
 
 

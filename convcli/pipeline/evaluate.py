@@ -16,7 +16,7 @@ from convcli.images import Frame
 from convcli.images.picture import tensor_of
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.padding import source_index
-from convcli.pipeline.operators import Prepared, ReadsRows
+from convcli.pipeline.prepared import Prepared, ReadsRows
 from convcli.pipeline.shapes import AlphaPolicy, Stage
 from convcli.pipeline.srgb import linear_planes
 

@@ -12,9 +12,9 @@ from convcli.images.picture import full_scale
 from convcli.images.raster import UnreadRaster
 from convcli.kernel.engine.dispatch import estimate
 from convcli.kernel.geometry import LARGEST, Pair
-from convcli.pipeline.apply import can_convolve_samples
 from convcli.pipeline.interleaved import can_be_interleaved
 from convcli.pipeline.operators import Convolution
+from convcli.pipeline.process import can_convolve_samples
 from convcli.pipeline.shapes import shapes_of_frame
 from convcli.system.threads import processors
 

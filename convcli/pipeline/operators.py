@@ -1,4 +1,4 @@
-"""Operators: a filter as a convolution or transposed convolution, prepared for a frame size."""
+"""Operators: a filter as a convolution or a transposed convolution."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from math import prod
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +17,10 @@ from convcli.filters.doubts import doubts
 from convcli.filters.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
 from convcli.filters.validate import MOST_WEIGHTS
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.dispatch import estimate, prepare
+from convcli.kernel.engine.dispatch import prepare
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
-from convcli.kernel.factors import Factors, Weight
+from convcli.kernel.factors import Factors
 from convcli.kernel.geometry import (
     Geometry,
     IntOrPair,
@@ -33,9 +31,14 @@ from convcli.kernel.geometry import (
     pair,
 )
 from convcli.kernel.padding import source_index
-from convcli.kernel.transpose import PreparedTranspose
 from convcli.kernel.window import Window
 from convcli.pipeline.divisor import Divisor
+from convcli.pipeline.prepared import (
+    Prepared,
+    PreparedConvolution,
+    PreparedUpsampling,
+    by_group,
+)
 
 DEFAULT_SCALE = 2
 """The stride of a transposed convolution where neither the filter nor the user gives one."""
@@ -43,27 +46,6 @@ DEFAULT_SCALE = 2
 
 MOST_CHECKED = 4096
 """Largest kernel, in weights, whose divisor is checked in advance: it takes some milliseconds."""
-
-
-class ReadsRows(Protocol):
-    """Something that knows which input rows its output rows read."""
-
-    def rows_read(self, start: int, stop: int) -> tuple[int, int]:
-        """Return the first input row that some output rows read, and the one after the last.
-
-        Rows before 0 and beyond the height are padding.
-        """
-
-
-class Prepared(ReadsRows, Protocol):
-    """An operator prepared for frames of one size: computed once, shared by all threads."""
-
-    def rows(self, padded: FloatArray, start: int, stop: int, *, biased: bool) -> FloatArray:
-        """Return the output rows start to stop (N, F, rows, W).
-
-        ``padded`` (N, C, rows, W) are the input rows that they read, the padding above and below
-        the image included. ``biased`` adds the filter's bias.
-        """
 
 
 @dataclass(frozen=True)
@@ -209,7 +191,7 @@ class Convolution(Operator):
         for weight, offset in zip(weights, self.filter.offsets, strict=True):
             bias = np.array([[offset * scale]], np.float32) if offset else None
             problems.append(
-                ConvolutionProblem(_by_group(weight, 1), bias, window, geometry.image[1])
+                ConvolutionProblem(by_group(weight, 1), bias, window, geometry.image[1])
             )
         return problems
 
@@ -219,78 +201,6 @@ class Convolution(Operator):
         last = first + (geometry.output[axis] - 1) * geometry.stride[axis]
         index = source_index(first, last + 1, geometry.image[axis], self.filter.pad_mode)
         return index[:: geometry.stride[axis]]
-
-
-class PreparedConvolution:
-    """A convolution prepared for frames of one size."""
-
-    def __init__(
-        self, filter: Filter, geometry: Geometry, interleaved: int = 1, scale: int = 1
-    ) -> None:
-        self._geometry = geometry
-        window = Window.of(geometry, filter.pad_mode).on_padded_rows()
-        self._problem = ConvolutionProblem(
-            _by_group(filter.kernel_as(np.float32), filter.groups),
-            None,
-            window._replace(interleaved=interleaved),
-            geometry.image[1],
-        )
-        offsets = filter.offsets.astype(np.float32) * np.float32(scale)
-        self._bias = offsets.reshape(filter.groups, -1) if offsets.any() else None
-        self._from_bytes = scale == 255
-
-    def estimate(self) -> tuple[str, float]:
-        """Return the method that will be chosen, and its nanoseconds for a sample on one core."""
-        problem = self._problem._replace(bias=self._bias)
-        return estimate(problem, from_bytes=self._from_bytes)
-
-    @cached_property
-    def _biased(self) -> Method:
-        problem = self._problem._replace(bias=self._bias)
-        return prepare(problem, from_bytes=self._from_bytes, keep=True)
-
-    @cached_property
-    def _unbiased(self) -> Method:
-        if self._bias is None:
-            return self._biased
-        return prepare(self._problem, from_bytes=self._from_bytes, keep=True)
-
-    @property
-    def method(self) -> Method:
-        """The method that :meth:`samples` uses."""
-        return self._biased
-
-    def rows_read(self, start: int, stop: int) -> tuple[int, int]:
-        geometry = self._geometry
-        first = start * geometry.stride[0] - geometry.pads[0]
-        last = (stop - 1) * geometry.stride[0] - geometry.pads[0]
-        return first, last + effective_size(geometry.kernel[0], geometry.dilation[0])
-
-    def rows(self, padded: FloatArray, start: int, stop: int, *, biased: bool) -> FloatArray:
-        groups, written, read = self._problem.shape[:3]
-        shape = (len(padded), groups * written, stop - start, self._geometry.output[1])
-        outputs = np.empty(shape, np.float32)
-        method = self._biased if biased else self._unbiased
-        for image, target in zip(padded, outputs, strict=True):
-            for group in range(groups):
-                inputs = image[group * read : (group + 1) * read]
-                results = target[group * written : (group + 1) * written]
-                method.rows(inputs, results, group, 0, stop - start)
-        return outputs
-
-    def samples(self, padded: NDArray[Any], rows: int) -> NDArray[Any]:
-        """Return rows of integer samples (rows, W, C) from the padded rows that they read."""
-        samples = self._problem.samples
-        outputs = np.empty((1, rows, samples), padded.dtype)
-        self._biased.rows(padded.reshape(1, len(padded), -1), outputs, 0, 0, rows)
-        return outputs.reshape(rows, self._geometry.output[1], -1)
-
-
-def _by_group(kernel: Weight, groups: int) -> Weight:
-    """Return a kernel (F, C/groups, Hf, Wf) as (groups, F/groups, C/groups, Hf, Wf)."""
-    if isinstance(kernel, Factors):
-        return kernel
-    return kernel.reshape(groups, -1, *kernel.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -346,7 +256,8 @@ class TransposedConvolution(Operator):
         return doubts(self.filter, math.inf if self.normalize else gain)
 
     def prepare(self, geometry: Geometry) -> PreparedUpsampling:
-        return PreparedUpsampling(self, geometry)
+        divisor = self.divisor(geometry) if self.normalize else None
+        return PreparedUpsampling(self.filter, geometry, divisor)
 
     def divisor(self, geometry: Geometry) -> Divisor:
         """Return what normalisation divides by. Raises :class:`FilterError` where that is 0."""
@@ -363,33 +274,6 @@ class TransposedConvolution(Operator):
         offset = geometry.pads[axis] - centre
         index = (np.arange(geometry.image[axis]) + offset) / geometry.stride[axis]
         return np.clip(np.floor(index + 0.5).astype(np.intp), 0, geometry.output[axis] - 1)
-
-
-class PreparedUpsampling:
-    """A transposed convolution prepared for frames of one size, with its divisor."""
-
-    def __init__(self, operator: TransposedConvolution, geometry: Geometry) -> None:
-        filter = operator.filter
-        self._transpose = PreparedTranspose(
-            filter.kernel_as(np.float32),
-            geometry,
-            filter.groups,
-            pad_mode=filter.pad_mode,
-            on_padded_rows=True,
-        )
-        self._offset = np.float32(filter.offsets[0])
-        self._divisor = operator.divisor(geometry) if operator.normalize else None
-
-    def rows_read(self, start: int, stop: int) -> tuple[int, int]:
-        return self._transpose.rows_read(start, stop)
-
-    def rows(self, padded: FloatArray, start: int, stop: int, *, biased: bool) -> FloatArray:
-        outputs = self._transpose.rows(padded, start, stop)
-        if self._divisor is not None:
-            outputs /= self._divisor.rows(start, stop)
-        if biased:
-            outputs += self._offset
-        return outputs
 
 
 def preset_filter(preset: str, scale: IntOrPair | None = None) -> Filter:
