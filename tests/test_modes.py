@@ -203,10 +203,11 @@ def wide_profile() -> bytes:
     return data.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
 
 
-def grey_profile() -> bytes:
-    """Return a profile of grey with gamma 1: linear light."""
+def grey_profile(darkest: int = 0) -> bytes:
+    """Return a profile of grey in linear light from ``darkest`` to white, 65535."""
     white = b"XYZ \0\0\0\0" + np.array([63190, 65536, 54061], ">i4").tobytes()
-    curve = b"curv\0\0\0\0" + np.array([0], ">u4").tobytes()  # no entries: the identity
+    curve = b"curv\0\0\0\0" + np.array([2], ">u4").tobytes()
+    curve += np.array([darkest, 65535], ">u2").tobytes()
     directory = np.array([2], ">u4").tobytes()
     for kind, place, data in ((b"wtpt", 156, white), (b"kTRC", 176, curve)):
         directory += kind + np.array([place, len(data)], ">u4").tobytes()

@@ -63,6 +63,12 @@ def test_pixels_are_those_of_little_cms_and_the_profile_is_gone(
         np.testing.assert_array_equal(np.asarray(written), np.asarray(expected))
 
 
+def test_the_darkest_grey_of_a_profile_becomes_black() -> None:
+    black_and_white = Image.fromarray(np.array([[0, 255]], np.uint8))
+    data = saved(black_and_white, "PNG", icc_profile=grey_profile(darkest=6000))
+    assert read_image(data, profile="srgb").frames[0].samples.ravel().tolist() == [0, 255]
+
+
 def test_by_default_colours_and_profile_stay(run, tmp_path: Path) -> None:
     COLOUR.save(tmp_path / "in.png", icc_profile=wide_profile())
     for flags in ((), ("--profile", "keep")):
@@ -157,12 +163,13 @@ def test_every_frame_of_an_animation_is_converted(run, tmp_path: Path) -> None:
 
 
 def test_pages_are_converted_each_by_its_own_profile() -> None:
-    data = paged((COLOUR, {"icc_profile": wide_profile()}), (GREY, {}))
+    data = paged((COLOUR, {"icc_profile": wide_profile()}), (COLOUR, {}), (GREY, {}))
     picture = read_image(data, profile="srgb")
-    first, second = picture.frames
+    first, second, third = picture.frames
     expected = converted(COLOUR, wide_profile())
     np.testing.assert_array_equal(first.samples, np.asarray(expected))
-    np.testing.assert_array_equal(second.samples[..., 0], np.asarray(GREY))
+    np.testing.assert_array_equal(second.samples, np.asarray(COLOUR))
+    np.testing.assert_array_equal(third.samples[..., 0], np.asarray(GREY))
     assert not {"icc_profile", "page_profiles"} & picture.metadata.keys()
 
 
