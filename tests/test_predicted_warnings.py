@@ -305,6 +305,11 @@ ROWS = [
     ),
     row(
         lambda: png(16, 2, bytes(6), 1, (b"iCCP", b"p\0\0" + zlib.compress(wide_profile()))),
+        *("png", "png"),
+        flags=["--profile", "srgb"],
+    ),
+    row(
+        of(WIDE, "PNG", icc_profile=grey_profile(darkest=6000)),
         *("png", "png", "16 bits become 8: colours are converted to sRGB with 8"),
         flags=["--profile", "srgb"],
     ),

@@ -14,6 +14,7 @@ from test_predicted_warnings import paged
 
 from convcli import ImageError, ImageWarning, read_image
 from convcli.images import read_header
+from convcli.images.conversion.matrix_profiles import matrix_change
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 PIXELS = np.random.default_rng(3).integers(0, 256, (6, 8, 4), np.uint8)
@@ -181,14 +182,102 @@ def test_a_broken_profile_is_dropped_with_a_warning_and_colours_stay() -> None:
     assert "icc_profile" not in picture.metadata
 
 
-def test_16_bits_become_8_only_where_colours_are_converted() -> None:
+def with_curve(kind: bytes, numbers: list[float]) -> bytes:
+    """Return a profile of colours, red and green exchanged, with one curve for all channels."""
+    stored = np.rint(np.array(numbers) * 65536).astype(">i4").tobytes()
+    curve = {
+        b"curv": lambda: np.array([256 * numbers[0]], ">u2").tobytes(),
+        b"para": lambda: stored,
+    }[kind]()
+    head = {1: 0, 3: 1, 4: 2, 5: 3, 7: 4}[len(numbers)] << 16 if kind == b"para" else 1
+    data = kind + bytes(4) + np.array([head], ">u4").tobytes() + curve
+    profile = wide_profile()
+    for name in (b"rTRC", b"gTRC", b"bTRC"):
+        place = profile.index(name) + 4
+        entry = np.array([len(profile), len(data)], ">u4").tobytes()
+        profile = profile[:place] + entry + profile[place + 8 :]
+    profile += data
+    return np.array([len(profile)], ">u4").tobytes() + profile[4:]
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        wide_profile(),
+        with_curve(b"curv", [2.25]),
+        with_curve(b"para", [1.8]),
+        with_curve(b"para", [2.0, 1.25, -0.25]),
+        with_curve(b"para", [2.2, 0.9, 0.1, 0.3, 0.2, 0.0, 0.0]),
+    ],
+    ids=["sRGB's", "gamma", "power", "shifted power", "two parts"],
+)
+def test_16_bit_colours_keep_their_bits_by_curves_and_a_matrix(profile: bytes) -> None:
+    samples = PIXELS.astype(np.uint16) * 257
+    change = matrix_change("RGBA", profile)
+    assert change is not None
+    result = change.made(samples)
+    expected = np.asarray(converted(COLOUR, profile)).astype(int)
+    # Little CMS rounds to 8 bits, and is up to a level off where its tables are coarse.
+    assert np.abs(result[..., :3] / 257 - expected).max() < 1.5
+    np.testing.assert_array_equal(result[..., 3], samples[..., 3])
+
+
+def test_16_bit_colours_are_within_one_of_the_definition() -> None:
+    samples = np.random.default_rng(8).integers(0, 65536, (40, 50, 3)).astype(np.uint16)
+    samples[0, :9] = np.arange(9)[:, np.newaxis] * 100
+    change = matrix_change("RGB", with_curve(b"para", [2.0]))
+    assert change is not None
+    xyz = ImageCms.createProfile("sRGB")
+    columns = [getattr(xyz, f"{name}_colorant")[0] for name in ("red", "green", "blue")]
+    srgb = np.array(columns).T
+    light = (samples / 65535) ** 2 @ (np.linalg.inv(srgb) @ srgb[:, [1, 0, 2]]).T
+    light = np.clip(light, 0, 1)
+    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(change.made(samples) - 65535 * encoded).max() < 1
+
+
+def test_white_and_grey_stay_neutral_in_16_bits() -> None:
+    samples = np.repeat(np.arange(0, 65536, 97, dtype=np.uint16), 3).reshape(-1, 1, 3)
+    change = matrix_change("RGB", with_curve(b"curv", [2.0]))
+    assert change is not None
+    result = change.made(samples).astype(int)
+    assert np.ptp(result, axis=2).max() <= 1
+    assert result[-1].min() > 65400
+
+
+def test_a_16_bit_file_becomes_srgb_with_all_its_bits(run, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.png", tmp_path / "out.png"
+    values = np.arange(1000, 1007, dtype=np.uint16)
+    Image.fromarray(values[np.newaxis]).save(source, icc_profile=grey_profile())
+    result = run("apply", "-f", "identity", source, "-o", target, "--profile", "srgb")
+    assert "Warning" not in result.stderr
+    expected = 65535 * (1.055 * (values / 65535) ** (1 / 2.4) - 0.055)
+    picture = read_image(target)
+    assert "icc_profile" not in picture.metadata
+    assert np.abs(picture.frames[0].samples[0, :, 0] - expected).max() < 1
+
+
+def test_16_bits_become_8_by_other_profiles_with_a_warning() -> None:
     wide = Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257)
+    profile = grey_profile(darkest=6000)
     with pytest.warns(ImageWarning, match="16 bits become 8: colours are converted to sRGB"):
-        picture = read_image(saved(wide, "PNG", icc_profile=grey_profile()), profile="srgb")
-    expected = converted(GREY, grey_profile()).convert("L")
+        picture = read_image(saved(wide, "PNG", icc_profile=profile), profile="srgb")
+    expected = converted(GREY, profile).convert("L")
     np.testing.assert_array_equal(picture.frames[0].samples[..., 0], np.asarray(expected))
     picture = read_image(saved(wide, "PNG"), profile="srgb")
     np.testing.assert_array_equal(picture.frames[0].samples[..., 0], np.asarray(wide))
+
+
+@pytest.mark.parametrize("numbers", [[-1.0], [2.0, 0.0, 0.1], [2.0, 1.0, 0.1]])
+def test_curves_without_a_black_or_without_numbers_are_left_to_little_cms(
+    numbers: list[float],
+) -> None:
+    assert matrix_change("RGB", with_curve(b"para", numbers)) is None
+
+
+@pytest.mark.parametrize("cut", [0, 100, 140, 200, 300])
+def test_a_broken_profile_has_no_matrix(cut: int) -> None:
+    assert matrix_change("RGB", wide_profile()[:cut]) is None
 
 
 def test_the_header_has_what_reading_gives(tmp_path: Path) -> None:

@@ -36,8 +36,9 @@ def read_image(
     pixels (by default Pillow's limit against decompression bombs) is refused.
 
     ``profile`` is "keep" or "srgb", which converts colours to sRGB by the embedded ICC profile, in
-    relative colorimetric intent with black point compensation, and drops it. CMYK becomes RGB, and
-    colours of 16 bits with a profile other than sRGB's 8. Floats with such a profile are refused.
+    relative colorimetric intent with black point compensation, and drops it. CMYK becomes RGB.
+    Colours of 16 bits stay so by a profile of curves and a matrix, and become 8 bits by another.
+    Floats with a profile other than sRGB's are refused.
 
     An array is (H, W), (C, H, W) or (N, C, H, W). Floats are taken as they are. uint8 and uint16
     are pixels: they are divided by 255 and 65535, as those of an image file are, which an

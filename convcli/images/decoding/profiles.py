@@ -10,6 +10,7 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images.conversion.changes import changed, converting
 from convcli.images.conversion.icc import is_srgb, suits, to_srgb
+from convcli.images.conversion.matrix_profiles import matrix_change
 from convcli.images.decoding.modes import FrameKind, deep_frame
 from convcli.images.metadata.exif_tags import as_srgb
 from convcli.images.picture import Frame, Picture
@@ -31,8 +32,8 @@ def in_srgb(picture: Picture) -> Picture:
     """Return a picture, decoded or not, with its colours converted to sRGB and without profile.
 
     CMYK becomes RGB; grey stays grey, and alpha stays as it is. Colours without a profile are taken
-    as sRGB. Little CMS converts 8 bits, as Pillow calls it. Raises :class:`ImageError` for floats
-    with a profile; warns with :class:`ImageWarning` of what is lost.
+    as sRGB. 16 bits stay 16 by a profile of curves and a matrix, and become 8 by others. Raises
+    :class:`ImageError` for floats with a profile; warns with :class:`ImageWarning` of what is lost.
     """
     metadata = dict(picture.metadata)
     same = [metadata.pop("icc_profile", None)] * len(picture.frames)
@@ -64,6 +65,8 @@ def _srgb_kind(mode: str, dtype: np.dtype[Any], profile: bytes | None) -> FrameK
         return None
     if is_numbers:
         raise ImageError(f'floats of {mode} are not converted to sRGB: give profile="keep"')
+    if dtype == np.uint16 and profile is not None and (change := matrix_change(mode, profile)):
+        return FrameKind(mode, dtype, (), (change,))
     changes, result = to_srgb(mode, profile)
     if not changes:  # the profile cannot be used
         return None
