@@ -203,6 +203,21 @@ def wide_profile() -> bytes:
     return data.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
 
 
+def grey_profile(darkest: int = 0) -> bytes:
+    """Return a profile of grey in linear light from ``darkest`` to white, 65535."""
+    white = b"XYZ \0\0\0\0" + np.array([63190, 65536, 54061], ">i4").tobytes()
+    curve = b"curv\0\0\0\0" + np.array([2], ">u4").tobytes()
+    curve += np.array([darkest, 65535], ">u2").tobytes()
+    directory = np.array([2], ">u4").tobytes()
+    for kind, place, data in ((b"wtpt", 156, white), (b"kTRC", 176, curve)):
+        directory += kind + np.array([place, len(data)], ">u4").tobytes()
+    body = directory + white + curve
+    size = np.array([128 + len(body)], ">u4").tobytes()
+    header = size + bytes(4) + b"\x02\x40\0\0" + b"mntrGRAYXYZ " + bytes(12) + b"acsp"
+    header = header.ljust(68, b"\0") + np.array([63190, 65536, 54061], ">i4").tobytes()
+    return header.ljust(128, b"\0") + body
+
+
 def saved(image: Image.Image, suffix: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, {".tif": "TIFF", ".jpg": "JPEG", ".png": "PNG"}[suffix], **options)

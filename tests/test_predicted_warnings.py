@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import AppendingTiffWriter
-from test_modes import ink_profile, png, wide_profile
+from test_modes import grey_profile, ink_profile, png, wide_profile
 
 from convcli.images.decoding.wide_colour import is_trusted
 
@@ -294,6 +294,35 @@ ROWS = [
         of(COLOUR, "PNG", **SWAPPED),
         *("png", "png", "its ICC profile is for other colours than the result has, and left out"),
         filter="grey.json",
+    ),
+    row(of(COLOUR, "PNG", **SWAPPED), "png", "bmp", flags=["--profile", "srgb"]),
+    row(of(INK, "TIFF", icc_profile=ink_profile()), "tif", "png", flags=["--profile", "srgb"]),
+    row(of(INK, "TIFF"), "tif", "png", "CMYK becomes RGB w", flags=["--profile", "srgb"]),
+    row(
+        of(COLOUR, "PNG", icc_profile=b"broken"),
+        *("png", "png", "its ICC profile cannot be used, so colours may be off: "),
+        flags=["--profile", "srgb"],
+    ),
+    row(
+        lambda: png(16, 2, bytes(6), 1, (b"iCCP", b"p\0\0" + zlib.compress(wide_profile()))),
+        *("png", "png"),
+        flags=["--profile", "srgb"],
+    ),
+    row(
+        of(WIDE, "PNG", icc_profile=grey_profile(darkest=6000)),
+        *("png", "png", "16 bits become 8: colours are converted to sRGB with 8"),
+        flags=["--profile", "srgb"],
+    ),
+    row(
+        lambda: array(np.zeros((3, 9, 8), "f4")),
+        *("npy", "npy", "numbers without an ICC profile are taken as they are: --profile srgb ch"),
+        flags=["--profile", "srgb"],
+    ),
+    row(
+        of(FLOATS, "TIFF", icc_profile=grey_profile()),
+        *("tif", "tif"),
+        fails="floats of L are not converted to sRGB: give --profile keep",
+        flags=["--profile", "srgb"],
     ),
     row(
         lambda: paged((COLOUR, SWAPPED), (FLAT, {})),

@@ -101,7 +101,11 @@ def _predicted(
         check_output(Path(job.target), options.replaces)
     with opened(job.source) as source:
         header = read_header(
-            source, mode=options.mode, frames=options.frames, max_pixels=options.max_pixels
+            source,
+            mode=options.mode,
+            profile=options.profile,
+            frames=options.frames,
+            max_pixels=options.max_pixels,
         )
     losses += header.losses
     chosen = job.format or header.format

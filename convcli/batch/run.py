@@ -56,6 +56,7 @@ class Options:
     strict: bool = False
     max_pixels: int | None = None
     depth: str | None = None
+    profile: str = "keep"
 
     @property
     def replaces(self) -> bool:
@@ -219,6 +220,7 @@ class _Attempt:
             picture = read_image(
                 source,
                 mode=options.mode,
+                profile=options.profile,
                 frames=options.frames,
                 max_pixels=options.max_pixels,
                 decoding=self._decoding,

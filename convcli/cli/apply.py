@@ -16,6 +16,7 @@ Examples:
   convcli apply -f gaussian-blur -f sobel -d edges *.png
   convcli apply -f gaussian:sigma=12 photo.jpg -o soft.jpg
   convcli apply -f sharpen -r photos -d sharp --skip-existing --report sharp.jsonl
+  convcli apply -f sharpen --profile srgb photo.jpg -o web.jpg
   cat photo.jpg | convcli apply -f my-filter.json --stride 2 - > half.jpg
 """
 

@@ -212,6 +212,10 @@ def _check(batch: Batch, options: Options) -> None:
             batch.files_from == "-" and "-" in batch.images,
             "standard input is either an image or the list: use - once",
         ),
+        (
+            options.mode == "CMYK" and options.profile == "srgb",
+            "CMYK has no sRGB colours: leave out --mode CMYK or --profile srgb",
+        ),
         (sum(about_existing) > 1, "give one of --overwrite, --skip-existing and --update"),
         (
             batch.dry_run and batch.report is not None,

@@ -26,6 +26,7 @@ PARAMETERS = frozenset(
             "mode",
             "normalize",
             "null",
+            "profile",
         ),
         *("output_padding", "overwrite", "pad", "relative_to", "save", "suffix"),
     }

@@ -131,6 +131,14 @@ pixels = several(
     ),
     option(
         "Colour and depth",
+        "--profile",
+        type=click.Choice(("keep", "srgb")),
+        default="keep",
+        show_default=True,
+        help="Keep colours and ICC profile, or convert to sRGB by the profile and drop it.",
+    ),
+    option(
+        "Colour and depth",
         "--depth",
         type=click.Choice(("8", "16", "float")),
         help="Depth of the result; float is neither rounded nor clipped, and --range is not "

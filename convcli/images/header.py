@@ -10,6 +10,7 @@ from convcli.images.decoding.array_files import array_header, array_picture
 from convcli.images.decoding.deep_files import deep_file, deep_picture
 from convcli.images.decoding.opened import Opened, limit_of
 from convcli.images.decoding.pictures import predict_picture
+from convcli.images.decoding.profiles import check_profile, in_srgb
 from convcli.images.picture import Picture
 from convcli.images.read import opened_source
 
@@ -37,6 +38,7 @@ def read_header(
     source: str | os.PathLike[str] | BinaryIO | bytes,
     *,
     mode: str | None = None,
+    profile: str = "keep",
     frames: str = "all",
     max_pixels: int | None = None,
 ) -> Header:
@@ -47,6 +49,7 @@ def read_header(
     only_first = frames == "first"
     losses: list[Loss] = []  # an array loses nothing
     with opened_source(source) as (file, place, is_array):
+        check_profile(profile, mode)
         if is_array:
             header = array_header(file, limit_of(max_pixels))
             stored = str(header[1])
@@ -59,6 +62,8 @@ def read_header(
             opened = Opened(place, max_pixels)
             stored = opened.image.mode
             picture, losses = predict_picture(opened, file, mode, only_first=only_first)
+        if profile == "srgb":
+            picture = in_srgb(picture)
     first = picture.frames[0]
     return Header(
         picture.format,

@@ -13,6 +13,7 @@ from convcli.images.decoding.array_files import array_header, array_picture
 from convcli.images.decoding.deep_files import deep_file, deep_picture
 from convcli.images.decoding.opened import Opened, limit_of
 from convcli.images.decoding.pictures import decode_picture
+from convcli.images.decoding.profiles import check_profile, in_srgb
 from convcli.images.picture import Picture
 
 _NPY_MAGIC = b"\x93NUMPY"
@@ -22,6 +23,7 @@ def read_image(
     source: str | os.PathLike[str] | BinaryIO | bytes,
     *,
     mode: str | None = None,
+    profile: str = "keep",
     frames: str = "all",
     max_pixels: int | None = None,
     decoding: Opened | None = None,
@@ -32,6 +34,11 @@ def read_image(
     converts; ``frames`` is "all" or "first". The picture comes upright (an EXIF orientation is
     applied), palettes expanded; 16 bits a channel stay 16 bits. A file of more than ``max_pixels``
     pixels (by default Pillow's limit against decompression bombs) is refused.
+
+    ``profile`` is "keep" or "srgb", which converts colours to sRGB by the embedded ICC profile, in
+    relative colorimetric intent with black point compensation, and drops it. CMYK becomes RGB.
+    Colours of 16 bits stay so by a profile of curves and a matrix, and become 8 bits by another.
+    Floats with a profile other than sRGB's are refused.
 
     An array is (H, W), (C, H, W) or (N, C, H, W). Floats are taken as they are. uint8 and uint16
     are pixels: they are divided by 255 and 65535, as those of an image file are, which an
@@ -50,18 +57,19 @@ def read_image(
     >>> picture.tensor
     array([[[0. , 0.2, 1. ]]], dtype=float32)
     """
+    only_first = frames == "first"
     with opened_source(source) as (file, place, is_array):
+        check_profile(profile, mode)
         if is_array:
             header = array_header(file, limit_of(max_pixels))
-            return array_picture(file, header, mode, frames == "first", decode=True)
-        deep = deep_file(file)
-        if deep is not None:
-            return deep_picture(deep, mode, frames == "first", limit_of(max_pixels))
-        if decoding is not None and decoding.path == place:
-            opened = decoding
+            picture = array_picture(file, header, mode, only_first, decode=True)
+        elif (deep := deep_file(file)) is not None:
+            picture = deep_picture(deep, mode, only_first, limit_of(max_pixels))
         else:
-            opened = Opened(place, max_pixels)
-        return decode_picture(opened, file, mode, only_first=frames == "first")
+            is_begun = decoding is not None and decoding.path == place
+            opened = decoding if decoding is not None and is_begun else Opened(place, max_pixels)
+            picture = decode_picture(opened, file, mode, only_first=only_first)
+        return in_srgb(picture) if profile == "srgb" else picture
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import PIL
 from PIL import Image
 
 ORIENTATION = 0x0112
+CAMERA, COLOUR_SPACE, SRGB = 0x8769, 0xA001, 1
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 XMP, IPTC, PHOTOSHOP, ICC_PROFILE = 0x02BC, 0x83BB, 0x8649, 0x8773
 
@@ -110,6 +111,18 @@ def remove_stale(exif: Image.Exif) -> list[str]:
             unwritable += [] if is_empty else [f"0x{tag:04x}"]
             del exif[tag]
     return [*lost, *([f"EXIF tags {', '.join(unwritable)}"] if unwritable else [])]
+
+
+def as_srgb(exif: bytes) -> bytes:
+    """Return EXIF that does not name a colour space other than sRGB."""
+    tags = Image.Exif()
+    tags.load(exif)
+    camera = tags.get_ifd(CAMERA)
+    if camera.get(COLOUR_SPACE, SRGB) == SRGB:
+        return exif
+    camera[COLOUR_SPACE] = SRGB
+    changed: bytes = tags.tobytes()
+    return changed
 
 
 def _survives(tag: int, value: Any) -> bool:
