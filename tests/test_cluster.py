@@ -90,7 +90,7 @@ def begin(pictures: list[str]) -> Iterator[Start]:
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Return exit code, standard output and standard error."""
-    output, errors = process.communicate(timeout=PATIENCE)
+    output, errors = process.communicate(timeout=2 * PATIENCE)
     return process.returncode, output, errors
 
 

@@ -126,6 +126,29 @@ def test_completion_imports_neither_numpy_nor_pillow(folder: Path, words: str) -
     assert done.stdout.endswith("[]\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "offers"),
+    [
+        (["apply", "-f", "motion", ":"], ["length=", "angle="]),
+        (["apply", "-f", "motion", ":", "length", "=", "9,a"], ["9,angle="]),
+        (["apply", "-f", "savgol", ":", "axis", "="], ["x", "y", "both"]),
+        (["apply", "-f", "motion", ":", "length", "=", "9", "-f", "shar"], ["sharpen"]),
+        (["apply", "--mode", "=", "RG"], ["RGB", "RGBA"]),
+        (["apply", "--pad-mode", ""], ["zeros", "reflect", "replicate", "circular"]),
+    ],
+)
+def test_words_that_bash_splits_are_joined_again(words: list[str], offers: list[str]) -> None:
+    asked = {
+        "_CONVCLI_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(["convcli", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "convcli"], env=os.environ | asked, capture_output=True, text=True
+    )
+    assert [line.removeprefix("plain,") for line in done.stdout.splitlines()] == offers
+
+
 LINES = {
     "bash": 'eval "$(_CONVCLI_COMPLETE=bash_source convcli)"',
     "zsh": 'eval "$(_CONVCLI_COMPLETE=zsh_source convcli)"',
@@ -183,7 +206,12 @@ def test_bash_and_zsh_complete(folder: Path, shell: str) -> None:
         terminal.type(f"{setup}; {LINES[shell]}; echo rea''dy\n")
         terminal.wait_for("ready\r\n")
         for typed, completed in [
-            ("convcli apply -f sha\t", "sharpen "),
+            *(
+                [("convcli apply -f moti\t", "motion"), (":l\t", ":length="), ("9,a\t", "9,angle=")]
+                if shell == "bash"
+                else []
+            ),
+            ("3\x15convcli apply -f sha\t", "sharpen "),
             ("photo.p\t", "photo.png "),
             ("-o tw\t", "two\\ words.png "),
             ("a\t", "a:b.png "),

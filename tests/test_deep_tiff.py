@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +228,16 @@ def test_broken_and_strange_files_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(file, np.zeros((80, 90, 3), "f4"), photometric="rgb")
     with pytest.raises(ImageError, match="more than the limit of 50 pixels"):
         read_image(file.getvalue(), max_pixels=50)
+
+
+def test_a_tiff_with_more_strips_than_it_has_places_for_is_refused() -> None:
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.zeros((9, 6, 3), "f4"), photometric="rgb", rowsperstrip=3)
+    data = bytearray(file.getvalue())
+    place = data.index(struct.pack("<HHI", 257, 4, 1)) + 8
+    data[place : place + 4] = (9_000_000).to_bytes(4, "little")
+    with pytest.raises(ImageError, match="not as many strips"):
+        read_image(bytes(data))
 
 
 def test_premultiplied_floats_are_divided() -> None:

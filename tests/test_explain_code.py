@@ -83,6 +83,8 @@ FILTERS = {
     "laplacian-of-gaussian": load_filter("laplacian-of-gaussian").override(range="rescale"),
     "emboss": Filter([[1, -2], [3, 0.3]], bias=0.13, dilation=(1, 2), flip=True, range="abs"),
     "sobel-x": load_filter("sobel-x").override(range="rescale-channels"),
+    "apart": Filter([[[[1, -2]]], [[[0.3, 0.5]]], [[[0, 1]]]], groups=3, bias=(0, 0.1, 0)),
+    "box:size=3": load_filter("box:size=3"),
     "bank": Filter([[[[1, -1]]], [[[2, -1]]]], reduce="max", pad_mode="circular"),
 }
 

@@ -192,7 +192,7 @@ def test_settings_with_an_empty_result_are_reported(page) -> None:
 
     driver = page("2x2", "3x3", pad=1)
     driver.execute_script(SET, {"pads": 0})
-    assert "Nothing is left" in driver.find_element(By.ID, "fault").text
+    assert "The result is empty" in driver.find_element(By.ID, "fault").text
     assert not driver.find_element(By.ID, "step").is_enabled()
     driver.execute_script(SET, {"pads": 1})
     assert driver.find_element(By.ID, "fault").text == ""

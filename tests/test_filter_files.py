@@ -196,6 +196,7 @@ def test_other_words_for_a_key_find_it(key: str, meant: str) -> None:
 @pytest.mark.parametrize(
     ("name", "near"),
     [
+        ("blurr", ["gaussian-blur", "box-blur", "motion-blur", "gaussian:sigma=2"]),
         ("blur", ["gaussian-blur", "box-blur", "motion-blur", "gaussian:sigma=2", "disk"]),
         ("gausian:sigma=3", ["gaussian:sigma=2", "gaussian-blur"]),
         ("edges", ["sobel", "edge-detect", "laplacian"]),
@@ -356,6 +357,29 @@ def test_many_wrong_numbers_are_counted(tmp_path: Path) -> None:
     assert (len(problems), problems[-1]) == (21, "weight has 30 problems more")
     np.save(tmp_path / "k.npy", np.full((5, 5), np.nan))
     assert file_problems(tmp_path / "k.npy")[-1] == "weight has 5 problems more"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["filters", "info", "-"],
+        ["filters", "invert", "-"],
+        ["explain", "-f", "-", "--input", "5x5"],
+    ],
+)
+def test_other_commands_take_a_filter_from_standard_input(run, command: list[str]) -> None:
+    done = run(*command, stdin=b'{"weight": [[1, 2, 1]], "divisor": 4}')
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_groups_are_explained_on_a_picture_alone(run, photo: Path) -> None:
+    text = json.dumps({"weight": [[[[1]]], [[[2]]], [[[0.5]]]], "groups": 3})
+    refused = run("explain", "-f", text, "--input", "5x5")
+    assert refused.exit_code == 2
+    assert "has 3 groups" in refused.stderr
+    red, green, blue = Image.open(photo).getpixel((4, 3))
+    shown = run("explain", "-f", text, photo, "--at", "3,4").stdout
+    assert f"red {red}, green {min(2 * green, 255)}, blue {int(blue / 2 + 0.5)}" in shown
 
 
 def test_a_filter_saves_itself(tmp_path: Path) -> None:

@@ -263,3 +263,14 @@ def test_an_unknown_filter_is_a_usage_error(run) -> None:
 def test_control_characters_of_a_file_are_not_printed(lines) -> None:
     (first, *_) = lines({"weight": [[1]], "name": "a\x1b[31m", "description": "b\nc"})
     assert first == "a\\x1b[31m: b\\nc"
+
+
+def test_kinds_are_described(run) -> None:
+    ended = run("filters", "info", "gaussian:sigma=100")
+    assert ended.exit_code == 0, ended.output
+    text = ended.stdout.splitlines()
+    assert text[0].startswith("gaussian:sigma=100: ")
+    assert "  kernel     801×801, on each channel by itself, given as column and row" in text
+    assert "  rank       1: separable, a column times a row" in text
+    ended = run("filters", "info", "gaussian:sigma=-1")
+    assert (ended.exit_code, ended.stdout) == (2, "")

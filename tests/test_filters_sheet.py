@@ -298,3 +298,24 @@ def test_what_is_wrong_is_said_and_nothing_is_written(run, photo: Path, tmp_path
     assert not other.exists()
     assert run("filters", "sheet", photo, "-f", "sobel", "-o", target, "--overwrite").exit_code == 0
     assert target.read_bytes() != b"kept"
+
+
+def test_kinds_and_a_filter_on_standard_input_are_shown(run, photo: Path, tmp_path: Path) -> None:
+    target = tmp_path / "sheet.png"
+    options = ("-f", "gaussian:sigma=2", "-f", "-", "-o", target)
+    ended = run("filters", "sheet", photo, *options, stdin=b'{"weight": [[2]]}')
+    assert ended.exit_code == 0, ended.output
+    ended = run("filters", "sheet", "-", *options, "--overwrite", stdin=b"{}")
+    assert (ended.exit_code, "use - once" in ended.stderr) == (2, True)
+
+
+def test_an_npy_bank_becomes_a_sheet_of_its_maps(run, photo: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "conv1.npy", RNG.normal(size=(64, 3, 7, 7)).astype(np.float32))
+    target = tmp_path / "maps.png"
+    ended = run("filters", "sheet", "-f", tmp_path / "conv1.npy", photo, "-o", target)
+    assert ended.exit_code == 0, ended.output
+    page, grid = read_image(target).frames[0].samples, grid_for(64, (48, 64))
+    assert page.shape[:2] == grid.size
+    for k in (0, 17, 63):
+        cell = cell_of(page, grid, k)
+        assert (cell.min(), cell.max()) == (0, 255)

@@ -369,6 +369,34 @@ def test_without_a_file_the_filter_goes_to_standard_output(run, tmp_path: Path) 
     assert result.stderr == ""
 
 
+def test_one_picture_may_come_from_standard_input(run, tmp_path: Path) -> None:
+    before, after = pair_of_files(tmp_path)
+    named = run("fit", before, after, "--size", 3).stdout
+    for arguments, path in ((("-", after), before), ((before, "-"), after)):
+        done = run("fit", *arguments, "--size", 3, stdin=path.read_bytes())
+        assert (done.exit_code, done.stdout) == (0, named)
+    done = run("fit", "-", "-", stdin=b"")
+    assert (done.exit_code, "name a file for the other" in done.stderr) == (2, True)
+    done = run("fit", "-", after, stdin=b"")
+    assert (done.exit_code, "standard input: the file is empty" in done.stderr) == (1, True)
+
+
+def test_the_residual_calls_for_other_channels() -> None:
+    before = scene()
+    mixed = np.zeros((3, 3, 1, 1))
+    mixed[:, :, 0, 0] = [[0.5, 0.3, 0], [0, 0.6, 0.2], [0.2, 0, 0.7]]
+    fit = fit_filter(before, apply_filters(before, [Filter(mixed)]), size=1, linear=False)
+    assert any('channels="mixed" would' in note for note in fit.notes)
+    gains = np.zeros((3, 3, 1, 1))
+    gains[range(3), range(3), 0, 0] = 0.4, 0.7, 0.95
+    fit = fit_filter(before, apply_filters(before, [Filter(gains)]), size=1, linear=False)
+    assert any('channels="separate" would' in note for note in fit.notes)
+    noisy = Picture.from_array(
+        before.tensor + np.random.default_rng(0).normal(0, 0.05, before.tensor.shape)
+    )
+    assert not any("channels" in note for note in fit_filter(before, noisy, size=1).notes)
+
+
 def test_folders_are_paired_by_relative_name(run, tmp_path: Path) -> None:
     for folder in ("before/a", "after/a"):
         (tmp_path / folder).mkdir(parents=True)

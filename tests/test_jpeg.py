@@ -156,3 +156,21 @@ def test_progressive_coding_stays_unless_overruled(
         write_image(read, tmp_path / f"{name}.jpg", **options)
         assert coding(tmp_path / f"{name}.jpg") == expected
     write_image(read, tmp_path / "out.png")
+
+
+@pytest.mark.parametrize("size", [(60, 40), (1200, 900)])
+@pytest.mark.parametrize("quality", [35, 98])
+def test_a_jpeg_keeps_the_tables_and_sampling_of_its_source(
+    tmp_path: Path, size: tuple[int, int], quality: int
+) -> None:
+    picture("RGB", size).save(tmp_path / "in.jpg", quality=quality, subsampling=2)
+    for name, options in {
+        "same": {},
+        "stripped": {"strip": True},
+        "other": {"quality": 80},
+        "finer": {"save": {"subsampling": 0}},
+    }.items():
+        write_image(read_image(tmp_path / "in.jpg"), tmp_path / f"{name}.jpg", **options)
+        with Image.open(tmp_path / "in.jpg") as source, Image.open(tmp_path / f"{name}.jpg") as one:
+            assert (one.quantization == source.quantization) == (name != "other")
+            assert get_sampling(one) == (0 if name == "finer" else 2)

@@ -57,7 +57,7 @@ def test_the_library_names_parameters_that_the_command_line_can_translate(path: 
 def test_every_parameter_becomes_an_existing_option() -> None:
     options = {
         flag
-        for command in COMMANDS
+        for command in (*COMMANDS, commands(cli)["fit",])
         for parameter in command.params
         for flag in (*parameter.opts, *parameter.secondary_opts)
     }

@@ -433,6 +433,8 @@ def _decoded(*_: object) -> None:
 def warning_texts() -> Iterator[tuple[str, re.Pattern[str]]]:
     """Yield where the source has a warning about pictures, and what matches its text."""
     for path in sorted(PACKAGE.rglob("*.py")):
+        if path.name == "exr.py":  # of an extra: tests/test_exr.py has its warnings
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):
                 continue

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from convcli.batch.cluster_tasks import absolute
 from convcli.batch.inputs import STREAM
 from convcli.batch.jobs import Job
+from convcli.batch.stores import is_url
 from convcli.errors import PlanError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ PACKAGES = {"convcli": "convcli", "python": "Python", "numpy": "NumPy", "pillow"
 def check_versions(client: Client, first: Job | None) -> None:
     """Raise a PlanError if a worker has other versions than this process, or lacks a package."""
     names = PACKAGES
-    if first is not None and any("://" in path for path in first[:2]):
+    if first is not None and any(is_url(path) for path in first[:2]):
         names = PACKAGES | {"obstore": "obstore"}
     found: Any = client.get_versions(packages=[name for name in names if name != "python"])
     for worker, versions in sorted(found["workers"].items()):
@@ -56,7 +57,7 @@ def check_paths(client: Client, first: Job | None) -> None:
     if STREAM in first[:2]:
         raise PlanError("a cluster has neither standard input nor output: name files")
     job = absolute(first, os.getcwd())
-    if "://" not in job.source and os.path.exists(job.source):
+    if not is_url(job.source) and os.path.exists(job.source):
         size = os.path.getsize(job.source)
         answers = client.run(_size, job.source)
         if wrong := sorted(worker for worker, seen in answers.items() if seen != size):
@@ -64,7 +65,7 @@ def check_paths(client: Client, first: Job | None) -> None:
                 f"{first.source} is not the same file on the worker {wrong[0]}: a cluster needs "
                 "paths that all its machines share, or a bucket"
             )
-    if "://" not in job.target:
+    if not is_url(job.target):
         folder = _existing_folder(os.path.dirname(job.target))
         answers = client.run(_can_write, folder)
         if wrong := sorted(worker for worker, is_there in answers.items() if not is_there):

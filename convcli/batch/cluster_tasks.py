@@ -9,6 +9,8 @@ from convcli.batch.inputs import STREAM
 from convcli.batch.jobs import Job
 from convcli.batch.run import Result
 from convcli.batch.shards import Shard
+from convcli.batch.stores import is_url
+from convcli.system.memory import keep_memory
 from convcli.system.threads import use_one_thread
 
 Do = Callable[[Shard, bool], list[Result]]
@@ -20,6 +22,7 @@ def run_on_worker(do: Do, shard: Shard, folder: str) -> list[Result]:
     Stops after the current picture when nobody waits for the results any more.
     """
     use_one_thread()
+    keep_memory()
     is_wanted = _watch()
     results: list[Result] = []
     for item in shard:
@@ -37,7 +40,7 @@ def absolute(job: Job, folder: str) -> Job:
 
 
 def _joined(folder: str, path: str) -> str:
-    return path if path == STREAM or "://" in path else os.path.join(folder, path)
+    return path if path == STREAM or is_url(path) else os.path.join(folder, path)
 
 
 def _as_given(result: Result, job: Job) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -13,6 +14,8 @@ from convcli.batch.inputs import name_of
 from convcli.batch.jobs import Job
 from convcli.batch.run import DEFAULT_OPTIONS, FAILED, Options, Result, is_current, is_done, run_job
 from convcli.batch.shards import Item, Shard, cut
+from convcli.batch.stores import is_url
+from convcli.batch.streaming import current
 from convcli.images.decoding.opened import Opened
 from convcli.pipeline.operators import Operator
 
@@ -51,7 +54,9 @@ def run_jobs(
     """
     if workers < 1:
         raise ValueError(f"workers must be 1 or more: got {workers}")
-    items = (job if isinstance(job, Item) else _described(job, options) for job in jobs)
+    # Threads of obstore in this process do not survive a fork.
+    method = "spawn" if "obstore" in sys.modules else None
+    items = (job if isinstance(job, Item) else described(job, options) for job in jobs)
     do = partial(run_shard, operators=operators, options=options)
     if pool is not None:
         yield from _through(cut(items, pool.slots(), total), do, pool)
@@ -64,11 +69,11 @@ def run_jobs(
     first = list(islice(items, workers))
     if len(first) < 2:
         for item in chain(first, items):
-            yield run_job(item.job, operators, options, decoding)
+            yield _run_item(item, False, operators, options, decoding)
         return
     from convcli.batch.process_pool import ProcessPool  # slow to import
 
-    with ProcessPool(len(first)) as processes:
+    with ProcessPool(len(first), method) as processes:
         yield from _through(_singly(chain(first, items)), do, processes)
 
 
@@ -80,10 +85,20 @@ def run_shard(
     With ``again`` an earlier attempt may have run some: results that did not exist when the batch
     began, and exist now, count as done.
     """
-    return [
-        run_job(item.job, operators, options, again=again and item.was_done is False)
-        for item in shard
-    ]
+    return [_run_item(item, again, operators, options) for item in shard]
+
+
+def _run_item(
+    item: Item,
+    again: bool,
+    operators: Sequence[Operator],
+    options: Options,
+    decoding: Opened | None = None,
+) -> Result:
+    if item.fault is not None:
+        return Result(item.job, FAILED, item.fault)
+    again = again and item.was_done is False
+    return run_job(item.job, operators, options, decoding, again=again, was_done=item.was_done)
 
 
 def _through(shards: Iterable[Shard], do: Do, pool: Pool) -> Generator[Result]:
@@ -96,10 +111,17 @@ def _singly(items: Iterable[Item]) -> Iterator[Shard]:
     return ((item,) for item in items)
 
 
-def _described(job: Job, options: Options) -> Item:
-    was_done = is_current(job) if options.update else is_done(job)
+def described(job: Job, options: Options, was_done: bool | None = None) -> Item:
+    """Return a job with whether its result exists; asks a store only if results may be skipped."""
+    if was_done is not None:
+        pass
+    elif is_url(job.target):
+        looks = options.update or options.skip_existing
+        was_done = current(job, update=options.update) if looks else False
+    else:
+        was_done = is_current(job) if options.update else is_done(job)
     size = 0
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError):  # an object, or no file
         size = os.stat(job.source).st_size
     return Item(job, was_done, size)
 

@@ -14,9 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.batch.inputs import STREAM, contents, name_of
+from convcli.batch.dispatch import described
+from convcli.batch.inputs import STREAM, name_of, opened
 from convcli.batch.jobs import Job
 from convcli.batch.run import FAILED, OK, SKIPPED, Options, check_nothing_lost, is_skipped
+from convcli.batch.shards import Item
+from convcli.batch.stores import is_url
 from convcli.errors import ConvcliError, ExistsError, ImageError
 from convcli.images import Header, output_format, read_header
 from convcli.images.conversion.changes import Loss
@@ -24,6 +27,7 @@ from convcli.images.split_names import check_output
 from convcli.images.write import predict_write
 from convcli.pipeline.apply import predict
 from convcli.pipeline.operators import Operator
+from convcli.system.atomic_files import exists
 from convcli.system.thread_warnings import collect_warnings
 
 
@@ -46,11 +50,16 @@ class Preview(NamedTuple):
 
 
 def preview_jobs(
-    jobs: Iterable[Job], operators: Sequence[Operator], options: Options
+    jobs: Iterable[Job | Item], operators: Sequence[Operator], options: Options
 ) -> Iterator[Preview]:
     """Yield the expected outcome of each job."""
-    for job in jobs:
-        if is_skipped(job, options):
+    for one in jobs:
+        item = one if isinstance(one, Item) else described(one, options)
+        job = item.job
+        if item.fault is not None:
+            yield Preview(job, FAILED, item.fault)
+            continue
+        if is_skipped(job, options, item.was_done):
             yield Preview(job, SKIPPED)
             continue
         losses: list[Loss] = []
@@ -59,6 +68,8 @@ def preview_jobs(
         error: ConvcliError | None = None
         with collect_warnings(texts):
             try:
+                if is_url(job.target) and item.was_done and not options.replaces:
+                    raise exists(job.target)
                 check = partial(check_nothing_lost, texts) if options.strict else None
                 header, shape, depth = _predicted(job, operators, options, losses, check)
             except ConvcliError as failure:
@@ -85,9 +96,10 @@ def _predicted(
     check: Callable[[], object] | None,
 ) -> tuple[Header, tuple[int, int, int], str]:
     """Predict a job as ``run_job`` does it; append losses that depend on samples to ``losses``."""
-    if job.target != STREAM and os.path.isdir(os.path.dirname(job.target) or os.curdir):
+    is_file = job.target != STREAM and not is_url(job.target)
+    if is_file and os.path.isdir(os.path.dirname(job.target) or os.curdir):
         check_output(Path(job.target), options.replaces)
-    with contents(job.source) as source:
+    with opened(job.source) as source:
         header = read_header(
             source, mode=options.mode, frames=options.frames, max_pixels=options.max_pixels
         )

@@ -10,8 +10,9 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
+from convcli.batch.stores import is_url, list_objects, opened_object, read_object, split_url
 from convcli.errors import ImageError, PlanError
 from convcli.system.atomic_files import is_temporary
 from convcli.system.streams import read_standard_input
@@ -26,12 +27,15 @@ NOT_REGULAR = "not a regular file"
 class Source(NamedTuple):
     """A file to read; ``place`` is where its result belongs in an output folder.
 
-    ``is_found`` is true for a file found in a folder, false for one that was named.
+    ``is_found`` is true for a file found in a folder, false for one that was named. ``size`` (in
+    bytes) and ``modified`` (in seconds since 1970) are known of objects found in a store, else 0.
     """
 
     path: str
     place: str
     is_found: bool = False
+    size: int = 0
+    modified: float = 0
 
 
 def expand(
@@ -54,20 +58,33 @@ def expand(
     A result's place is the base name of its input, or its path below the folder that was
     searched; with ``relative_to``, a folder, its path below that. Raises :class:`PlanError`.
     """
-    sources: list[Source] = []
     counted = Counter() if left_out is None else left_out
+    sources = each_source(
+        named, listed=listed, recursive=recursive, output_dir=output_dir, left_out=counted
+    )
+    return list(sources if relative_to is None else placed_below(relative_to, sources))
+
+
+def each_source(
+    named: Iterable[str],
+    *,
+    listed: Iterable[str],
+    recursive: bool,
+    output_dir: str | None,
+    left_out: Counter[str],
+) -> Iterator[Source]:
+    """Yield the input files of :func:`expand`, before they are placed, as they are found."""
     for name in named:
         if is_temporary(name):
             raise PlanError(
                 f"{name} is an unfinished file, left by a process that was killed: remove it"
             )
-        sources += _files_of(name, recursive, output_dir, counted)
+        yield from _files_of(name, recursive, output_dir, left_out)
     for name in listed:
         if not is_temporary(name):
             # In a list "-" is the name of a file.
             path = os.path.join(os.curdir, name) if name == STREAM else name
-            sources += _files_of(path, recursive, output_dir, counted)
-    return sources if relative_to is None else list(_placed_below(relative_to, sources))
+            yield from _files_of(path, recursive, output_dir, left_out)
 
 
 def read_list(name: str, *, null: bool = False) -> list[str]:
@@ -86,6 +103,8 @@ def read_list(name: str, *, null: bool = False) -> list[str]:
 
 def _bytes_of(name: str) -> bytes:
     try:
+        if is_url(name):
+            return read_object(name)
         if name != STREAM:
             with open(name, "rb") as file:
                 return file.read()
@@ -94,17 +113,65 @@ def _bytes_of(name: str) -> bytes:
         reason = error.strerror or error
         raise PlanError(f"the list {name} cannot be read: {reason}") from error
     except ImageError as error:
-        raise PlanError(f"the list on standard input: {error}") from error
+        place = "on standard input" if name == STREAM else name
+        raise PlanError(f"the list {place}: {error}") from error
 
 
 def _files_of(
     name: str, recursive: bool, output_dir: str | None, left_out: Counter[str]
 ) -> Iterable[Source]:
+    if is_url(name):
+        return _objects_of(name, recursive, output_dir, left_out)
     if name == STREAM or not os.path.isdir(name):
         return [Source(name, os.path.basename(name.rstrip(os.sep)))]
     if not recursive:
         raise PlanError(f"{name} is a folder: recursive=True takes the images in it")
     return _images_in(name, output_dir, left_out)
+
+
+def _objects_of(
+    url: str, recursive: bool, output_dir: str | None, left_out: Counter[str]
+) -> Iterable[Source]:
+    """Return the object of a URL, or with ``recursive`` those below it.
+
+    Stores have no folders: a URL is taken for one if it ends with a slash or names a bucket, or if
+    ``recursive`` is given and it has no extension of a picture.
+    """
+    from convcli.images import readable_extensions  # loads all of Pillow's plugins
+
+    try:
+        is_folder = split_url(url)[1] in ("", "/") or url.endswith("/")
+    except ImageError as error:
+        raise PlanError(f"{url}: {error}") from error
+    extension = os.path.splitext(url)[1].lower()
+    if not is_folder and not (recursive and extension not in readable_extensions()):
+        return [Source(url, url.rpartition("/")[2])]
+    if not recursive:
+        raise PlanError(f"{url} is a folder: recursive=True takes the images in it")
+    return _objects_below(url.rstrip("/"), output_dir, left_out)
+
+
+def _objects_below(root: str, output_dir: str | None, left_out: Counter[str]) -> Iterator[Source]:
+    from convcli.images import readable_extensions
+
+    extensions = readable_extensions()
+    root = "/".join(filter(None, split_url(root)))
+    results = None if output_dir is None else f"{output_dir.rstrip('/')}/"
+    try:
+        for entry in list_objects(root):
+            place = entry.url.removeprefix(f"{root}/")
+            is_result = results is not None and results != f"{root}/"
+            if is_result and entry.url.startswith(str(results)):
+                continue
+            if any(part.startswith(".") for part in place.split("/")):
+                continue
+            extension = os.path.splitext(place)[1].lower()
+            if extension in extensions:
+                yield Source(entry.url, place, True, entry.size, entry.modified)
+            else:
+                left_out[extension] += 1
+    except ImageError as error:
+        raise PlanError(f"{root} cannot be listed: {error}") from error
 
 
 def _images_in(root: str, output_dir: str | None, left_out: Counter[str]) -> Iterator[Source]:
@@ -131,13 +198,19 @@ def _images_in(root: str, output_dir: str | None, left_out: Counter[str]) -> Ite
                 left_out[NOT_REGULAR] += 1
 
 
-def _placed_below(base: str, sources: Iterable[Source]) -> Iterator[Source]:
+def placed_below(base: str, sources: Iterable[Source]) -> Iterator[Source]:
+    """Yield the sources with their places below a folder. Raises :class:`PlanError`."""
+    if is_url(base):
+        yield from _placed_below_url(f"{base.rstrip('/')}/", sources)
+        return
     if not os.path.isdir(base):
         raise PlanError(f"{base} is not a folder, so no place is relative to it")
     for source in sources:
         if source.path == STREAM:
             yield source
             continue
+        if is_url(source.path):
+            raise PlanError(f"{source.path} is not below {base}, which is no URL")
         folder, name = os.path.split(source.path.rstrip(os.sep))
         place = _below(os.path.abspath(folder), os.path.abspath(base))
         if place is None:  # either path may contain links
@@ -147,6 +220,15 @@ def _placed_below(base: str, sources: Iterable[Source]) -> Iterator[Source]:
                 f"{source.path} is not below {base}, so it has no place relative to that folder"
             )
         yield source._replace(place=os.path.normpath(os.path.join(place, name)))
+
+
+def _placed_below_url(base: str, sources: Iterable[Source]) -> Iterator[Source]:
+    for source in sources:
+        if not source.path.startswith(base):
+            raise PlanError(
+                f"{source.path} is not below {base}, so it has no place relative to that folder"
+            )
+        yield source._replace(place=source.path.removeprefix(base))
 
 
 def _below(folder: str, base: str) -> str | None:
@@ -173,11 +255,25 @@ def name_of(source: str) -> str:
 
 @contextmanager
 def contents(source: str) -> Iterator[str | bytes]:
-    """Yield what an image is read from: the path, or the bytes of standard input."""
-    if source != STREAM:
+    """Yield what an image is read from: the path, or the bytes of standard input or an object."""
+    if source != STREAM and not is_url(source):
         yield source
         return
     try:
-        yield read_standard_input()
+        yield read_object(source) if is_url(source) else read_standard_input()
     except ImageError as error:
         raise ImageError(f"{name_of(source)}: {error}") from error
+
+
+@contextmanager
+def opened(source: str) -> Iterator[str | bytes | BinaryIO]:
+    """Yield what the header of an image is read from; of an object only the parts that are used."""
+    if not is_url(source):
+        with contents(source) as path_or_bytes:
+            yield path_or_bytes
+        return
+    try:
+        with opened_object(source) as file:
+            yield file
+    except ImageError as error:
+        raise ImageError(f"{source}: {error}") from error

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from convcli.batch.inputs import STREAM, Source
 from convcli.batch.parts import Part, key_of
+from convcli.batch.stores import is_url
 from convcli.errors import ImageError, PlanError
 from convcli.images import check_save_options, output_format
 from convcli.images.split_names import first_name, is_split, names_of, prefix
@@ -51,9 +52,9 @@ def plan_jobs(
     of one name, a result in the place of an input, and a save option that a format does not have.
     """
     if format is not None:
-        _known_format(format)
+        known_format(format)
     if suffix is not None:
-        _check_suffix(suffix)
+        check_suffix(suffix)
     given = [
         Source(one, os.path.basename(one.rstrip(os.sep))) if isinstance(one, str) else one
         for one in sources
@@ -91,7 +92,8 @@ def _check_save(jobs: Iterable[Job], save: Mapping[str, Any]) -> None:
             ) from None
 
 
-def _check_suffix(suffix: str) -> None:
+def check_suffix(suffix: str) -> None:
+    """Raise a PlanError for a suffix that cannot be part of a file's name."""
     if "/" in suffix or os.sep in suffix or "\0" in suffix:
         raise PlanError(f"the suffix {suffix!r} cannot be part of a file's name")
 
@@ -112,7 +114,7 @@ def _jobs_by_name(
     """Return a job for each source, whose target is named after it."""
     if folder is not None:
         _check_folder(folder)
-    jobs = [_job_by_name(source, folder, suffix, format) for source in sources]
+    jobs = [job_by_name(source, folder, suffix, format) for source in sources]
     return _without_results(sources, jobs) if suffix else jobs
 
 
@@ -143,6 +145,8 @@ class _Places:
 
     def of(self, path: str) -> str:
         """Return a path that is equal for all names of one file."""
+        if is_url(path):
+            return path
         folder, name = os.path.split(path)
         if name in ("", os.curdir, os.pardir) or os.path.islink(path):
             return os.path.realpath(path)
@@ -151,7 +155,8 @@ class _Places:
         return os.path.join(self._folders[folder], name)
 
 
-def _known_format(name: str, place: str = "") -> str:
+def known_format(name: str, place: str = "") -> str:
+    """Return the format of an extension or name; raises a PlanError that begins with ``place``."""
     try:
         return output_format(name)
     except ImageError as error:
@@ -173,11 +178,13 @@ def _single_job(sources: Sequence[Source], output: str, format: str | None) -> J
     extension = os.path.splitext(name)[1]
     if format is None and not extension:
         raise PlanError(f"the output {output} has no extension: add one, or give format=NAME")
-    return Job(source, output, _known_format(format or extension))
+    return Job(source, output, known_format(format or extension))
 
 
 def _check_folder(folder: str) -> None:
     """Refuse a folder that could never be created: a file is in its way."""
+    if is_url(folder):
+        return
     if not folder:  # as from a shell variable that is not set
         raise PlanError("the name of the output folder is empty: . is the current folder")
     above = os.path.abspath(folder)
@@ -187,18 +194,19 @@ def _check_folder(folder: str) -> None:
         raise PlanError(f"the output folder {folder} cannot be created: {above} is a file")
 
 
-def _job_by_name(source: Source, folder: str | None, suffix: str, format: str | None) -> Job:
+def job_by_name(source: Source, folder: str | None, suffix: str, format: str | None) -> Job:
+    """Return the job of a source, whose target is named after it. Raises :class:`PlanError`."""
     if source.path == STREAM:
         raise PlanError("standard input has no name for a file in a folder: give output=FILE")
     stem, extension = os.path.splitext(source.path if folder is None else source.place)
     if format is not None:
         extension = "." + format.lower().removeprefix(".")
-    if not extension and not os.path.lexists(source.path):
+    if not extension and not is_url(source.path) and not os.path.lexists(source.path):
         raise PlanError(f"{source.path}: there is no such file or folder")
     if not extension:
         raise PlanError(f"{source.path} has no extension to take the format from: give format=NAME")
     target = os.path.join(folder or "", stem + suffix + extension)
-    known = _known_format(extension if format is None else format, f"{source.path}: ")
+    known = known_format(extension if format is None else format, f"{source.path}: ")
     return Job(source.path, target, known)
 
 

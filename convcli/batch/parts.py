@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from convcli.batch.inputs import STREAM, Source
+from convcli.batch.stores import is_url
 from convcli.errors import PlanError
 
 
@@ -51,7 +52,7 @@ def key_of(source: Source) -> str:
     A file that was named has its path as given; one that was found in a folder has its path below
     that folder, which may be mounted elsewhere on another machine.
     """
-    if source.path == STREAM or "://" in source.path:
+    if source.path == STREAM or is_url(source.path):
         return source.place if source.is_found else source.path
     path = os.path.normpath(source.place if source.is_found else source.path)
     return path.replace(os.sep, "/")

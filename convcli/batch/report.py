@@ -8,7 +8,9 @@ from typing import Any
 
 from convcli.batch.inputs import STREAM
 from convcli.batch.run import Result
+from convcli.batch.stores import is_url, object_writer
 from convcli.errors import ImageError, PlanError
+from convcli.system.signals import at_termination
 from convcli.system.streams import standard_output
 
 
@@ -32,16 +34,22 @@ def record(result: Result) -> dict[str, Any]:
 class Report:
     r"""A file, or standard output for "-", to which results are written, a line each.
 
-    An existing file is replaced. Lines are ASCII: a byte of a name that is not UTF-8 becomes a
-    surrogate escape (``\\udcff`` for 0xff), which ``os.fsencode`` reverses.
+    An existing file is replaced. An object in a store appears when the report is closed. Lines are
+    ASCII: a byte of a name that is not UTF-8 becomes a surrogate escape (``\udcff`` for 0xff),
+    which ``os.fsencode`` reverses.
     """
 
     def __init__(self, target: str) -> None:
         """Open ``target``. Raises PlanError."""
         self._is_own = target != STREAM
+        self._is_object = is_url(target)
         try:
             # Unbuffered: each line is written at once, and none is left to write at exit.
-            self._file: Any = FileIO(target, "w") if self._is_own else standard_output()
+            if is_url(target):
+                self._file: Any = object_writer(target)
+                at_termination(self._file.close)  # what was written until then is kept
+            else:
+                self._file = FileIO(target, "w") if self._is_own else standard_output()
         except (OSError, ImageError) as error:
             reason = getattr(error, "strerror", None) or error
             raise PlanError(f"the report {target} cannot be written: {reason}") from error
@@ -51,7 +59,8 @@ class Report:
         data = json.dumps(record(result)).encode("ascii") + b"\n"
         while data:
             data = data[self._file.write(data) :]
-        self._file.flush()
+        if not self._is_object:
+            self._file.flush()
 
     def close(self) -> None:
         """Close the file; standard output stays open."""

@@ -12,14 +12,17 @@ from typing import Any, NamedTuple, TypeAlias
 
 from convcli.batch.inputs import STREAM, contents, name_of
 from convcli.batch.jobs import Job
+from convcli.batch.stores import is_url, write_object
 from convcli.errors import ConvcliError, ExistsError, ImageError
 from convcli.images import Picture, output_format, read_image, write_image
 from convcli.images.decoding.opened import Opened
 from convcli.images.formats import ARRAY_FORMAT
 from convcli.images.split_names import check_output, existing, is_split
+from convcli.images.write import encode_image
 from convcli.pipeline.apply import Processing, process
 from convcli.pipeline.operators import Operator
 from convcli.pipeline.shapes import MAX_PIXELS
+from convcli.system.atomic_files import exists
 from convcli.system.streams import standard_output
 from convcli.system.thread_warnings import collect_warnings
 
@@ -103,25 +106,28 @@ def run_job(
     decoding: Opened | None = None,
     *,
     again: bool = False,
+    was_done: bool | None = None,
 ) -> Result:
     """Run one job.
 
     With ``again`` an earlier attempt may have run it: a result that exists now is then its result.
+    ``was_done`` says whether a result in an object store was there, so that it is not looked for.
     ``decoding`` is as in ``read_image``.
     """
     begun = perf_counter()
     filters = tuple(operator.filter.name for operator in operators)
-    if is_skipped(job, options):
+    if is_skipped(job, options, was_done):
         return Result(job, OK if again else SKIPPED, filters=filters)
     if again and is_split(Path(job.target)):  # an attempt may have written some of its files
         options = replace(options, overwrite=True)
-    attempt = _Attempt(job, operators, options, decoding)
+    attempt = _Attempt(job, operators, options, decoding, bool(was_done))
     error = attempt.run()
     if again and isinstance(error, ExistsError):
         error = None
     # A target that exists now is complete, and was written by another process meanwhile.
-    was_overtaken = options.skip_existing and not is_split(Path(job.target)) and is_done(job)
-    if error is not None and was_overtaken:
+    may_be_overtaken = options.skip_existing and not is_split(Path(job.target))
+    is_there = isinstance(error, ExistsError) if is_url(job.target) else is_done(job)
+    if error is not None and may_be_overtaken and is_there:
         return Result(job, SKIPPED, filters=filters)
     return Result(
         job,
@@ -143,8 +149,13 @@ def is_done(job: Job) -> bool:
     return job.target != STREAM and existing(Path(job.target)) is not None
 
 
-def is_skipped(job: Job, options: Options) -> bool:
-    """Return whether a job is skipped because its result exists."""
+def is_skipped(job: Job, options: Options, was_done: bool | None = None) -> bool:
+    """Return whether a job is skipped because its result exists.
+
+    ``was_done`` says so of a result in an object store, if it is known.
+    """
+    if is_url(job.target):
+        return (options.update or options.skip_existing) and bool(was_done)
     if options.update:
         return is_current(job)
     return options.skip_existing and is_done(job)
@@ -169,10 +180,15 @@ class _Attempt:
     """A job in progress: its shapes and warnings as far as they are known."""
 
     def __init__(
-        self, job: Job, operators: Sequence[Operator], options: Options, decoding: Opened | None
+        self,
+        job: Job,
+        operators: Sequence[Operator],
+        options: Options,
+        decoding: Opened | None,
+        is_there: bool,
     ) -> None:
         self._job, self._operators, self._options = job, operators, options
-        self._decoding = decoding
+        self._decoding, self._is_there = decoding, is_there
         self.input_shape: Shape | None = None
         self.output_shape: Shape | None = None
         self.input_depth: str | None = None
@@ -194,7 +210,10 @@ class _Attempt:
     def _filtered(self) -> tuple[Picture, str]:
         """Return the result, and the name of its format."""
         job, options = self._job, self._options
-        if job.target != STREAM and os.path.isdir(os.path.dirname(job.target) or os.curdir):
+        if is_url(job.target):
+            if self._is_there and not options.replaces:
+                raise exists(job.target)
+        elif job.target != STREAM and os.path.isdir(os.path.dirname(job.target) or os.curdir):
             check_output(Path(job.target), options.replaces)
         with contents(job.source) as source:
             picture = read_image(
@@ -215,6 +234,9 @@ class _Attempt:
 
     def _write(self, result: Picture, format: str) -> None:
         options, target = self._options, self._job.target
+        if is_url(target):
+            self._put(result, format)
+            return
         write = partial(
             write_image,
             result,
@@ -234,6 +256,28 @@ class _Attempt:
             write(standard_output())
         except ImageError as error:  # it does not name the input
             raise ImageError(f"{name_of(self._job.source)}: {error}") from error
+
+    def _put(self, result: Picture, format: str) -> None:
+        """Write the result to an object store, all parts encoded before the first is put."""
+        options = self._options
+        folder, _, name = self._job.target.rpartition("/")
+        try:
+            files = encode_image(
+                result,
+                name,
+                format=format,
+                quality=options.quality,
+                save=options.save,
+                strip=options.strip,
+                depth=options.depth,
+                check=partial(check_nothing_lost, self.warnings) if options.strict else None,
+            )
+            for part, data in files:
+                write_object(f"{folder}/{part}", data, overwrite=options.replaces)
+        except ExistsError:
+            raise
+        except ImageError as error:
+            raise ImageError(f"{self._job.target}: {error}") from error
 
 
 def _make_folder(folder: str) -> None:

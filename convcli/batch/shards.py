@@ -24,12 +24,13 @@ class Item(NamedTuple):
     """A job of a batch, and what was known when it was taken up.
 
     ``was_done``: whether its result existed, or with ``update=True`` was current; None if unknown.
-    ``size`` is that of its input in bytes, 0 if unknown.
+    ``size`` is that of its input in bytes, 0 if unknown. ``fault`` is why it cannot be run.
     """
 
     job: Job
     was_done: bool | None = None
     size: int = 0
+    fault: str | None = None
 
 
 Shard = tuple[Item, ...]

@@ -74,6 +74,14 @@ def cli() -> None:
     """Filter pictures: convolution and transposed convolution with your own kernels."""
 
 
+if os.environ.get("_CONVCLI_COMPLETE", "").startswith("bash"):
+    from click.shell_completion import add_completion_class
+
+    from convcli.cli.bash_completion import Bash
+
+    add_completion_class(Bash)
+
+
 def main() -> NoReturn:
     """Run the command line, and exit."""
     end_on_signals()

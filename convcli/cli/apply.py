@@ -14,6 +14,7 @@ EPILOG = """\b
 Examples:
   convcli apply -f sharpen photo.jpg -o sharp.jpg
   convcli apply -f gaussian-blur -f sobel -d edges *.png
+  convcli apply -f gaussian:sigma=12 photo.jpg -o soft.jpg
   convcli apply -f sharpen -r photos -d sharp --skip-existing --report sharp.jsonl
   cat photo.jpg | convcli apply -f my-filter.json --stride 2 - > half.jpg
 """
@@ -30,7 +31,8 @@ Examples:
     required=True,
     metavar="NAME|FILE",
     shell_complete=completion.filters,
-    help="A bundled filter or a JSON file; several are applied from left to right.",
+    help="A file (JSON or .npy), a bundled filter, a kind as in gaussian:sigma=2, or JSON text; "
+    "- is JSON on standard input. Several are applied from left to right.",
 )
 @options.flip
 @option(

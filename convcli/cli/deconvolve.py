@@ -29,7 +29,8 @@ Examples:
     required=True,
     metavar="NAME|FILE",
     shell_complete=completion.filters,
-    help="What blurred the picture, the point spread function: a bundled filter or a JSON file.",
+    help="What blurred the picture, the point spread function: a file, a bundled filter, or a "
+    "kind as in disk:radius=4.5.",
 )
 @option(
     "Filter",

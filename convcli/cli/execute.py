@@ -6,9 +6,10 @@ import gc
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass, fields
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from convcli.batch.parts import Part
     from convcli.batch.report import Report
     from convcli.batch.scheduling import Pool
+    from convcli.batch.shards import Item
     from convcli.images.decoding.opened import Opened
     from convcli.pipeline.operators import Operator
 
@@ -83,41 +85,105 @@ def run_batch(
     batch = Batch(**given)
     _check(batch, options)
     left_out: Counter[str] = Counter()
-    jobs = _plan(batch, options, left_out)
+    is_streamed = _is_streamed(batch)
+    jobs = [] if is_streamed else _plan(batch, options, left_out)
+    items = _stream(batch, options, left_out) if is_streamed else _known(jobs, batch, options)
+    first = next(items, None)
+    items = iter(()) if first is None else chain([first], items)
+    if first is None and is_streamed and not batch.quiet:
+        click.echo("Nothing to do: no images were named or found", err=True)
     if not batch.quiet:
         show_doubts(operators, jobs)
     if batch.dry_run:
         from convcli.batch.dry_run import preview_jobs
 
         skipped = "it is newer" if options.update else "it exists"
-        previews = preview_jobs(jobs, operators, options)
+        previews = preview_jobs(items, operators, options)
         show_previews(previews, left_out, skipped=skipped, quiet=batch.quiet)
         return
-    workers = min(batch.jobs or processors(), len(jobs) or 1)
-    if workers == 1 and batch.cluster is None:
+    total = None if is_streamed else len(jobs)
+    workers = batch.jobs or processors()
+    workers = workers if total is None else min(workers, total or 1)
+    if (workers == 1 and batch.cluster is None) or "obstore" in sys.modules:
         end_without_delay()
     with ExitStack() as stack:
-        pool = None if batch.cluster is None else stack.enter_context(_cluster(batch, jobs))
+        pool = None
+        if batch.cluster is not None:
+            pool = stack.enter_context(_cluster(batch, None if first is None else first.job))
         report = None
         if batch.report is not None:
             report = stack.enter_context(closing(_opened(batch.report, batch, filters, jobs)))
         results = run_jobs(
-            jobs,
+            items,
             operators,
             options,
             workers=workers,
             pool=pool,
-            total=len(jobs),
+            total=total,
             decoding=decoding,
         )
         follow(
             results,
-            len(jobs),
+            total,
             report=report,
             left_out=left_out,
             quiet=batch.quiet,
             progress=batch.progress,
         )
+
+
+def _is_streamed(batch: Batch) -> bool:
+    """Return whether inputs are planned while they are listed."""
+    from convcli.batch.stores import is_url
+
+    return (
+        batch.recursive
+        and batch.output is None
+        and batch.output_dir is not None
+        and any(map(is_url, batch.images))
+    )
+
+
+def _stream(batch: Batch, options: Options, left_out: Counter[str]) -> Iterator[Item]:
+    from convcli.batch.inputs import each_source, placed_below, read_list
+    from convcli.batch.jobs import check_suffix, known_format
+    from convcli.batch.streaming import stream_items
+
+    if batch.format is not None:
+        known_format(batch.format)
+    if batch.suffix is not None:
+        check_suffix(batch.suffix)
+    sources = each_source(
+        batch.images,
+        listed=read_list(batch.files_from, null=batch.null) if batch.files_from else (),
+        recursive=True,
+        output_dir=batch.output_dir,
+        left_out=left_out,
+    )
+    return stream_items(
+        sources if batch.relative_to is None else placed_below(batch.relative_to, sources),
+        options,
+        output_dir=str(batch.output_dir),
+        suffix=batch.suffix or "",
+        format=batch.format,
+        part=batch.shard,
+        is_sorted=len(batch.images) == 1 and batch.files_from is None,
+    )
+
+
+def _known(jobs: Sequence[Job], batch: Batch, options: Options) -> Iterator[Item]:
+    """Yield the jobs with what is known of their results; those of a folder are listed at once."""
+    from convcli.batch.dispatch import described
+    from convcli.batch.stores import is_url
+    from convcli.batch.streaming import Existing, was_done
+
+    folder = batch.output_dir
+    if folder is None or not is_url(folder) or options.overwrite:
+        yield from (described(job, options) for job in jobs)
+        return
+    results = Existing(folder, is_sorted=False)
+    for job in jobs:
+        yield described(job, options, was_done(job, options, results))
 
 
 _NO_DESTINATION = """where do results go?
@@ -191,14 +257,14 @@ def _plan(batch: Batch, options: Options, left_out: Counter[str]) -> list[Job]:
     return jobs
 
 
-def _cluster(batch: Batch, jobs: Sequence[Job]) -> AbstractContextManager[Pool]:
+def _cluster(batch: Batch, first: Job | None) -> AbstractContextManager[Pool]:
     from convcli.batch.cluster import connected
 
     def note(text: str) -> None:
         if not batch.quiet:
             click.echo(text, err=True)
 
-    return connected(str(batch.cluster), jobs[0] if jobs else None, note)
+    return connected(str(batch.cluster), first, note)
 
 
 def _opened(target: str, batch: Batch, filters: Sequence[str], jobs: Iterable[Job]) -> Report:
@@ -206,8 +272,11 @@ def _opened(target: str, batch: Batch, filters: Sequence[str], jobs: Iterable[Jo
     from convcli.batch.inputs import STREAM
     from convcli.batch.jobs import check_apart
     from convcli.batch.report import Report
+    from convcli.batch.stores import is_url
 
-    if target != STREAM:
+    if is_url(target):
+        check_apart(target, jobs, () if batch.files_from is None else (batch.files_from,))
+    elif target != STREAM:
         listed = () if batch.files_from is None else (batch.files_from,)
         check_apart(target, jobs, (*filters, *listed))
         folder = os.path.abspath(os.path.dirname(target))

@@ -69,10 +69,10 @@ def _filter_settings(given: dict[str, Any]) -> dict[str, Any]:
     """Return kernel, stride and the rest as a filter has them; options that were given win."""
     if given["kernel"] is not None:
         raise click.UsageError("the kernel is either -f NAME or --kernel")
+    from convcli.cli.filter_values import named_filters
     from convcli.explain.settle import kernel_of
-    from convcli.filters import load_filter
 
-    chosen = load_filter(given["filter_name"])
+    (chosen,) = named_filters([given["filter_name"]])
     own = {key: getattr(chosen, key) for key in ("stride", "pad", "pad_mode", "dilation", "flip")}
     return {
         "kernel": kernel_of(chosen),
@@ -96,11 +96,12 @@ def _explain_filter(words: tuple[str, ...], given: dict[str, Any]) -> None:
         raise click.UsageError("name one IMAGE that the filter is applied to")
     if (given["at"] is None) == (given["code"] is None):
         raise click.UsageError("give --at Y,X for the sum behind that pixel, or --code LANGUAGE")
-    from convcli.filters import load_filter
+    from convcli.cli.filter_values import named_filters
 
     keys = ("stride", "pad", "pad_mode", "dilation", "flip", "preserve_alpha")
     overrides = {key: given[key] for key in keys} | {"range": given["range_"]}
-    chosen = load_filter(given["filter_name"]).override(**overrides)
+    (named,) = named_filters([given["filter_name"]], words)
+    chosen = named.override(**overrides)
     from convcli.images import read_image
 
     source: Any = words[0]

@@ -23,6 +23,7 @@ _METHODS = {
     "separable": "rows, then columns, for each rank",
     "fft": "fast Fourier transforms of tiles",
     "int16": "exact sums of 16-bit integers",
+    "int16 to floats": "exact sums of 16-bit integers, as floats",
     "decimated": "few samples of the smooth result, and what lies between them",
 }
 
@@ -205,7 +206,7 @@ class _Text:
         return [
             f"by {found.method}{how}",
             f"{_seconds(found.seconds)} for {width}×{height} {kind} of 8 bits on {processors}:",
-            "an estimate of the convolution alone, without files",
+            "an estimate of the sums alone; converting samples and files come on top",
         ]
 
     def gains(self) -> list[str]:

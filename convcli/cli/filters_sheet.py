@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Examples:
   convcli filters sheet photo.jpg -o sheet.png
-  convcli filters sheet -f sharpen -f sobel -f my-filter.json photo.jpg -o three.png
+  convcli filters sheet -f sharpen -f gaussian:sigma=2 -f my-filter.json photo.jpg -o three.png
 """
 
 SHEET_WIDTH = 1600
@@ -80,7 +80,7 @@ writing = several(
     "--filter",
     "filters",
     multiple=True,
-    metavar="NAME|FILE",
+    metavar="NAME|FILE|KIND",
     shell_complete=completion.filters,
     help="A filter to show, repeatable.  [default: every bundled filter]",
 )
@@ -109,8 +109,8 @@ def sheet(
     filter does to the pixels that are seen; of an animation it is the first frame. A filter with
     more outputs than colours is shown as feature maps, each stretched to its own min and max.
     """
+    from convcli.cli.filter_values import named_filters
     from convcli.errors import ConvcliError
-    from convcli.filters import load_filter
     from convcli.filters.bundled import bundled_filters
     from convcli.system.memory import keep_memory
     from convcli.system.signals import end_without_delay
@@ -120,7 +120,7 @@ def sheet(
     keep_memory()
     end_without_delay()
     check_picture_target(given["output"], format=given["format"], overwrite=given["overwrite"])
-    chosen = [load_filter(name) for name in filters or bundled_filters()]
+    chosen = named_filters(filters or tuple(bundled_filters()), [picture])
     with Messages(len(chosen), quiet=quiet, progress=progress) as messages:
         try:
             page = _page(picture, chosen, linear, max_pixels, width, messages)

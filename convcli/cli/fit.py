@@ -63,6 +63,8 @@ def fit(
     keep_memory()
     end_without_delay()
     targets = {"-o": output, "--picture": picture, "--residual": residual}
+    if before == after == "-":
+        raise click.UsageError("standard input is BEFORE or AFTER: name a file for the other")
     _check_targets(targets, report, overwrite)
     pairs, alone = pairs_in(before, after) if recursive else ([PathPair(before, after)], 0)
     _check_apart(targets, report, [path for pair in pairs for path in pair])
@@ -87,10 +89,13 @@ def _loader(
     before: str, after: str, reading: dict[str, Any], quiet: bool
 ) -> Callable[[], tuple[Picture, Picture]]:
     """Return what reads a pair, one picture decoded while the other is read."""
+    streamed: list[bytes] = []  # standard input can be read once, and a pair may be loaded twice
 
     def load() -> tuple[Picture, Picture]:
+        from convcli.errors import ImageError
         from convcli.images.decoding.opened import decode_ahead
         from convcli.images.read import read_image
+        from convcli.system.streams import read_standard_input
         from convcli.system.thread_warnings import collect_warnings
 
         decoding = decode_ahead(after, reading["max_pixels"])
@@ -98,7 +103,15 @@ def _loader(
         for path in (before, after):
             texts: list[str] = []
             with collect_warnings(texts):
-                pictures.append(read_image(path, decoding=decoding, **reading))
+                try:
+                    if path == "-" and not streamed:
+                        streamed.append(read_standard_input())
+                    source = streamed[0] if path == "-" else path
+                    pictures.append(read_image(source, decoding=decoding, **reading))
+                except ImageError as error:
+                    if path != "-":
+                        raise
+                    raise ImageError(f"standard input: {error}") from error
             for text in texts if not quiet else ():
                 _say(f"Warning: {path}: {text}")
         return pictures[0], pictures[1]

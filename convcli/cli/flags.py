@@ -16,6 +16,7 @@ PARAMETERS = frozenset(
     {
         *_OTHERWISE,
         *(
+            "channels",
             "depth",
             "format",
             "frames",

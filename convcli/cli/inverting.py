@@ -48,8 +48,9 @@ def invert(name: str, size: int | None, noise: float, output: str | None, overwr
     Applied after PSF it gives the picture back, up to noise and what PSF removed: as deconvolve by
     --method tikhonov does, but for borders, at the cost of one convolution.
     """
+    from convcli.cli.filter_values import named_filters
     from convcli.cli.writing import write_text
     from convcli.deconvolution import invert_filter
-    from convcli.filters import load_filter
 
-    write_text(invert_filter(load_filter(name), size, noise).to_json(), output, overwrite)
+    (psf,) = named_filters([name])
+    write_text(invert_filter(psf, size, noise).to_json(), output, overwrite)

@@ -57,7 +57,7 @@ quality = option(
     "Output",
     "--quality",
     type=click.IntRange(1, 100),
-    help="Quality of JPEG, WebP and AVIF.  [default: 90 for JPEG]",
+    help="Quality of JPEG, WebP and AVIF.  [default: that of a JPEG source, else 90 for JPEG]",
 )
 """The option --quality."""
 

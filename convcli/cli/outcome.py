@@ -26,14 +26,17 @@ MOST_EXTENSIONS = 8
 
 def follow(
     results: Generator[Result],
-    total: int,
+    total: int | None,
     *,
     report: Report | None,
     left_out: Mapping[str, int],
     quiet: bool,
     progress: bool | None,
 ) -> None:
-    """Show and report each result as it ends, then a summary; exit with code 1 if one failed."""
+    """Show and report each result as it ends, then a summary; exit with code 1 if one failed.
+
+    ``total`` is the number of results, None if it is not known.
+    """
     tally = Tally(total)
     with Messages(total, quiet=quiet, progress=progress) as messages:
         fault = None
@@ -49,7 +52,7 @@ def follow(
         messages.error(fault)
     tally.show_existing(messages)
     note_left_out(left_out, messages)
-    if total > 1:
+    if total is None or total > 1:
         messages.note(tally.line(messages.seconds))
     if tally.has_failed or fault is not None:
         raise click.exceptions.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sys
@@ -44,14 +45,15 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 class Messages:
-    """Messages and progress on standard error, for a batch of ``total`` images.
+    """Messages and progress on standard error, for a batch of ``total`` images, None if unknown.
 
     ``progress`` turns progress on or off; None means on for several images, or one that takes long,
     on a terminal. ``quiet`` suppresses everything but errors and progress that is turned on.
     """
 
-    def __init__(self, total: int, *, quiet: bool, progress: bool | None) -> None:
+    def __init__(self, total: int | None, *, quiet: bool, progress: bool | None) -> None:
         self._total, self._quiet = total, quiet
+        self._is_batch = total is None or total > 1
         self._done = 0
         self._warnings: dict[str, tuple[str, int]] = {}
         self._begun = self._last_line = time.monotonic()
@@ -65,7 +67,7 @@ class Messages:
         self._bar: Any = None
 
     def __enter__(self) -> Messages:
-        if self._has_bar and self._total > 1:
+        if self._has_bar and self._is_batch:
             self._open_bar()
         return self
 
@@ -96,7 +98,7 @@ class Messages:
         """Count an image that has ended."""
         self._done += 1
         if self._bar is not None:
-            self._move_bar(self._done if self._total > 1 else PERCENT)
+            self._move_bar(self._done if self._is_batch else PERCENT)
         elif self._lines:
             self._show_progress()
 
@@ -128,8 +130,9 @@ class Messages:
 
     def _open_bar(self) -> None:
         """Draw a bar of images, or of percents for a single image."""
-        is_batch = self._total > 1
+        is_batch = self._is_batch
         self._bar = click.progressbar(
+            iterable=itertools.repeat(None) if self._total is None else None,
             length=self._total if is_batch else PERCENT,
             file=sys.stderr,
             show_pos=is_batch,
@@ -150,6 +153,9 @@ class Messages:
         now = time.monotonic()
         if self._done == self._total or now - self._last_line >= EVERY:
             self._last_line = now
+            if self._total is None:
+                _echo(f"{self._done} images, {self._rate():.1f} per second")
+                return
             left = round((self._total - self._done) / self._rate())
             _echo(
                 f"{self._done} of {self._total} images, {self._rate():.1f} per second, "

@@ -30,7 +30,8 @@ Examples:
     show_default=True,
     metavar="PRESET|NAME|FILE",
     shell_complete=completion.upsamplers,
-    help="nearest, bilinear, bicubic, lanczos; or a filter, placed once for every pixel.",
+    help="nearest, bilinear, bicubic, lanczos; or a filter (file, name, or kind as in "
+    "gaussian:sigma=3), placed once for every pixel.",
 )
 @option(
     "Borders and sizes",

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from convcli.cli.targets import create_folder
+
 
 def write_text(text: str, output: str | None, overwrite: bool) -> None:
     """Write ``text`` to the file ``output``, creating its folder; without one, or to -, print it.
@@ -15,13 +17,8 @@ def write_text(text: str, output: str | None, overwrite: bool) -> None:
     if output is None or output == "-":
         click.echo(text, nl=False)
         return
-    from convcli.errors import ImageError
     from convcli.system.atomic_files import replacing
 
-    folder = Path(output).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"the folder {folder} cannot be created: {error.strerror}") from error
+    create_folder(Path(output).parent)
     with replacing(Path(output), overwrite) as file:
         file.write(text.encode())

@@ -25,6 +25,7 @@ def deconvolve(
     pad_mode: str | None = ...,
     linear: bool = ...,
     as_float: bool = ...,
+    depth: str | None = ...,
     max_pixels: int = ...,
 ) -> Picture: ...
 
@@ -40,6 +41,7 @@ def deconvolve(
     pad_mode: str | None = ...,
     linear: bool = ...,
     as_float: bool = ...,
+    depth: str | None = ...,
     max_pixels: int = ...,
 ) -> NDArray[Any]: ...
 
@@ -54,6 +56,7 @@ def deconvolve(
     pad_mode: str | None = None,
     linear: bool = False,
     as_float: bool = False,
+    depth: str | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Picture | NDArray[Any]:
     """Return the picture that ``filter``, the point spread function, blurred into ``picture``.
@@ -86,6 +89,9 @@ def deconvolve(
         Convert colour from sRGB to linear light before, and back after: light blurs linearly.
     as_float
         Return unclipped float32 samples, in linear light with ``linear``.
+    depth
+        "8", "16" or "float": the depth of the result; by default that of the picture. "float" is
+        the same as ``as_float``.
     max_pixels
         Raise an error for a result with more pixels.
 
@@ -112,7 +118,7 @@ def deconvolve(
     0.43 0.00
     """
     operators = [Deconvolution(filter, method, iterations, regularize, pad_mode)]
-    processing = Processing(linear, as_float, False, max_pixels)
+    processing = Processing(linear, as_float, False, max_pixels, depth=depth)
     if isinstance(picture, Picture):
         return process(picture, operators, processing)
     array = np.asarray(picture)

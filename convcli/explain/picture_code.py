@@ -38,7 +38,8 @@ def picture_code(
             f"{kind} takes more than a few lines of {language}: 8-bit grey and RGB are written "
             "out; use --mode L or RGB, or --code convcli"
         )
-    reads = filter.kernel.shape[1] if filter.is_cross_channel else frame.raster.channels
+    channels = filter.kernel_shape[1] * filter.groups
+    reads = channels if filter.is_cross_channel else frame.raster.channels
     if reads != frame.raster.channels:
         raise PlanError(
             f"the filter reads {reads} channels and the picture has {frame.raster.channels}: "
@@ -77,7 +78,7 @@ def _convcli(
 
 def _numpy(size: tuple[int, int], mode: str, path: str, filter: Filter) -> list[str]:
     geometry = conv_geometry(
-        size, filter.kernel.shape[2:], filter.stride or 1, filter.pad, filter.dilation
+        size, filter.kernel_shape[2:], filter.stride or 1, filter.pad, filter.dilation
     )
     top, left, bottom, right = geometry.pads
     (sy, sx), (dy, dx) = geometry.stride, geometry.dilation
@@ -94,7 +95,14 @@ def _numpy(size: tuple[int, int], mode: str, path: str, filter: Filter) -> list[
         "windows = np.lib.stride_tricks.sliding_window_view(padded, span, (1, 2))",
         f"windows = windows[:, ::{sy}, ::{sx}, ::{dy}, ::{dx}]",
     ]
-    if filter.is_cross_channel:
+    if filter.groups > 1:
+        lines += [
+            f"windows = windows.reshape({filter.groups}, -1, *windows.shape[1:])",
+            f"weight = weight.reshape({filter.groups}, -1, *weight.shape[1:])",
+            'out = np.einsum("gchwuv,gfcuv->gfhw", windows, weight)',
+            "out = out.reshape(-1, *out.shape[2:]) + bias[:, None, None]",
+        ]
+    elif filter.is_cross_channel:
         lines.append('out = np.einsum("chwuv,fcuv->fhw", windows, weight) + bias[:, None, None]')
     else:
         lines.append(
@@ -107,7 +115,7 @@ def _numpy(size: tuple[int, int], mode: str, path: str, filter: Filter) -> list[
 
 def _pytorch(size: tuple[int, int], mode: str, path: str, filter: Filter) -> list[str]:
     geometry = conv_geometry(
-        size, filter.kernel.shape[2:], filter.stride or 1, filter.pad, filter.dilation
+        size, filter.kernel_shape[2:], filter.stride or 1, filter.pad, filter.dilation
     )
     # A batch of one picture, or of its channels, each filtered alone.
     batch = "image[None]" if filter.is_cross_channel else "image[:, None]"
@@ -123,7 +131,7 @@ def _pytorch(size: tuple[int, int], mode: str, path: str, filter: Filter) -> lis
         f"bias = torch.tensor({numbers(filter.offsets)}, dtype=torch.float64)",
         *torch_padding(batch, geometry.pads, filter.pad_mode, size),
         f"responses = conv2d(padded, weight, bias, stride={geometry.stride}, "
-        f"dilation={geometry.dilation})",
+        f"dilation={geometry.dilation}{f', groups={filter.groups}' * (filter.groups > 1)})",
     ]
     if filter.is_cross_channel:
         lines.append("out = responses[0]")

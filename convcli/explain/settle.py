@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -99,12 +100,18 @@ def kernel_of(filter: Filter) -> str:
 
     Raises :class:`PlanError` for more weights than are written out.
     """
-    weight = filter.weight.reshape((1,) * (4 - filter.weight.ndim) + filter.weight.shape)
-    if weight.size > MOST_CELLS:
+    if filter.groups > 1:
         raise PlanError(
-            f"filter {filter.name or 'given'} has {weight.size:,} weights: at most {MOST_CELLS} "
+            f"filter {filter.name or 'given'} has {filter.groups} groups: a kernel without groups "
+            "can be explained"
+        )
+    size = math.prod(filter.kernel_shape)
+    if size > MOST_CELLS:
+        raise PlanError(
+            f"filter {filter.name or 'given'} has {size:,} weights: at most {MOST_CELLS} "
             "are written out"
         )
+    weight = filter.weight.reshape(filter.kernel_shape)
     # The shortest decimals for these floats are those of the file.
     exact = np.vectorize(lambda number: Fraction(repr(float(number))), otypes=[object])(weight)
     if filter.divisor == "sum":

@@ -6,6 +6,7 @@ computed: everything follows from its column and row.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from convcli.filters.filter import Filter
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.geometry import effective_size, pair
-
-BLOCK = 4096
-"""Taps that are transformed at once: limits the memory for profiles of 100,000."""
 
 ALIKE = 1e-9
 """Difference up to which weights are equal, as a share of the largest."""
@@ -172,14 +170,30 @@ def _positions(taps: int, dilation: int) -> FloatArray:
 
 
 def _transform(
-    profile: NDArray[np.inexact], frequencies: FloatArray, dilation: int
+    profile: NDArray[np.inexact], frequencies: NDArray[np.float64], dilation: int
 ) -> NDArray[np.complex128]:
-    """Return the Fourier transform of the last axis at some frequencies, cycles per pixel."""
-    total = np.zeros((*profile.shape[:-1], len(frequencies)), np.complex128)
-    positions = _positions(profile.shape[-1], dilation)
-    for start in range(0, len(positions), BLOCK):
-        part = slice(start, start + BLOCK)
-        # Angles of whole turns are left out first, which keeps those of far taps exact.
-        turns = np.multiply.outer(positions[part], frequencies) % 1
-        total += profile[..., part] @ np.exp(2j * np.pi * turns)
+    """Return the Fourier transform of the last axis at some frequencies, cycles per pixel.
+
+    Tap ``k = a·B + b`` is at the angle of a·B plus that of b, so that n taps need the waves of
+    about 2·√n only. Positions count from the first tap, which does not change gains.
+    """
+    taps = profile.shape[-1]
+    block = math.isqrt(taps - 1) + 1
+    blocks = -(-taps // block)
+    padded = np.zeros((*profile.shape[:-1], blocks * block), profile.dtype)
+    padded[..., :taps] = profile
+    by_block = padded.reshape(*profile.shape[:-1], blocks, block)
+    within = by_block @ _waves(np.arange(block) * dilation, frequencies)
+    starts = _waves(np.arange(blocks) * block * dilation, frequencies)
+    total: NDArray[np.complex128] = (within * starts).sum(-2)
     return total
+
+
+def _waves(
+    positions: NDArray[np.integer], frequencies: NDArray[np.float64]
+) -> NDArray[np.complex128]:
+    # Whole turns are left out, which keeps the angles of far taps exact.
+    waves: NDArray[np.complex128] = np.exp(
+        2j * np.pi * (np.multiply.outer(positions, frequencies) % 1)
+    )
+    return waves

@@ -87,12 +87,17 @@ def near_filters(name: str) -> list[str]:
 def _family(stem: str) -> Iterator[str]:
     """Yield the filters of which ``stem`` is a word, and those of a family that it names."""
     words = [word for word in re.split(r"[\W_]+", stem) if len(word) > 2]
+    families = [each for each in _FAMILIES if any(_is_near(word, each) for word in words)]
+    words += families
     for name in (*bundled_filters(), *KINDS):
         if any(word in name.split("-") or name.startswith(word) for word in words):
             yield name
-    for family, members in _FAMILIES.items():
-        if any(word.startswith(family) for word in words):
-            yield from members
+    for family in families:
+        yield from _FAMILIES[family]
+
+
+def _is_near(word: str, family: str) -> bool:
+    return word.startswith(family) or bool(get_close_matches(word, [family], 1, 0.8))
 
 
 def _near_files(name: str) -> list[str]:

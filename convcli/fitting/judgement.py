@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.filters import Filter
 from convcli.fitting.borders import best_mode, border_errors
-from convcli.fitting.kernels import Layout
+from convcli.fitting.channel_hint import channel_hint
 from convcli.fitting.known import known_filter
-from convcli.fitting.naming import Name, family_name, known_name
-from convcli.fitting.narrowing import narrowed
+from convcli.fitting.naming import Name
 from convcli.fitting.outcome import Outcome
 from convcli.fitting.prediction import MeanSquare, mean_square
 from convcli.fitting.problem import Problem
 from convcli.fitting.result import ROUNDING, Fit
 from convcli.fitting.samples import FramePair
-from convcli.fitting.snapping import Estimate, Reproduction, divisor_of, whole_numbers
+from convcli.fitting.simplest import Kernel, simplest
 from convcli.fitting.spectrum import Unexplained, unexplained
 from convcli.fitting.trials import Choice
 
@@ -30,17 +27,6 @@ SAMPLES = 2_000_000
 """Samples that are predicted where products do not tell errors."""
 
 LOSSY = ("JPEG", "JPEG2000", "WEBP", "AVIF", "MPO")
-
-
-class Kernel(NamedTuple):
-    """The weights that are kept: whole numbers over a divisor, a known kernel's, or as fitted."""
-
-    layout: Layout
-    weights: Array
-    offsets: Array
-    divisor: int
-    is_snapped: bool
-    name: Name | None
 
 
 def judged(problem: Problem, choice: Choice, outcome: Outcome) -> Fit:
@@ -55,7 +41,7 @@ def judged(problem: Problem, choice: Choice, outcome: Outcome) -> Fit:
         known = known_filter(problem.trial, choice.shift)
     if known is not None:
         return _known_fit(problem, choice, outcome, *known)
-    kernel = _kernel(problem, pairs, choice, outcome, explained)
+    kernel = simplest(problem, pairs, choice, outcome, explained)
     layout = kernel.layout
     chosen = layout.filter(kernel.weights, kernel.offsets, divisor=kernel.divisor)
     errors = _stored(outcome, chosen, pairs, choice, kernel)
@@ -66,6 +52,9 @@ def judged(problem: Problem, choice: Choice, outcome: Outcome) -> Fit:
         preserve_alpha=_keeps_alpha(problem),
     )
     lost = None if explained else unexplained(pairs, chosen, choice.shift)
+    hint = None if explained else channel_hint(pairs, chosen, choice.shift)
+    if hint is not None:
+        notes.append(hint)
     if outcome.rank is not None and outcome.rank < layout.unknowns:
         notes.append(
             f"BEFORE determines {outcome.rank} of {layout.unknowns} weights; of the filters that "
@@ -189,75 +178,6 @@ def _stored(
     if weights is None or not outcome.systems:
         return MeanSquare(outcome.error, outcome.spread)
     return MeanSquare(outcome.error_of(weights[0], kernel.offsets), outcome.spread)
-
-
-def _kernel(
-    problem: Problem,
-    pairs: list[FramePair],
-    choice: Choice,
-    outcome: Outcome,
-    is_explained: bool,
-) -> Kernel:
-    """Return the weights that are kept, and their name."""
-    plain = Kernel(outcome.layout, outcome.weights, outcome.offsets, 1, False, None)
-    if not problem.options.snap:
-        return plain
-    estimate = Estimate(
-        layout=outcome.layout,
-        weights=outcome.weights,
-        offsets=outcome.offsets,
-        errors=10 * outcome.uncertainty + 1e-9,
-        has_bias=bool(outcome.offsets.any()),
-        levels=problem.levels,
-        reproduces=Reproduction(pairs, outcome.layout, choice.shift, problem.levels),
-    )
-    simple = _simple(estimate, is_explained)
-    is_known = simple is not None and simple.is_snapped
-    can_narrow = is_explained and bool(problem.levels and outcome.systems)
-    can_narrow = can_narrow and not choice.linear and not outcome.hidden
-    if can_narrow and not is_known:
-        weights, offsets = narrowed(
-            pairs,
-            outcome.layout,
-            choice.shift,
-            outcome.weights,
-            outcome.offsets,
-            bias=estimate.has_bias,
-        )
-        estimate = replace(estimate, weights=weights, offsets=offsets, errors=estimate.errors / 3)
-        plain = plain._replace(weights=weights, offsets=offsets)
-        simple = _simple(estimate, is_explained)
-    if simple is None or not simple.is_snapped:
-        return plain._replace(name=simple.name if simple else None)
-    return simple
-
-
-def _simple(estimate: Estimate, is_explained: bool) -> Kernel | None:
-    """Return what reproduces AFTER, simplest first, or a kernel with a near one's name, or None."""
-    name = known_name(estimate, is_explained=is_explained)
-    if name is not None and name.weights is not None and name.offsets is not None:
-        return _known_kernel(estimate.layout, name, name.weights, name.offsets)
-    whole = whole_numbers(estimate) if is_explained else None
-    if whole is not None:
-        layout, weights = estimate.layout.trimmed(whole[0])
-        return Kernel(layout, weights, whole[1], whole[2], True, name)
-    member = family_name(estimate, is_explained=is_explained)
-    if member is not None and member.weights is not None and member.offsets is not None:
-        return _known_kernel(estimate.layout, member, member.weights, member.offsets)
-    name = name or member
-    if name is None:
-        return None
-    return Kernel(estimate.layout, estimate.weights, estimate.offsets, 1, False, name)
-
-
-def _known_kernel(layout: Layout, name: Name, weights: Array, offsets: Array) -> Kernel:
-    """Return a known kernel as whole numbers over a divisor, if it is."""
-    divisor = divisor_of(weights) or 1
-    scaled = weights * divisor
-    if np.abs(scaled - np.rint(scaled)).max() < 1e-6:
-        scaled = np.rint(scaled)
-    layout, kept = layout.trimmed(scaled)
-    return Kernel(layout, kept, offsets, divisor, True, name)
 
 
 def _with_border(

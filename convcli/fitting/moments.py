@@ -1,15 +1,12 @@
-"""Sums of products over samples: all that least squares needs to know of a picture.
+"""Sums of products over samples: all that least squares needs of a picture.
 
-A sample's features are the elements of its window; with them go a one and the target. The sums are
-taken tile by tile, in one of two ways that give the same numbers:
+A sample's features are the elements of its window; a one and the target are added to them. The sums
+are computed tile by tile, by one of two algorithms with the same result:
 
-- *By lags.* The windows of neighbouring samples overlap: the product of x[i+u, j+v] and
-  x[i+u', j+v'] summed over j depends on the rows i+u and i+u' alone. So it is taken once for two
-  rows, by one matrix product of a row's shifted copies with those of the K rows from it on, and
-  each entry is a sum of such products over a run of rows. That is K times less work than a
-  product of whole windows. Samples that are no evidence are then subtracted.
-- *By windows.* The window of every sample that is evidence becomes a column of a matrix
-  (im2col), which is multiplied with its transpose: for strides, and where most is clipped.
+- by lags (:mod:`convcli.fitting.lag_sums`), for windows at every sample. Samples that are not
+  evidence are then subtracted.
+- by windows: the window of every sample that is evidence becomes a column of a matrix (im2col),
+  which is multiplied with its transpose; for strides, and if most samples are clipped.
 
 8-bit samples are centred to -128 … 127. Then the sum of 1,024 products is below 2^24, every product
 of the first kind exact in float32, and every sum exact in float64.
@@ -23,15 +20,16 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from convcli.fitting.geometry import Source
+from convcli.fitting.lag_sums import LagSums
 from convcli.fitting.samples import FramePair
 from convcli.system.threads import processors, share
 
 COLUMNS = 1024
-"""Samples of a tile's row: as many products of centred bytes as float32 sums up exactly."""
+"""Samples of a tile's row: the number of products of centred bytes that float32 sums exactly."""
 
 ROWS = 64
 GROUPS = 16
@@ -39,7 +37,7 @@ MOST_BYTES = 64 * 2**20
 """Memory for the sums of all blocks; large kernels have fewer blocks."""
 
 PIECE = 1 << 18
-"""Elements of a matrix of windows."""
+"""Elements of a matrix of windows, at most."""
 
 WORTH_A_THREAD = 100_000
 
@@ -48,8 +46,8 @@ WORTH_A_THREAD = 100_000
 class Moments:
     """The sums of products of n features, a one and a target, on the 0-1 scale.
 
-    ``sums`` is (blocks, n+2, n+2); a block's tiles lie apart, and blocks of even number are a half
-    of the tiles, those of odd number the other. ``offered``, ``clipped`` and ``hidden`` count
+    ``sums`` is (blocks, n+2, n+2); a block's tiles are not adjacent; blocks of even number are one
+    half of the tiles, those of odd number the other. ``offered``, ``clipped`` and ``hidden`` count
     samples: all inside the border, those at an end of their scale, those under transparency.
     """
 
@@ -69,7 +67,7 @@ class Moments:
 
     @property
     def used(self) -> int:
-        """Samples that are evidence."""
+        """The number of samples that are evidence."""
         return round(float(self.sums[:, -2, -2].sum()))
 
     def cropped(self, places: NDArray[np.intp]) -> Moments:
@@ -89,7 +87,7 @@ class Moments:
 
 
 class Tiling(NamedTuple):
-    """How a source is cut into tiles, of which every ``every``-th pair is taken."""
+    """The tiles of a source, of which every ``every``-th pair is used."""
 
     rows: int
     columns: int
@@ -97,7 +95,7 @@ class Tiling(NamedTuple):
 
 
 def blocks_for(unknowns: int) -> int:
-    """Return into how many blocks the sums of so many unknowns are divided."""
+    """Return the number of blocks into which sums of this many unknowns are divided."""
     return 2 * max(1, min(GROUPS, MOST_BYTES // (16 * (unknowns + 2) ** 2)))
 
 
@@ -109,9 +107,9 @@ def moments_of(
     most_samples: float = np.inf,
     by_lags: bool = True,
 ) -> Moments:
-    """Return the sums over the ``sources`` of one system of so many ``unknowns``.
+    """Return the sums over the ``sources`` of one system of ``unknowns``.
 
-    With ``most_samples`` only about so many are taken, in tiles all over the picture.
+    With ``most_samples`` only about this many are used, in tiles from all over the picture.
     ``by_lags=False`` forms every window.
     """
     blocks = blocks_for(unknowns)
@@ -124,11 +122,12 @@ def moments_of(
         tiling = _tiling(pair, source, every)
         places = np.concatenate([source.unknowns, [unknowns, unknowns + 1]])
 
-        def make_worker(
+        def make_summing(
             source: Source = source, tiling: Tiling = tiling, places: NDArray[np.intp] = places
         ) -> Callable[[int], None]:
-            def work(group: int) -> None:
-                # One group is one thread's, in one order: their number changes no sum.
+            def sum_up(group: int) -> None:
+                # One thread sums a group, in order, so that sums do not depend on the number of
+                # threads.
                 sums = _Sums(pair, source)
                 counts = sums.collect(group, blocks // 2, tiling, by_lags)
                 for parity in (0, 1):
@@ -139,19 +138,19 @@ def moments_of(
                     moments.clipped += counts[1]
                     moments.hidden += counts[2]
 
-            return work
+            return sum_up
 
-        share(make_worker, range(blocks // 2), processors() if is_worth_it else 1)
+        share(make_summing, range(blocks // 2), processors() if is_worth_it else 1)
     return moments
 
 
 def _width(pair: FramePair, source: Source) -> int:
-    """Return the samples of a row of windows."""
+    """Return the number of samples in a row of windows."""
     return source.x.windows * (pair.after.colours if source.planes is None else 1)
 
 
 def _tiling(pair: FramePair, source: Source, every: int) -> Tiling:
-    """Return tiles small enough that there are several in each direction."""
+    """Return tiles so small that there are several in each direction."""
     width = _width(pair, source)
     rows = min(ROWS, max(8, source.y.windows // 16))
     columns = min(COLUMNS, max(48, -(-width // 8)))
@@ -159,7 +158,7 @@ def _tiling(pair: FramePair, source: Source, every: int) -> Tiling:
 
 
 class _Strip(NamedTuple):
-    """Rows of windows: samples of each plane, of the target, and which are no evidence."""
+    """Rows of windows: samples of each plane and of the target, and which are transparent."""
 
     planes: list[NDArray[Any]]
     target: NDArray[Any]
@@ -167,7 +166,7 @@ class _Strip(NamedTuple):
 
 
 class _Sums:
-    """The sums of one group of tiles, a half of them apart from the other."""
+    """The sums of one group of tiles, in two halves."""
 
     def __init__(self, pair: FramePair, source: Source) -> None:
         self.pair, self.source = pair, source
@@ -176,14 +175,9 @@ class _Sums:
         self.pixel = pair.after.colours if source.planes is None else 1
         is_exact = pair.before.is_exact and pair.after.is_exact
         self.dtype = np.float32 if is_exact else np.float64
-        # A slot for each shifted copy of a row of each plane, and one for the target.
-        self.slots = self.count * self.size[1] + 1
-        height, entries = self.size[0], self.count * self.size[0] * self.size[1]
-        self.by_lag = np.zeros((2, height, self.slots, height, self.slots))
-        self.by_row = np.zeros((2, height, self.slots))
-        self.samples = np.zeros(2)
+        entries = self.count * self.size[0] * self.size[1]
+        self.by_lag = LagSums(self.size, self.count, self.pixel, self.dtype)
         self.by_window = np.zeros((2, entries + 2, entries + 2))
-        self._rows: NDArray[Any] = np.zeros(0)
 
     def collect(
         self, group: int, groups: int, tiling: Tiling, by_lags: bool
@@ -217,7 +211,7 @@ class _Sums:
 
     def finished(self, parity: int) -> NDArray[np.float64]:
         """Return the sums of one half on the 0-1 scale, in the order plane, row, column."""
-        centred = self._assembled(parity) + self.by_window[parity]
+        centred = self.by_lag.assembled(parity) + self.by_window[parity]
         before, after = self.pair.before, self.pair.after
         entries = len(centred) - 2
         change = np.eye(entries + 2)
@@ -275,44 +269,12 @@ class _Sums:
         low, high = first * step, (past - 1) * step + reach + 1
         planes = [before.values(plane[:, low:high], self.dtype) for plane in strip.planes]
         target = after.values(strip.target[:, first:past], self.dtype)
-        # Many a hole costs more to subtract than the rest to add up by windows.
+        # If most samples would be subtracted, adding up the others by windows is faster.
         if by_lags and 2 * np.count_nonzero(bad) <= bad.size:
-            self._add_by_lags(planes, target, parity)
+            self.by_lag.add(planes, target, parity)
             self._add_windows(planes, target, bad, parity, -1)
         else:
             self._add_windows(planes, target, ~bad, parity, 1)
-
-    def _add_by_lags(self, planes: list[NDArray[Any]], target: NDArray[Any], parity: int) -> None:
-        height, width = self.size
-        count, samples = target.shape
-        rows = count + height - 1
-        if self._rows.shape != (rows + height - 1, self.slots, samples):
-            self._rows = np.zeros((rows + height - 1, self.slots, samples), self.dtype)
-        shifted = self._rows
-        for number, plane in enumerate(planes):
-            for v in range(width):
-                left = v * self.pixel
-                shifted[:rows, number * width + v] = plane[:, left : left + samples]
-        shifted[:count, -1] = target
-        row, slot, item = shifted.strides
-        following = as_strided(
-            shifted, (rows, height * self.slots, samples), (row, slot, item), writeable=False
-        )
-        products = shifted[:rows] @ following.swapaxes(1, 2)
-        products = products.reshape(rows, self.slots, height, self.slots)
-        sums = shifted[:rows] @ np.ones(samples, self.dtype)
-        # Row u of the windows meets the rows u to u + count.
-        run = np.add.reduce(products[:count], axis=0, dtype=np.float64)
-        row_run = np.add.reduce(sums[:count], axis=0, dtype=np.float64)
-        for u in range(height):
-            if u:
-                run[:, : height - u] += products[count + u - 1, :, : height - u]
-                run[:, : height - u] -= products[u - 1, :, : height - u]
-                row_run += sums[count + u - 1]
-                row_run -= sums[u - 1]
-            self.by_lag[parity, u, :, : height - u] += run[:, : height - u]
-            self.by_row[parity, u] += row_run
-        self.samples[parity] += target.size
 
     def _add_windows(
         self,
@@ -342,28 +304,3 @@ class _Sums:
             windows[-1] = target[rows[part], columns[part]]
             products = windows @ windows.T
             self.by_window[parity] += sign * products
-
-    def _assembled(self, parity: int) -> NDArray[np.float64]:
-        """Return the sums by lags as a matrix of features, one and target."""
-        height, width = self.size
-        entries = self.count * height * width
-        lag, row = self.by_lag[parity], self.by_row[parity]
-        sums = np.zeros((entries + 2, entries + 2))
-        # Both sides as (plane, row, column).
-        matrix = sums[:entries, :entries].reshape(
-            self.count, height, width, self.count, height, width
-        )
-        products = lag[:, :-1, :, :-1].reshape(height, self.count, width, height, self.count, width)
-        for u in range(height):
-            for later in range(u, height):
-                block = products[u, :, :, later - u]
-                matrix[:, u, :, :, later] = block
-                matrix[:, later, :, :, u] = block.transpose(2, 3, 0, 1)
-        ones = row[:, :-1].reshape(height, self.count, width).swapaxes(0, 1).ravel()
-        answers = lag[0, -1, :, :-1].reshape(height, self.count, width).swapaxes(0, 1).ravel()
-        sums[:entries, -2] = sums[-2, :entries] = ones
-        sums[:entries, -1] = sums[-1, :entries] = answers
-        sums[-2, -2] = self.samples[parity]
-        sums[-2, -1] = sums[-1, -2] = row[0, -1]
-        sums[-1, -1] = lag[0, -1, 0, -1]
-        return sums

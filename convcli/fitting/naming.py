@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -145,7 +146,7 @@ def _normalized(chosen: Filter, stride: tuple[int, int]) -> Filter:
     for y in range(stride[0]):
         for x in range(stride[1]):
             weight[y :: stride[0], x :: stride[1]] /= weight[y :: stride[0], x :: stride[1]].sum()
-    return chosen.override(weight=weight)
+    return replace(chosen, weight=weight, column=None, row=None)
 
 
 def families(kernel: Array) -> Iterator[tuple[str, Array]]:

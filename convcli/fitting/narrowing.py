@@ -8,7 +8,7 @@ least squares.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ MOST_ELEMENTS = 6_000_000
 NEAR_BOUND = 0.38
 """Residuals, in levels, above which a sample is used."""
 
-ROWS = 64
+ROWS = 16
 
 
 def narrowed(
@@ -83,8 +83,10 @@ def _near_bound(sources: Sequence[tuple[FramePair, Source]], start: Array) -> tu
     return np.concatenate(found_windows), np.concatenate(found_rests)
 
 
-def _samples(pair: FramePair, source: Source, first: int, stop: int) -> list[tuple[Floats, Floats]]:
-    """Return windows (samples, features + 1) and targets of the evidence in some rows."""
+def _samples(
+    pair: FramePair, source: Source, first: int, stop: int
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yield windows (samples, features + 1) and targets of the evidence in some rows."""
     y, x = source.y, source.x
     height, width = len(y.taps), len(x.taps)
     top = y.first + first * y.step
@@ -98,7 +100,6 @@ def _samples(pair: FramePair, source: Source, first: int, stop: int) -> list[tup
     groups: list[tuple[tuple[int, ...], int]] = [((c,), c) for c in range(pair.after.colours)]
     if source.planes is not None:
         groups = [(source.planes, source.target)]
-    results: list[tuple[Floats, Floats]] = []
     for planes, target in groups:
         rows, columns = np.nonzero(kept[..., target])
         windows = np.ones((len(rows), len(planes) * height * width + 1), np.float32)
@@ -108,8 +109,7 @@ def _samples(pair: FramePair, source: Source, first: int, stop: int) -> list[tup
             )
             part = view[:: y.step, :: x.step][rows, columns].reshape(len(rows), -1)
             windows[:, number * height * width : (number + 1) * height * width] = part
-        results.append((windows, actual[target][rows, columns]))
-    return results
+        yield windows, actual[target][rows, columns]
 
 
 def _descended(windows: Floats, rest: Floats, start: Array, bias: bool) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -85,18 +86,22 @@ class Fit:
 
         Neither rounded nor clipped, but 0 where AFTER is clipped and the filter exceeds it.
         """
+        after = self.pairs[0].after
+        result = np.empty((after.colours, *self.pairs[0].relation.after), np.float32)
+        for start, rest in self.residual_bands():
+            result[:, start : start + rest.shape[1]] = rest
+        return result
+
+    def residual_bands(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """Yield the residual in bands: the first row of each, and the band (C, rows, W)."""
         pair = self.pairs[0].in_linear_light(self.linear)
-        height, width = pair.relation.after
-        result = np.empty((pair.after.colours, height, width), np.float32)
         for band in Predictor(pair, self.filter, self.shift).bands():
-            rows = slice(band.start, band.start + band.actual.shape[1])
             predicted = as_stored(band.predicted, self.linear)
             actual = as_stored(band.actual, self.linear)
             rest = actual - predicted
             beyond = ~band.is_evidence & ((predicted < actual) == (actual < 0.5))
             rest[beyond] = 0
-            result[:, rows] = rest
-        return result
+            yield band.start, rest
 
     def record(self) -> dict[str, Any]:
         """Return everything except the pictures, as values for JSON."""

@@ -7,6 +7,7 @@ from functools import cache
 from PIL import Image
 
 from convcli.errors import ImageError
+from convcli.images.extras import is_installed, require
 
 ARRAY_FORMAT = "NPY"
 
@@ -17,6 +18,7 @@ _HELD = {
     "DDS": "L LA RGB RGBA",
     "DIB": "L RGB",
     "EPS": "L RGB CMYK",
+    "EXR": "",
     "GIF": "L P PA",
     "ICNS": "RGBA",
     "ICO": "RGBA",
@@ -129,6 +131,9 @@ def output_format(name: str) -> str:
     a format that cannot be written.
     """
     wanted = name.lower().removeprefix(".")
+    if wanted == "exr":
+        require("OpenEXR", "OpenEXR files")
+        return "EXR"
     if wanted in COMMON:
         return COMMON[wanted]
     known = _writable()
@@ -147,7 +152,8 @@ def readable_extensions() -> frozenset[str]:
     known = Image.registered_extensions().items()
     # MPO has no decoder of its own: that of JPEG identifies it.
     available = OPENED & {*Image.OPEN, "MPO"}
-    return frozenset(extension for extension, name in known if name in available)
+    by_extra = {".exr"} if is_installed("OpenEXR") else set()
+    return frozenset(by_extra | {extension for extension, name in known if name in available})
 
 
 @cache

@@ -134,5 +134,6 @@ class PillowRaster(Raster):
 def new_raster(size: tuple[int, int], channels: int, dtype: np.dtype[Any], mode: str) -> Raster:
     """Return storage for a result: a Pillow image if it is an 8-bit picture, else an array."""
     if mode and dtype == np.uint8:
-        return PillowRaster(Image.new(mode, (size[1], size[0])))
+        # Not filled: writing strips touches the memory for the first time, in several threads.
+        return PillowRaster(Image.new(mode, (size[1], size[0]), None))
     return ArrayRaster(np.empty((*size, channels), dtype))

@@ -51,7 +51,7 @@ def part_targets(target: Path, channels: Sequence[int]) -> list[Path]:
 def existing(target: Path) -> Path | None:
     """Return ``target``, or the file of its first part, if it exists, or None."""
     if is_split(target):
-        return next((first for first in _firsts(target) if os.path.isfile(first)), None)
+        return next((first for first in first_parts(target) if os.path.isfile(first)), None)
     return target if os.path.isfile(target) else None
 
 
@@ -85,7 +85,8 @@ def first_name(name: str) -> str:
     return _FIELDS.sub("0", name)
 
 
-def _firsts(target: Path) -> Iterator[Path]:
+def first_parts(target: Path) -> Iterator[Path]:
+    """Yield the names that the first of the parts of ``target`` may have."""
     zeros = ["0" * digits for digits in range(1, _MOST_DIGITS + 1)]
     for channel, frame in product(
         zeros if has_channels(target) else [""], zeros if has_frames(target) else [""]

@@ -92,6 +92,38 @@ def write_image(
         _send(buffer.getbuffer(), target)
 
 
+def encode_image(
+    picture: Picture,
+    name: str,
+    *,
+    format: str,
+    quality: int | None = None,
+    save: Mapping[str, Any] | None = None,
+    strip: bool = False,
+    depth: str | None = None,
+    check: Callable[[], object] | None = None,
+) -> list[tuple[str, memoryview]]:
+    """Return the names and contents of the files that :func:`write_image` would write.
+
+    That is one, or one for each channel or frame where ``name`` has a field. Raises
+    :class:`ImageError`; warns with :class:`ImageWarning`.
+    """
+    if depth is not None:
+        picture = picture.at_depth(depth)
+    chosen = formats.output_format(format)
+    options = _user_options(chosen, quality, save)
+    counts, parts = _parts(picture, Path(name))
+    names = [path.name for path in part_targets(Path(name), counts)]
+    files: list[tuple[str, memoryview]] = []
+    for part, own in zip(parts, names if is_split(Path(name)) else [name], strict=True):
+        buffer = BytesIO()
+        encode(part, buffer, chosen, options, strip, keeps_integers=depth is not None)
+        if check is not None:
+            check()
+        files.append((own, buffer.getbuffer()))
+    return files
+
+
 def predict_write(
     picture: Picture,
     target: str | os.PathLike[str] | None,

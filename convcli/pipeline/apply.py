@@ -15,6 +15,7 @@ from convcli.images import Frame, Picture
 from convcli.images.picture import dtype_of
 from convcli.images.raster import Raster, UnreadRaster, new_raster
 from convcli.kernel.geometry import IntOrPair, Pair
+from convcli.pipeline.enlarge import can_enlarge_samples, enlarge_samples
 from convcli.pipeline.interleaved import (
     OpaqueStrips,
     can_be_interleaved,
@@ -328,6 +329,15 @@ def _process_frame(
             frame, last, operator, target, mapping, in_place=in_place, sizes=processing.strips
         )
         return Frame(target, mode)
+    if (
+        isinstance(operator, TransposedConvolution)
+        and not linear
+        and can_convolve_samples(frame, stages)
+        and dtype == frame.raster.dtype
+        and can_enlarge_samples(last, frame.raster.channels)
+    ):
+        enlarge_samples(frame, last, operator, target, processing.strips)
+        return Frame(target, mode)
     find = partial(extremes, frame, stages, linear, processing.strips)
     in_range = unchanged if processing.is_float else range_mapping(frame, stages, find)
     finish = partial(samples_of, in_range=in_range, dtype=dtype, to_srgb=to_srgb)
@@ -356,7 +366,7 @@ def can_convolve_samples(frame: Frame, stages: Sequence[Stage]) -> bool:
         and not filter.is_cross_channel
         and filter.reduce is None
         and filter.range == "clip"
-        and stage.geometry.stride[1] == 1
+        and (stage.geometry.stride[1] == 1 or isinstance(stage.operator, TransposedConvolution))
         and frame.raster.dtype.kind == "u"
     )
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from convcli.errors import FilterError
 from convcli.kernel.arrays import FloatArray
+from convcli.kernel.engine.enlarging import Scale
 from convcli.kernel.factors import Weight
 from convcli.kernel.geometry import Geometry, effective_size
 from convcli.kernel.transpose import PreparedTranspose
@@ -38,11 +39,16 @@ class Divisor:
                 "so nothing can be divided by it: give normalize=False"
             )
         self._rows_of = axes[0].index
+        self._inside = axes[0].inside, axes[1].inside
         self._values = np.ascontiguousarray(values[:, :, axes[1].index])
 
     def rows(self, start: int, stop: int) -> FloatArray:
         """Return the rows start to stop, (C, rows, W)."""
         return self._values[:, self._rows_of[start:stop]]
+
+    def scale(self) -> Scale:
+        """Return what a result of one channel is multiplied by."""
+        return Scale(1 / self._values[0].astype(np.float64), self._rows_of, self._inside)
 
 
 class _Periodic:
@@ -60,6 +66,7 @@ class _Periodic:
         position = np.arange(output)
         # The first output element of the period; those before it belong to the border.
         period = border * stride
+        self.inside = period, period + left_out
         inside = period + (position - period) % stride
         self.index = np.where(
             position < period + stride,

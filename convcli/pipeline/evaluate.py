@@ -16,7 +16,7 @@ from convcli.images import Frame
 from convcli.images.picture import tensor_of
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.padding import source_index
-from convcli.pipeline.operators import Prepared
+from convcli.pipeline.operators import Prepared, ReadsRows
 from convcli.pipeline.shapes import AlphaPolicy, Stage
 from convcli.pipeline.srgb import linear_planes
 
@@ -59,7 +59,7 @@ def take_rows(rows: NDArray[Any], index: NDArray[np.intp], axis: int) -> NDArray
     return taken
 
 
-def padded_index(stage: Stage, prepared: Prepared, start: int, stop: int) -> NDArray[np.intp]:
+def padded_index(stage: Stage, prepared: ReadsRows, start: int, stop: int) -> NDArray[np.intp]:
     """Return the input row for each padded row that some output rows read; -1 for zeros."""
     first, past = prepared.rows_read(start, stop)
     height = stage.operator.input_size(stage.geometry)[0]

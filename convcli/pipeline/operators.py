@@ -45,14 +45,18 @@ MOST_CHECKED = 4096
 """Largest kernel, in weights, whose divisor is checked in advance: it takes some milliseconds."""
 
 
-class Prepared(Protocol):
-    """An operator prepared for frames of one size: computed once, shared by all threads."""
+class ReadsRows(Protocol):
+    """Something that knows which input rows its output rows read."""
 
     def rows_read(self, start: int, stop: int) -> tuple[int, int]:
         """Return the first input row that some output rows read, and the one after the last.
 
         Rows before 0 and beyond the height are padding.
         """
+
+
+class Prepared(ReadsRows, Protocol):
+    """An operator prepared for frames of one size: computed once, shared by all threads."""
 
     def rows(self, padded: FloatArray, start: int, stop: int, *, biased: bool) -> FloatArray:
         """Return the output rows start to stop (N, F, rows, W).
@@ -402,4 +406,4 @@ def preset_filter(preset: str, scale: IntOrPair | None = None) -> Filter:
             f"{MOST_WEIGHTS:,} weights: use a smaller one, twice"
         )
     (taps_y, crop_y), (taps_x, crop_x) = (interpolation_taps(preset, f) for f in factors)
-    return Filter(np.outer(taps_y, taps_x), stride=factors, pad=(crop_y, crop_x), name=preset)
+    return Filter(column=taps_y, row=taps_x, stride=factors, pad=(crop_y, crop_x), name=preset)

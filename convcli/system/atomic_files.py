@@ -46,7 +46,7 @@ def check_target(target: Path, overwrite: bool) -> None:
     if not os.path.isdir(target.parent):
         raise ImageError(f"the folder {target.parent} does not exist: create it first")
     if os.path.isfile(target) and not overwrite:
-        raise _exists(target)
+        raise exists(target)
 
 
 @contextmanager
@@ -175,14 +175,15 @@ def _put(temporary: Path, place: Path, overwrite: bool) -> None:
         # Unlike a rename, a link fails if a file of that name has been created meanwhile.
         os.link(temporary, place)
     except FileExistsError:
-        raise _exists(place) from None
+        raise exists(place) from None
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
             raise
         if os.path.exists(place):
-            raise _exists(place) from None
+            raise exists(place) from None
         temporary.replace(place)
 
 
-def _exists(target: Path) -> ImageError:
+def exists(target: str | os.PathLike[str]) -> ImageError:
+    """Return the error for a target that exists."""
     return ExistsError(f"{target} exists already: choose another name, or give overwrite=True")

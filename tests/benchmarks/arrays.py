@@ -29,7 +29,7 @@ ENOUGH_SECONDS = 3.0
 
 
 def imported(name: str) -> Any:
-    """Return a peer, told how many threads to use, or None."""
+    """Return a peer, set to a number of threads, or None."""
     try:
         module = import_module(name)
     except ImportError:

@@ -143,8 +143,8 @@ def run_job(job: Job, tools: Tools, work: Path, rounds: int) -> list[Result]:
             first = run(command.line, command.folder)
             result.file_bytes = size(command.target)
             if command is not ours:
-                told = pictures("difference", ours.target, command.target, job.border)
-                result.difference = float(told)
+                output = pictures("difference", ours.target, command.target, job.border)
+                result.difference = float(output)
         except (RuntimeError, OSError, subprocess.CalledProcessError) as failure:
             result.trouble = str(failure)
             continue
@@ -207,8 +207,8 @@ def arrays(python: str, rounds: int, *, quick: bool, only: str) -> Iterable[list
     results: list[Result] = []
     with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        for told in process.stdout:
-            job, tool, seconds, difference = json.loads(told)
+        for output in process.stdout:
+            job, tool, seconds, difference = json.loads(output)
             tool += " (DISAGREES)" if not difference < ARRAY_TOLERANCE else ""
             if results and results[0].job != job:
                 yield results

@@ -194,7 +194,7 @@ def _program(name: str) -> str | None:
 
 
 def commands(job: Job, tools: Tools, work: Path) -> Iterator[Command]:
-    """Yield each tool's command, ours first; ``work`` holds pictures and kernels."""
+    """Yield each tool's command for ``job``, ours first; ``work`` holds pictures and kernels."""
     for tool, command in job.lines(tools, work):
         target = (
             work / "results" / (tool.replace(" ", "-") + ("" if job.is_batch else job.extension))

@@ -265,7 +265,7 @@ function gather(setting, input, kernel, output) {
         sums: [
           products.length
             ? `${name} = ${products.join(" + ")} = ${Sum.text(values[k])}`
-            : `${name} = 0, no input meets it`,
+            : `${name} = 0, no input reaches it`,
         ],
       };
     },

@@ -22,7 +22,7 @@ _MIN_SAMPLES = 1_000_000  # with fewer, threads cost more than they save
 _MAX_SIDE = 65_500  # libjpeg's limit
 _MAX_UNITS = 65_535  # between two restart markers
 _METADATA = {"dpi", "exif", "icc_profile", "xmp", "comment", "extra"}
-_CODING = {"quality", "subsampling"}
+_CODING = {"quality", "subsampling", "qtables"}
 
 _FRAME, _SCAN, _INTERVAL, _RESTART, _END = 0xC0, 0xDA, 0xDD, 0xD0, 0xD9
 
@@ -39,6 +39,7 @@ def can_write(image: Image.Image, options: Mapping[str, Any]) -> bool:
         and options.keys() <= _METADATA | _CODING
         # "keep" would take the value from the file that the picture was read from.
         and "keep" not in (options.get("quality"), options.get("subsampling"))
+        and not isinstance(options.get("qtables"), str)
     )
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convcli.errors import ImageError
 from convcli.images.conversion.icc import is_srgb, suits
 from convcli.images.conversion.sample_changes import SampleChange, sample_mode_changes, to_type
 from convcli.images.extras import require
@@ -74,6 +75,8 @@ def deep_mode(
     dtype = frame.raster.dtype
     if format_name not in _HELD or (is_animated and format_name not in PAGE_FORMATS):
         return None
+    if mode == "CMYK" and format_name == "EXR":
+        raise ImageError('OpenEXR holds no CMYK: mode="RGB" converts the picture')
     is_float = dtype == np.float32 or format_name in _FLOATS_ALONE
     if dtype == np.uint8 and not is_float:
         return None

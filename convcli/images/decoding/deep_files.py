@@ -17,7 +17,8 @@ from convcli.images.conversion.icc import suits
 from convcli.images.decoding.modes import FrameKind, deep_frame, deep_kind
 from convcli.images.decoding.opened import check_pixels
 from convcli.images.decoding.page import Page
-from convcli.images.extras import is_installed
+from convcli.images.decoding.wide_samples import unmultiplied
+from convcli.images.extras import is_installed, require
 from convcli.images.picture import Frame, Picture
 
 EXR_MAGIC = b"\x76\x2f\x31\x01"
@@ -56,6 +57,35 @@ class _Pfm:
         return self._header.samples(self._file)
 
 
+class _Exr:
+    """An OpenEXR file."""
+
+    format = "EXR"
+
+    def __init__(self, file: BinaryIO) -> None:
+        from convcli.images.codecs import exr
+
+        self._file, self._metadata = file, dict[str, Any]()
+        with exr.as_path(file) as path:
+            self._header = exr.read_header(path)
+        self.pages = (Page(self._header.size, self._header.mode, np.dtype(np.float32)),)
+        self._metadata["exr"] = {
+            "channels": self._header.channels,
+            "attributes": self._header.attributes,
+        }
+
+    def metadata(self) -> dict[str, Any]:
+        return self._metadata
+
+    def samples(self, page: int) -> NDArray[Any]:
+        from convcli.images.codecs import exr
+
+        with exr.as_path(self._file) as path:
+            samples, is_half = exr.read_samples(path, self._header)
+        self._metadata["exr"]["is_half"] = is_half
+        return unmultiplied(samples) if self._header.mode in ("LA", "RGBA") else samples
+
+
 def deep_file(file: BinaryIO) -> DeepFile | None:
     """Return what reads a file instead of Pillow, or None for one that is Pillow's.
 
@@ -65,6 +95,9 @@ def deep_file(file: BinaryIO) -> DeepFile | None:
     file.seek(0)
     if head[:2] == b"PF" and head[2:3].isspace():
         return _Pfm(file)
+    if head == EXR_MAGIC:
+        require("OpenEXR", "OpenEXR files")
+        return _Exr(file)
     if head in _TIFF_MAGICS and is_installed("tifffile"):
         return _tiff(file)
     return None
@@ -76,11 +109,12 @@ def _tiff(file: BinaryIO) -> DeepFile | None:
 
     try:
         tags = first_tags(file)
+        is_read_here = needs_tifffile(tags)
     except Exception:  # a broken table raises errors of many kinds; Pillow will say so
         return None
     finally:
         file.seek(0)
-    return TiffFile(file, tags) if needs_tifffile(tags) else None
+    return TiffFile(file, tags) if is_read_here else None
 
 
 def deep_picture(
@@ -115,6 +149,7 @@ def deep_picture(
             losses += kind.losses()
         suited = page.profile if page.profile and suits(page.profile, kind.mode) else None
         profiles.append(suited)
+    metadata = dict(metadata)
     metadata.pop("icc_profile", None)
     metadata |= {"icc_profile": profiles[0]} if profiles[0] else {}
     if len(set(profiles)) > 1:

@@ -5,6 +5,7 @@ Samples are read by tifffile, of an extra; tags by Pillow, as those of every TIF
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -118,9 +119,13 @@ def _page(page: Any) -> Page:
     kind, dtype = page.sampleformat, page.dtype
     if dtype is None or dtype.kind not in "uf" or (dtype.kind == "u" and dtype != np.uint16):
         raise ImageError(f"a TIFF of {page.bitspersample} bits of kind {kind!s} is not read")
+    if len(page.dataoffsets) != math.prod(page.chunked):
+        raise ImageError("the image is broken: it has not as many strips or tiles as its size says")
     has_alpha = len(extra) == 1 and extra[0] in (1, 2) and colours != "CMYK"
     profile = page.iccprofile
-    height, width = page.imagelength, page.imagewidth
+    height, width = int(page.imagelength), int(page.imagewidth)  # of broken tags, tuples
+    if min(height, width) < 1:
+        raise ImageError("the image is broken: it has no pixels")
     orientation = page.tags.valueof(274, 1)
     size = (width, height) if orientation >= 5 and page.index == 0 else (height, width)
     return Page(

@@ -25,7 +25,6 @@ _SIGNATURES: tuple[tuple[bytes, int, str, str], ...] = (
     (b"ftypmif1", 4, "HEIF", f"{_CONVERT_FIRST} heif-convert or ImageMagick"),
     (b"\0\0\0\x0cJXL ", 0, "JPEG XL", f"{_CONVERT_FIRST} djxl"),
     (b"\xff\x0a", 0, "JPEG XL", f"{_CONVERT_FIRST} djxl"),
-    (b"\x76\x2f\x31\x01", 0, "OpenEXR", "convert it to a .npy array first"),
     (b"#?RADIANCE", 0, "Radiance HDR", "convert it to a .npy array first"),
     (b"\x89HDF\r\n\x1a\n", 0, "HDF5", "save its picture as a .npy array first"),
     (b"BUFR", 0, "BUFR", "save its picture as a .npy array first"),
@@ -103,7 +102,10 @@ def _tiff_kind(source: str | BinaryIO) -> str:
 def _is_read_by_tifffile(source: str | BinaryIO) -> bool:
     from convcli.images.decoding.tiff_files import needs_tifffile
 
-    return needs_tifffile(first_tags(source))
+    try:
+        return needs_tifffile(first_tags(source))
+    except Exception:  # a broken table raises errors of many kinds
+        return False
 
 
 def first_tags(source: str | BinaryIO) -> Mapping[int, Any]:

@@ -32,6 +32,11 @@ def write_deep(encoding: Encoding, file: BinaryIO, format_name: str, source_form
             from convcli.images.codecs.netpbm import write_pfm
 
             write_pfm(raster, file)
+        case "EXR":
+            from convcli.images.codecs import exr
+
+            source = encoding.metadata.get("exr", {})
+            exr.write_exr(raster, conversion.mode, file, options, source)
         case "TIFF":
             from convcli.images.codecs import tiff
 

@@ -48,6 +48,7 @@ KNOWN: Mapping[str, frozenset[str]] = {
     "BMP": frozenset({"dpi"}),
     "DDS": frozenset({"pixel_format"}),
     "DIB": frozenset({"dpi"}),
+    "EXR": frozenset({"compression", "pixel_type"}),  # not Pillow's
     "GIF": frozenset(
         {
             *("optimize", "interlace", "palette", "transparency", "background"),

@@ -24,6 +24,8 @@ from convcli.images.picture import Frame, Picture
 from convcli.system.warn import warn
 
 JPEG_QUALITY = 90
+"""The quality of a JPEG whose source is none."""
+
 _FINE = range(90, 101)
 """JPEG qualities with full colour resolution (4:4:4), unless the source was a coarser JPEG."""
 
@@ -121,7 +123,10 @@ def _options(
     options = encoder_options(metadata, format_name, frames[0].size, by_libtiff)
     if is_deep and format_name == "TIFF" and compression:
         options["compression"] = compression
-    if format_name in ("JPEG", "MPO", "PDF"):
+    if format_name in ("JPEG", "MPO") and _keeps_tables(metadata, save):
+        options["qtables"] = metadata["qtables"]
+        options["subsampling"] = max(0, metadata.get("subsampling", 0))
+    elif format_name in ("JPEG", "MPO", "PDF"):
         options["quality"] = JPEG_QUALITY
         if save.get("quality", JPEG_QUALITY) in _FINE and "qtables" not in save:
             options["subsampling"] = max(0, metadata.get("subsampling", 0))
@@ -138,6 +143,11 @@ def _options(
         # Pillow raises a ValueError for it, and has no issue for it (seen in 13.0).
         options.pop("quality", None)
     return options
+
+
+def _keeps_tables(metadata: Mapping[str, Any], save: Mapping[str, Any]) -> bool:
+    """Return whether a JPEG gets the quantisation of the JPEG that it was read from."""
+    return "qtables" in metadata and not save.keys() & {"quality", "qtables"}
 
 
 def _profiles(frames: Sequence[Frame], metadata: Mapping[str, Any]) -> list[bytes | None]:

@@ -11,5 +11,6 @@ A picture has it as a mapping with these keys, each only if the file has it:
 - ``durations``: milliseconds of each frame; ``plays``: how often an animation plays, 0 for ever;
 - ``has_poster``: the first frame is APNG's default image, a still that is not in the animation;
 - ``compression``: of TIFF; ``lossless``: of WebP; ``subsampling``: of JPEG, as Pillow numbers it;
-  ``progressive``: of JPEG. These four are ways of encoding, which a result keeps.
+  ``progressive``, ``qtables``: of JPEG. These are ways of encoding, which a result keeps;
+- ``exr``: of OpenEXR, the names of channels, their type and other attributes.
 """

@@ -37,7 +37,7 @@ _XMP_SIDES = (
 def stripped(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``strip`` leaves of metadata: timing, and ways of encoding."""
     timing = ("durations", "plays", "has_poster")
-    stays = (*timing, "compression", "lossless", "subsampling", "progressive")
+    stays = (*timing, "compression", "lossless", "subsampling", "progressive", "qtables")
     return {key: metadata[key] for key in stays if key in metadata}
 
 

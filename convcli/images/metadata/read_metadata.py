@@ -48,6 +48,10 @@ def read_metadata(image: Image.Image) -> dict[str, Any]:
     if image.format in ("JPEG", "MPO"):
         from PIL.JpegImagePlugin import get_sampling
 
+        tables = getattr(image, "quantization", {})
+        # Libjpeg writes larger entries in files that few decoders read.
+        if tables and max(map(max, tables.values())) < 256:
+            kept["qtables"] = [list(tables[number]) for number in sorted(tables)]
         kept["subsampling"] = get_sampling(image)
         if info.get("progressive"):
             kept["progressive"] = True

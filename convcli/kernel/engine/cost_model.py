@@ -17,6 +17,7 @@ from convcli.kernel.window import Window
 # NumPy 2.4.6, OpenBLAS 0.3.31.
 PRODUCT = 0.024  # a multiplication and addition in a banded product: 85 Gflop/s
 RIGHT_PRODUCT = 0.0145  # the same in the narrow product along rows
+ENLARGED = 0.019  # the same in products that enlarge rows (2026-11-26)
 ADDITION = 0.053  # adding one product's result to another's
 SAMPLE = 0.78  # reading, shifting and finishing a sample
 PICK = 0.45  # copying a sample to an im2col column, where a stride passes over others

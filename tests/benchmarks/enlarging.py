@@ -1,0 +1,86 @@
+"""Enlarging in process: ours, Pillow's, OpenCV's and PyTorch's, in turn.
+
+``enlarging.py PICTURE [ROUNDS]`` prints medians in milliseconds of wall and processor time, with a
+Python that has the peers; those that are not installed are left out.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+from arrays import cv2, torch
+from PIL import Image
+
+from convcli import Filter, read_image, upsample
+
+PRESETS = ("nearest", "bilinear", "bicubic", "lanczos")
+OPENCV = {
+    "nearest": "INTER_NEAREST",
+    "bilinear": "INTER_LINEAR",
+    "bicubic": "INTER_CUBIC",
+    "lanczos": "INTER_LANCZOS4",
+}
+
+Answer = Callable[[], Any]
+
+
+def by_preset(path: str, preset: str, scale: tuple[int, int]) -> dict[str, Answer]:
+    """Return what each tool does to enlarge an RGB picture by (y, x)."""
+    picture, image = read_image(path), Image.open(path).convert("RGB")
+    samples = np.asarray(image)
+    size = image.width * scale[1], image.height * scale[0]
+    answers: dict[str, Answer] = {
+        "convcli": lambda: upsample(picture, preset, scale=scale),
+        "pillow": lambda: image.resize(size, Image.Resampling[preset.upper()]),
+    }
+    if cv2 is not None:
+        method = getattr(cv2, OPENCV[preset])
+        answers["opencv"] = lambda: cv2.resize(samples, size, interpolation=method)
+    if torch is not None and preset in ("bilinear", "bicubic"):
+        planes = torch.from_numpy(samples.transpose(2, 0, 1)[np.newaxis].astype(np.float32))
+        resize = torch.nn.functional.interpolate
+        answers["torch"] = lambda: resize(planes, size[::-1], mode=preset, align_corners=False)
+    return answers
+
+
+def by_kernel(path: str, taps: int, *, normalize: bool) -> dict[str, Answer]:
+    """Return what we do with a dense kernel."""
+    picture = read_image(path)
+    weight = np.random.default_rng(1).random((taps, taps))
+    kernel = Filter(weight, divisor=float(weight.sum()) / 4)
+    return {"convcli": lambda: upsample(picture, kernel, normalize=normalize)}
+
+
+def measure(name: str, answers: dict[str, Answer], rounds: int) -> None:
+    """Let every tool do it in turn, once to warm up, and print medians."""
+    wall: dict[str, list[float]] = {tool: [] for tool in answers}
+    processor: dict[str, list[float]] = {tool: [] for tool in answers}
+    for number in range(rounds + 1):
+        for tool, answer in answers.items():
+            time.sleep(0.02)  # until the threads of the last one sleep, too
+            start, used = time.perf_counter(), time.process_time()
+            answer()
+            if number:
+                wall[tool].append(1e3 * (time.perf_counter() - start))
+                processor[tool].append(1e3 * (time.process_time() - used))
+    cells = [f"{tool} {median(wall[tool]):.0f} ({median(processor[tool]):.0f})" for tool in answers]
+    print(f"{name}: {', '.join(cells)}", flush=True)
+
+
+def main(path: str, rounds: int) -> None:
+    for scale in ((2, 2), (3, 3), (4, 4), (2, 3)):
+        for preset in PRESETS:
+            measure(f"{preset} {scale}", by_preset(path, preset, scale), rounds)
+    for taps in (3, 5, 9):
+        for normalize in (False, True):
+            name = f"dense {taps}×{taps}{' normalized' if normalize else ''}"
+            measure(name, by_kernel(path, taps, normalize=normalize), rounds)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5)

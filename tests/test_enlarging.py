@@ -1,0 +1,121 @@
+"""Enlarging by products in order, against the reference loops, and seen to be taken."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convcli import Filter, Picture, upsample
+from convcli.images import Frame
+from convcli.kernel import reference
+from convcli.kernel.engine.enlarging import Enlargement, is_cheap
+from convcli.kernel.geometry import conv_transpose_geometry
+from convcli.kernel.padding import source_index
+from convcli.kernel.transpose import PreparedTranspose
+from convcli.pipeline import apply
+from convcli.pipeline.divisor import Divisor
+
+
+def enlarged(enlargement, image, geometry, mode):
+    """Return the result for one image (H, W, C), computed in three parts of unequal height."""
+    height, width = geometry.image
+    samples = image.reshape(len(image), -1)
+    result = np.full((height, width * image.shape[2]), np.nan)
+    bounds = [0, height // 3, height // 3 + 1, height]
+    for start, stop in pairwise(bounds):
+        index = source_index(*enlargement.rows_read(start, stop), len(image), mode)
+        rows = np.where(index[:, None] < 0, 0, samples[index])
+        enlargement.rows(rows, result[start:stop], start, stop)
+    return result.reshape(height, width, -1)
+
+
+CASES = [
+    ((7, 5), (3, 3), (2, 2), "same", 1, "zeros"),
+    ((9, 23), (4, 5), (2, 3), 0, 1, "reflect"),
+    ((5, 40), (9, 2), (3, 1), (1, 0, 2, 1), 1, "replicate"),
+    ((1, 1), (5, 4), (4, 4), "same", 1, "zeros"),
+    ((12, 30), (3, 4), (2, 2), 1, 2, "circular"),
+    ((6, 33), (1, 2), (3, 4), 0, 1, "zeros"),
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("by_rows", [True, False])
+def test_enlarging_equals_the_transposed_convolution(case, by_rows):
+    size, kernel, stride, pad, dilation, mode = case
+    rng = np.random.default_rng(3)
+    image, weight = rng.random((*size, 3)), rng.random((1, 1, *kernel)) + 0.1
+    geometry = conv_transpose_geometry(size, kernel, stride, pad, 0, dilation)
+    expected = reference.conv_transpose2d(
+        image.transpose(2, 0, 1),
+        np.repeat(weight, 3, 0),
+        geometry.image,
+        stride=geometry.stride,
+        pads=geometry.pads,
+        pad_mode=mode,
+        dilation=geometry.dilation,
+        groups=3,
+    ).transpose(1, 2, 0)
+    plan = Enlargement(weight, geometry, mode, interleaved=3, by_rows=by_rows)
+    np.testing.assert_allclose(enlarged(plan, image, geometry, mode), expected, atol=1e-12)
+    if dilation > 1 or (np.array(kernel) < stride).any():  # outputs without a tap: no divisor
+        return
+    divisor = Divisor(weight, geometry, mode, "given")
+    plan = Enlargement(
+        weight, geometry, mode, interleaved=3, by_rows=by_rows, scale=divisor.scale()
+    )
+    divided = expected / divisor.rows(0, geometry.image[0])[0][:, :, np.newaxis]
+    np.testing.assert_allclose(enlarged(plan, image, geometry, mode), divided, rtol=1e-6)
+
+
+@pytest.mark.parametrize("preset", ["nearest", "bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_enlarged_samples_are_those_of_the_floats_rounded(preset, dtype, monkeypatch):
+    taken = []
+    take = apply.enlarge_samples
+    monkeypatch.setattr(apply, "enlarge_samples", lambda *a: (taken.append(1), take(*a)))
+    top = np.iinfo(dtype).max
+    samples = np.random.default_rng(4).integers(0, top, (37, 61, 3), dtype, endpoint=True)
+    picture = Picture((Frame.of(samples, "RGB"),))
+    result = upsample(picture, preset, scale=(2, 3)).frames[0].samples
+    assert taken, "the fast path was not taken"
+    planes = [
+        np.asarray(
+            Image.fromarray(samples[..., c].astype(np.float32)).resize(
+                (183, 74), Image.Resampling[preset.upper()]
+            )
+        )
+        for c in range(3)
+    ]
+    exact = np.clip(np.stack(planes, -1).astype(np.float64), 0, top)
+    assert result.dtype == dtype
+    assert np.abs(result - exact).max() <= 0.5 + (0.001 if dtype == np.uint8 else 0.05)
+
+
+@pytest.mark.parametrize(
+    ("taps", "channels", "cheap"), [(3, 3, True), (9, 3, False), (3, 64, False)]
+)
+def test_large_dense_kernels_and_many_channels_are_left_to_components(taps, channels, cheap):
+    geometry = conv_transpose_geometry((1536, 2048), (taps, taps), 2, "same", 0, 1)
+    assert is_cheap(np.ones((1, 1, taps, taps)), geometry, channels) == cheap
+
+
+def test_a_kernel_of_whole_numbers_is_exact():
+    samples = np.random.default_rng(5).integers(0, 40, (20, 31, 1), np.uint8)
+    kernel = np.array([[1, 0, 2], [-1, 3, 1], [1, 1, 0]])
+    result = upsample(Picture((Frame.of(samples, "L"),)), Filter(kernel)).frames[0].samples
+    planes = samples.transpose(2, 0, 1).astype(np.float64)
+    geometry = conv_transpose_geometry((20, 31), (3, 3), 2, "same", 0, 1)
+    weight = kernel[np.newaxis, np.newaxis].astype(np.float64)
+    exact = PreparedTranspose(weight, geometry).whole(planes[np.newaxis])[0]
+    np.testing.assert_array_equal(result[..., 0], np.clip(exact[0], 0, 255))
+
+
+def test_nearest_repeats_pixels():
+    samples = np.random.default_rng(6).integers(0, 256, (700, 301, 3), np.uint8)
+    picture = Picture((Frame.of(samples, "RGB"),))
+    result = upsample(picture, "nearest", scale=(3, 2)).frames[0].samples
+    np.testing.assert_array_equal(result, samples.repeat(3, 0).repeat(2, 1))
