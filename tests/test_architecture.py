@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,13 @@ def room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path, *, when_running: bool = True) -> Iterator[str]:
-    """Yield every module that a file imports; ``when_running`` leaves out TYPE_CHECKING blocks."""
+@cache
+def imports(path: Path, *, when_running: bool = True) -> tuple[str, ...]:
+    """Return every module that a file imports; ``when_running`` leaves out TYPE_CHECKING blocks."""
+    return tuple(_imports(path, when_running))
+
+
+def _imports(path: Path, when_running: bool) -> Iterator[str]:
     tree = ast.parse(path.read_text())
     skipped: set[ast.AST] = set()
     for node in ast.walk(tree):
