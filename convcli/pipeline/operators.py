@@ -85,7 +85,7 @@ class Operator(ABC):
     def prepare(self, geometry: Geometry) -> Prepared:
         """Return this operator prepared for frames of one size."""
 
-    def check(self, geometry: Geometry) -> None:  # noqa: B027
+    def check(self, geometry: Geometry) -> None:  # noqa: B027 - most operators have none to raise
         """Raise the FilterError that computing would raise for any samples."""
 
     def doubts(self) -> list[str]:

@@ -1,7 +1,7 @@
 """16-bit colour with all its bits, by Pillow's decoders of 8-bit colour.
 
 Of samples of 16 bits Pillow keeps the high byte (seen in versions 11.3 to 13.0; the feature is
-https://github.com/python-pillow/Pillow/issues/1888). A decoder that is told the other byte order
+https://github.com/python-pillow/Pillow/issues/1888). A decoder set to the other byte order
 keeps the low byte instead: so a file is decoded twice, in two threads. Grey with alpha is decoded
 as RGBA, whose four bytes are the two samples. Uncompressed samples are read as they are.
 
@@ -12,16 +12,16 @@ before it is used. Imports NumPy only when samples are read.
 from __future__ import annotations
 
 import os
-import struct
 import sys
 import threading
-import zlib
 from collections.abc import Callable
 from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from PIL import Image
+
+from convcli.images.decoding.known_pictures import known_png, known_tiff
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,7 +165,8 @@ def _decoded(image: Any, raw: str | None) -> Image.Image:
     if raw is not None:
         image.tile = [_with_raw_mode(tile, raw) for tile in image.tile]
     image.load()
-    return image  # type: ignore[no-any-return]
+    decoded: Image.Image = image
+    return decoded
 
 
 class WideImage:
@@ -174,7 +175,8 @@ class WideImage:
     def __init__(self, image: Image.Image, reopen: Reopen) -> None:
         """Note what the header says: ``image`` loses that when it is decoded."""
         self.mode = wide_mode(image)
-        self._image, self._raw = image, _raw_mode(image)
+        self._image: Any = image  # of a plugin, whose attributes the base class does not declare
+        self._raw = _raw_mode(image)
         transparent: Any = image.info.get("transparency")
         self._transparent = transparent if _has_transparent_colour(image) else None
         self._stored: bytearray | bytes | None = None
@@ -184,8 +186,8 @@ class WideImage:
     def load(self) -> None:
         """Decode. Raises whatever Pillow raises."""
         if self._passes is None:
-            self._image.fp.seek(self._image.tile[0].offset)  # type: ignore[attr-defined]
-            self._stored = self._image.fp.read()  # type: ignore[attr-defined]
+            self._image.fp.seek(self._image.tile[0].offset)
+            self._stored = self._image.fp.read()
         elif _is_uncompressed(self._image):
             self._stored = _uncompressed(self._image)
         else:
@@ -201,10 +203,10 @@ class WideImage:
                 self._stored,
                 self._image.size[::-1],
                 self._greatest,
-                is_plain=self._image.tile[0].codec_name == "ppm_plain",  # type: ignore[attr-defined]
+                is_plain=self._image.tile[0].codec_name == "ppm_plain",
             )
         elif self._stored is not None:
-            tags = self._image.tag_v2  # type: ignore[attr-defined]
+            tags = self._image.tag_v2
             big = self._raw.replace("N", _NATIVE).endswith("B")
             samples = wide_samples.of_bytes(self._stored, (tags[257], tags[256]), big_endian=big)
             samples = samples[:, :, :3] if self._raw.startswith("RGBX") else samples
@@ -278,7 +280,7 @@ def is_trusted(format_name: str | None, raw: str) -> bool:
     try:
         if format_name == "TIFF" and not raw.endswith("N"):
             return _unpacks(raw, samples)
-        make = _known_png if format_name == "PNG" else _known_tiff
+        make = known_png if format_name == "PNG" else known_tiff
         data = make(colours, [high << 8 | low for high, low in samples])
 
         def open_known() -> Image.Image:
@@ -290,7 +292,8 @@ def is_trusted(format_name: str | None, raw: str) -> bool:
             return False
         passes.load()
         return passes.pairs() == _without_padding(samples, colours)
-    except Exception:  # a Pillow that works otherwise, or has no libtiff
+    # Whatever another Pillow raises, or one without libtiff, the kind is not trusted.
+    except Exception:
         return False
 
 
@@ -308,56 +311,3 @@ def _unpacks(raw: str, samples: list[tuple[int, int]]) -> bool:
 
 def _without_padding(samples: list[tuple[int, int]], colours: str) -> list[tuple[int, int]]:
     return [pair for k, pair in enumerate(samples) if colours != "RGBX" or k % 4 < 3]
-
-
-def _known_png(colours: str, samples: list[int]) -> bytes:
-    """Return a PNG of 2×2 pixels with these 16-bit samples."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return len(data).to_bytes(4) + kind + data + zlib.crc32(data, zlib.crc32(kind)).to_bytes(4)
-
-    kind = {"RGB": 2, "LA": 4, "RGBA": 6}[colours]
-    half = len(samples) // 2
-    rows = samples[:half], samples[half:]
-    data = b"".join(b"\0" + struct.pack(f">{len(row)}H", *row) for row in rows)
-    return b"".join(
-        [
-            b"\x89PNG\r\n\x1a\n",
-            chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, kind, 0, 0, 0)),
-            chunk(b"IDAT", zlib.compress(data)),
-            chunk(b"IEND", b""),
-        ]
-    )
-
-
-def _known_tiff(colours: str, samples: list[int]) -> bytes:
-    """Return a TIFF, compressed by deflate, of 2×2 pixels with these 16-bit samples."""
-    channels = len(colours)
-    data = zlib.compress(struct.pack(f"<{len(samples)}H", *samples))
-    bits = struct.pack(f"<{channels}H", *[16] * channels)
-    start = 8 + len(data) + len(data) % 2
-    short, long = 3, 4
-    extra = {"RGBA": 2, "RGBa": 1, "RGBX": 0}.get(colours)
-    tags = [
-        (256, short, 1, 2),
-        (257, short, 1, 2),
-        (258, short, channels, start),
-        (259, short, 1, 8),
-        (262, short, 1, 5 if colours == "CMYK" else 2),
-        (273, long, 1, 8),
-        (277, short, 1, channels),
-        (278, short, 1, 2),
-        (279, long, 1, len(data)),
-        *([] if extra is None else [(338, short, 1, extra)]),
-    ]
-    table = b"".join(struct.pack("<HHII", *tag) for tag in tags)
-    return b"".join(
-        [
-            struct.pack("<2sHI", b"II", 42, start + len(bits)),
-            data.ljust(start - 8, b"\0"),
-            bits,
-            struct.pack("<H", len(tags)),
-            table,
-            bytes(4),
-        ]
-    )
