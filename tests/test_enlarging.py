@@ -11,7 +11,8 @@ from PIL import Image
 from convcli import Filter, Picture, upsample
 from convcli.images import Frame
 from convcli.kernel import reference
-from convcli.kernel.engine.enlarging import Enlargement, is_cheap
+from convcli.kernel.engine.enlarging import Enlargement
+from convcli.kernel.engine.enlarging_cost import is_cheap
 from convcli.kernel.geometry import conv_transpose_geometry
 from convcli.kernel.padding import source_index
 from convcli.kernel.transpose import PreparedTranspose
@@ -65,7 +66,7 @@ def test_enlarging_equals_the_transposed_convolution(case, by_rows):
         return
     divisor = Divisor(weight, geometry, mode, "given")
     plan = Enlargement(
-        weight, geometry, mode, interleaved=3, by_rows=by_rows, scale=divisor.scale()
+        weight, geometry, mode, interleaved=3, by_rows=by_rows, scales=divisor.scales()
     )
     divided = expected / divisor.rows(0, geometry.image[0])[0][:, :, np.newaxis]
     np.testing.assert_allclose(enlarged(plan, image, geometry, mode), divided, rtol=1e-6)
@@ -96,11 +97,57 @@ def test_enlarged_samples_are_those_of_the_floats_rounded(preset, dtype, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("taps", "channels", "cheap"), [(3, 3, True), (9, 3, False), (3, 64, False)]
+    ("taps", "rank", "channels", "cheap"),
+    [(3, 3, 3, True), (9, 9, 3, False), (9, 1, 3, True), (9, 2, 3, True), (3, 3, 64, False)],
 )
-def test_large_dense_kernels_and_many_channels_are_left_to_components(taps, channels, cheap):
+def test_kernels_of_high_rank_and_many_channels_are_left_to_components(taps, rank, channels, cheap):
+    rng = np.random.default_rng(7)
     geometry = conv_transpose_geometry((1536, 2048), (taps, taps), 2, "same", 0, 1)
-    assert is_cheap(np.ones((1, 1, taps, taps)), geometry, channels) == cheap
+    kernel = rng.random((taps, rank)) @ rng.random((rank, taps))
+    assert is_cheap(kernel[np.newaxis, np.newaxis], geometry, channels) == cheap
+
+
+def test_a_kernel_for_each_channel():
+    rng = np.random.default_rng(8)
+    geometry = conv_transpose_geometry((11, 17), (4, 4), 2, 1, 0, 1)
+    kernels = rng.random((3, 1, 4, 4))
+    kernels[1, 0] = np.outer(kernels[1, 0, 0], kernels[1, 0, 1])  # of another rank
+    images = rng.random((3, 11, 17))
+    expected = reference.conv_transpose2d(
+        images, kernels, geometry.image, stride=(2, 2), pads=geometry.pads, groups=3
+    )
+    for by_rows in (True, False):
+        plan = Enlargement(kernels, geometry, "zeros", by_rows=by_rows)
+        found = np.empty((3, *geometry.image))
+        for group in range(3):
+            rows = plan.padded(images[group], 0, geometry.image[0])
+            plan.rows(rows, found[group], 0, geometry.image[0], group=group)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 3e38])
+@pytest.mark.parametrize("by_rows", [True, False])
+def test_nan_and_infinity_spread_no_further_than_the_kernel(bad, by_rows):
+    rng = np.random.default_rng(9)
+    image = rng.random((40, 90)).astype(np.float32)
+    geometry = conv_transpose_geometry(image.shape, (4, 4), 2, 1, 0, 1)
+    kernel = (rng.random((1, 1, 4, 4)) + 2).astype(np.float32)
+    plan = Enlargement(kernel, geometry, "zeros", by_rows=by_rows)
+
+    def found():
+        result = np.empty(geometry.image, np.float32)
+        plan.rows(plan.padded(image, 0, 80), result, 0, 80)
+        return result
+
+    clean = found()
+    image[20, 30] = bad
+    spoilt = found()
+    is_finite = np.isfinite(spoilt)
+    assert not is_finite[39:43, 59:63].any()
+    assert is_finite.sum() == is_finite.size - 16
+    np.testing.assert_allclose(spoilt[is_finite], clean[is_finite], rtol=1e-5)
+    image[20, 30] = 0.5
+    assert np.isfinite(found()).all(), "of the rows before"
 
 
 def test_a_kernel_of_whole_numbers_is_exact():

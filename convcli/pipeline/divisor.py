@@ -6,7 +6,7 @@ import numpy as np
 
 from convcli.errors import FilterError
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.enlarging import Scale
+from convcli.kernel.engine.output_scale import OutputScale
 from convcli.kernel.factors import Weight
 from convcli.kernel.geometry import Geometry, effective_size
 from convcli.kernel.transpose import PreparedTranspose
@@ -46,9 +46,12 @@ class Divisor:
         """Return the rows start to stop, (C, rows, W)."""
         return self._values[:, self._rows_of[start:stop]]
 
-    def scale(self) -> Scale:
-        """Return what a result of one channel is multiplied by."""
-        return Scale(1 / self._values[0].astype(np.float64), self._rows_of, self._inside)
+    def scales(self) -> list[OutputScale]:
+        """Return what each channel of a result is multiplied by."""
+        return [
+            OutputScale(1 / values.astype(np.float64), self._rows_of, self._inside)
+            for values in self._values
+        ]
 
 
 class _Periodic:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from convcli.images import Frame
 from convcli.images.picture import full_scale
 from convcli.images.raster import Raster
-from convcli.kernel.engine.enlarging import Enlargement, is_cheap
+from convcli.kernel.engine.enlarging import Enlargement
+from convcli.kernel.engine.enlarging_cost import is_cheap
 from convcli.kernel.factors import Factors
 from convcli.kernel.geometry import Geometry, Pair
 from convcli.pipeline.evaluate import Selection, padded_index, take_rows
@@ -70,7 +71,7 @@ class _EnlargedStrips:
             geometry,
             filter.pad_mode,
             interleaved=channels,
-            scale=operator.divisor(geometry).scale() if operator.normalize else None,
+            scales=operator.divisor(geometry).scales() if operator.normalize else None,
         )
 
     @property
@@ -93,7 +94,7 @@ class _EnlargedStrips:
             return _repeated(padded, self._stage.geometry.stride)[skipped:][: stop - start]
         outputs = np.empty((stop - start, width * self._channels), self._dtype)
         rows = padded.reshape(len(padded), -1)
-        self._enlargement.rows(rows, outputs, start, stop, self._offset)
+        self._enlargement.rows(rows, outputs, start, stop, offset=self._offset)
         return outputs.reshape(stop - start, width, self._channels)
 
 
