@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli import Filter, Picture, upsample
+from convcli import Filter, Picture, upsample, write_image
 from convcli.images import Frame
+from convcli.images.raster import ArrayRaster, PillowRaster
 from convcli.kernel import reference
 from convcli.kernel.engine.enlarging import Enlargement
 from convcli.kernel.engine.enlarging_cost import is_cheap
@@ -166,3 +167,32 @@ def test_nearest_repeats_pixels():
     picture = Picture((Frame.of(samples, "RGB"),))
     result = upsample(picture, "nearest", scale=(3, 2)).frames[0].samples
     np.testing.assert_array_equal(result, samples.repeat(3, 0).repeat(2, 1))
+
+
+@pytest.mark.parametrize(("format_name", "mode"), [("JPEG", "RGB"), ("JPEG", "L"), ("PNG", "RGBA")])
+def test_a_result_is_encoded_from_its_array_as_from_an_image(
+    format_name, mode, tmp_path, monkeypatch
+):
+    channels = len(mode)
+    samples = np.random.default_rng(10).integers(0, 256, (500, 700, channels), np.uint8)
+    picture = upsample(Picture((Frame.of(samples, mode),)), "bilinear")
+    assert isinstance(picture.frames[0].raster, ArrayRaster)
+    image = Image.fromarray(picture.frames[0].samples.squeeze())
+    by_image = Picture((Frame(PillowRaster(image), mode),))
+    paths = [tmp_path / f"{name}.{format_name.lower()}" for name in ("image", "array")]
+    write_image(by_image, paths[0])
+    monkeypatch.setattr(Image, "frombuffer", counted := Counted(Image.frombuffer))
+    write_image(picture, paths[1])
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert all(size[1] < 1000 for size in counted.sizes), "the whole picture was copied"
+
+
+class Counted:
+    """A function that makes images, with their sizes."""
+
+    def __init__(self, make):
+        self.make, self.sizes = make, []
+
+    def __call__(self, mode, size, *rest):
+        self.sizes.append(size)
+        return self.make(mode, size, *rest)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import gcd
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.dispatch import prepare, run
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.engine.transposed import EnlargedTranspose, can_be_enlarged
 from convcli.kernel.factors import Factors, Weight
 from convcli.kernel.geometry import Geometry
 from convcli.kernel.window import Window
@@ -34,6 +35,36 @@ from convcli.kernel.window import Window
 SEPARATE_CHANNELS = 8
 """Input channels from which components are convolved one by one, each with its own taps:
 together they would share the reading of rows, but multiply zeros where others have taps."""
+
+
+class Transpose(Protocol):
+    """A transposed convolution prepared for images of one size."""
+
+    def rows_read(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the first input row that some rows of the result read, and the end."""
+
+    def rows(self, padded: FloatArray, start: int, stop: int) -> FloatArray:
+        """Return some rows of the result, (N, C, rows, W), from the padded rows they read."""
+
+    def whole(self, x: FloatArray) -> FloatArray:
+        """Return the transposed convolution (N, C, *geometry.image) of ``x`` (N, F, H, W)."""
+
+
+def prepare_transpose(
+    weight: Weight,
+    geometry: Geometry,
+    groups: int = 1,
+    pad_mode: str = "zeros",
+    bias: FloatArray | None = None,
+    *,
+    on_padded_rows: bool = False,
+) -> Transpose:
+    """Return a transposed convolution by the cheaper method; see :class:`PreparedTranspose`."""
+    if can_be_enlarged(weight, geometry, groups):
+        return EnlargedTranspose(weight, geometry, pad_mode, bias)
+    return PreparedTranspose(
+        weight, geometry, groups, pad_mode, bias, on_padded_rows=on_padded_rows
+    )
 
 
 class Components(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images import Frame, Picture
 from convcli.images.picture import dtype_of
-from convcli.images.raster import Raster, UnreadRaster, new_raster
+from convcli.images.raster import ArrayRaster, Raster, UnreadRaster, new_raster
 from convcli.kernel.geometry import Pair
 from convcli.pipeline.enlarge import can_enlarge_samples, enlarge_samples
 from convcli.pipeline.interleaved import (
@@ -180,7 +180,13 @@ def _process_frame(
             or all(_is_local(stage, frame.size) for stage in stages)
         )
     )
-    target = frame.raster if in_place else new_raster(last.size, channels, dtype, mode)
+    if in_place:
+        target = frame.raster
+    elif isinstance(operator, TransposedConvolution):
+        # Larger than its picture: an array has huge pages, and rows are written to it once.
+        target = ArrayRaster(np.empty((*last.size, channels), dtype))
+    else:
+        target = new_raster(last.size, channels, dtype, mode)
     to_srgb = linear and not processing.is_float
     if isinstance(operator, FrameOperator):
         finish = partial(samples_of, in_range=unchanged, dtype=dtype, to_srgb=to_srgb)
