@@ -17,7 +17,7 @@ from convcli.kernel.engine.enlarging_cost import is_cheap
 from convcli.kernel.geometry import conv_transpose_geometry
 from convcli.kernel.padding import source_index
 from convcli.kernel.transpose import PreparedTranspose
-from convcli.pipeline import process as process_module
+from convcli.pipeline import enlarge as enlarge_module
 from convcli.pipeline.divisor import Divisor
 
 
@@ -77,8 +77,10 @@ def test_enlarging_equals_the_transposed_convolution(case, by_rows):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_enlarged_samples_are_those_of_the_floats_rounded(preset, dtype, monkeypatch):
     taken = []
-    take = process_module.enlarge_samples
-    monkeypatch.setattr(process_module, "enlarge_samples", lambda *a: (taken.append(1), take(*a)))
+    take = enlarge_module.enlarge_samples
+    monkeypatch.setattr(
+        enlarge_module, "enlarge_samples", lambda *a, **k: (taken.append(1), take(*a, **k))
+    )
     top = np.iinfo(dtype).max
     samples = np.random.default_rng(4).integers(0, top, (37, 61, 3), dtype, endpoint=True)
     picture = Picture((Frame.of(samples, "RGB"),))
@@ -99,7 +101,7 @@ def test_enlarged_samples_are_those_of_the_floats_rounded(preset, dtype, monkeyp
 
 @pytest.mark.parametrize(
     ("taps", "rank", "channels", "cheap"),
-    [(3, 3, 3, True), (9, 9, 3, False), (9, 1, 3, True), (9, 2, 3, True), (3, 3, 64, False)],
+    [(3, 3, 3, False), (9, 9, 3, False), (3, 1, 3, True), (9, 1, 3, True), (3, 1, 64, False)],
 )
 def test_kernels_of_high_rank_and_many_channels_are_left_to_components(taps, rank, channels, cheap):
     rng = np.random.default_rng(7)

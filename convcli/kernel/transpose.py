@@ -119,12 +119,12 @@ class PreparedTranspose:
         self._output_channels = groups * channels
         self._tiles = -(-self._image[0] // self._stride[0]), -(-self._image[1] // self._stride[1])
         one_by_one = isinstance(weight, Factors) or filters // groups >= SEPARATE_CHANNELS
-        vertical = list(_components(geometry, 0, one_by_one))
+        vertical = list(components_of(geometry, 0, one_by_one))
         self._first = min(components.origin for components in vertical)
         self._last = max(components.last for components in vertical)
         self._methods: list[tuple[Components, Components, Method]] = []
         for rows in vertical:
-            for columns in _components(geometry, 1, one_by_one):
+            for columns in components_of(geometry, 1, one_by_one):
                 window = Window(
                     (rows.origin - self._first * on_padded_rows, columns.origin),
                     self._tiles,
@@ -139,7 +139,7 @@ class PreparedTranspose:
                 else:
                     by_group = weight.reshape(groups, filters // groups, channels, taps_y, taps_x)
                     by_tap = by_group.transpose(3, 4, 0, 2, 1)
-                    kernels = _kernels(by_tap, rows, columns)
+                    kernels = component_kernels(by_tap, rows, columns)
                     kernels = kernels.reshape(groups, -1, *kernels.shape[1:])
                 biases = None
                 if bias is not None:
@@ -201,7 +201,7 @@ class PreparedTranspose:
         return result, by_phase.transpose(0, 1, 3, 5, 2, 4)
 
 
-def _kernels(by_tap: FloatArray, rows: Components, columns: Components) -> FloatArray:
+def component_kernels(by_tap: FloatArray, rows: Components, columns: Components) -> FloatArray:
     """Return (C·components, F/groups, …) of the taps (Hf, Wf, groups, C/groups, F/groups)."""
     spread = np.zeros(
         (*(rows.number, rows.length, columns.number, columns.length), *by_tap.shape[2:]),
@@ -221,7 +221,7 @@ def _taps(factor: FloatArray, components: Components) -> FloatArray:
     return taps
 
 
-def _components(geometry: Geometry, axis: int, one_by_one: bool) -> Iterator[Components]:
+def components_of(geometry: Geometry, axis: int, one_by_one: bool) -> Iterator[Components]:
     """Yield the polyphase components along ``axis``: one by one, or all at once."""
     stride, dilation = geometry.stride[axis], geometry.dilation[axis]
     position = geometry.pads[axis] - np.arange(geometry.kernel[axis]) * dilation

@@ -14,7 +14,6 @@ from convcli.images import Frame, Picture
 from convcli.images.picture import dtype_of
 from convcli.images.raster import ArrayRaster, Raster, UnreadRaster, new_raster
 from convcli.kernel.geometry import Pair
-from convcli.pipeline.enlarge import can_enlarge_samples, enlarge_samples
 from convcli.pipeline.interleaved import (
     OpaqueStrips,
     can_be_interleaved,
@@ -192,6 +191,20 @@ def _process_frame(
         finish = partial(samples_of, in_range=unchanged, dtype=dtype, to_srgb=to_srgb)
         write_whole(frame, stages, operator, target, finish, linear=linear, sizes=processing.strips)
         return Frame(target, mode)
+    if isinstance(operator, TransposedConvolution):
+        from convcli.pipeline import enlarge  # modules that apply does not need
+
+        if enlarge.can_enlarge_samples(frame, stages, dtype):
+            enlarge.enlarge_samples(
+                frame,
+                last,
+                operator,
+                target,
+                linear=linear,
+                to_srgb=to_srgb,
+                sizes=processing.strips,
+            )
+            return Frame(target, mode)
     if (
         isinstance(operator, Convolution)
         and not linear
@@ -212,15 +225,6 @@ def _process_frame(
         convolve_interleaved(
             frame, last, operator, target, mapping, in_place=in_place, sizes=processing.strips
         )
-        return Frame(target, mode)
-    if (
-        isinstance(operator, TransposedConvolution)
-        and not linear
-        and can_convolve_samples(frame, stages)
-        and dtype == frame.raster.dtype
-        and can_enlarge_samples(last, frame.raster.channels)
-    ):
-        enlarge_samples(frame, last, operator, target, processing.strips)
         return Frame(target, mode)
     find = partial(extremes, frame, stages, linear, processing.strips)
     in_range = unchanged if processing.is_float else range_mapping(frame, stages, find)
@@ -250,7 +254,7 @@ def can_convolve_samples(frame: Frame, stages: Sequence[Stage]) -> bool:
         and not filter.is_cross_channel
         and filter.reduce is None
         and filter.range == "clip"
-        and (stage.geometry.stride[1] == 1 or isinstance(stage.operator, TransposedConvolution))
+        and stage.geometry.stride[1] == 1
         and frame.raster.dtype.kind == "u"
     )
 

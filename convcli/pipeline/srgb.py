@@ -40,6 +40,18 @@ def linear_planes(samples: NDArray[Any], colours: int) -> FloatArray:
     return planes
 
 
+def linear_samples(samples: NDArray[Any], colours: int) -> FloatArray:
+    """Return sRGB samples (rows, W, C) of an integer dtype as float32 in linear light.
+
+    Channels from ``colours`` on are only scaled to 0-1.
+    """
+    table = _linear_values(int(np.iinfo(samples.dtype).max))
+    values: FloatArray = table.take(samples, mode="clip")
+    for channel in range(colours, samples.shape[2]):
+        np.divide(samples[..., channel], np.float32(len(table) - 1), out=values[..., channel])
+    return values
+
+
 def _row_blocks(height: int, width: int) -> Iterator[slice]:
     """Give rows, so many at a time that what is computed of them stays in cache."""
     step = max(1, BLOCK_SAMPLES // width)

@@ -23,8 +23,8 @@ periodic, and is folded into the matrices; output rows and columns at the border
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,19 @@ from convcli.kernel.engine.output_scale import BorderCorrection, OutputScale
 from convcli.kernel.factors import Weight
 from convcli.kernel.geometry import Geometry
 from convcli.kernel.padding import source_index
+
+Block = tuple[int, int, FloatArray]
+"""Output rows start to stop, and their values (rows, samples), which may be overwritten."""
+
+
+class Blocks(Protocol):
+    """Something that enlarges rows of samples."""
+
+    def rows_read(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the first input row that output rows read, and the one after the last."""
+
+    def blocks(self, padded: NDArray[Any], start: int, stop: int) -> Iterator[Block]:
+        """Give the output rows start to stop, some at a time, from the rows that they read."""
 
 
 class _Kernel(NamedTuple):
@@ -130,6 +143,26 @@ class Enlargement:
         rows[index < 0] = 0
         return rows
 
+    def blocks(
+        self, padded: NDArray[Any], start: int, stop: int, *, group: int = 0
+    ) -> Iterator[Block]:
+        """Give the output rows start to stop of a group, some at a time, for one thread.
+
+        ``padded`` (rows, samples) are the input rows that :meth:`rows_read` names.
+        """
+        buffers: EnlargingBuffers | None = getattr(self._own, "buffers", None)
+        if buffers is None:
+            buffers = self._own.buffers = EnlargingBuffers(self._layout, self._ranks)
+        kernel, stride = self._kernels[group], self._layout.vertical.stride
+        first = start // stride
+        for row, sums in buffers.blocks(padded, -(-stop // stride) - first, kernel.matrices):
+            low = (first + row) * stride
+            begin, end = max(low, start), min(low + len(sums), stop)
+            values = sums[begin - low : end - low, : self._samples]
+            if kernel.correction is not None:
+                kernel.correction.apply(values, begin, end)
+            yield begin, end, values
+
     @np.errstate(over="ignore", invalid="ignore")  # infinities as in IEEE 754, without warnings
     def rows(
         self,
@@ -143,25 +176,25 @@ class Enlargement:
     ) -> None:
         """Write the output rows start to stop of a group into ``target`` (rows, samples).
 
-        For one thread. ``padded`` (rows, samples) are the input rows that :meth:`rows_read` names.
         ``offset`` is added. An integer target takes the values rounded to nearest and clipped.
         """
-        buffers: EnlargingBuffers | None = getattr(self._own, "buffers", None)
-        if buffers is None:
-            buffers = self._own.buffers = EnlargingBuffers(self._layout, self._ranks)
-        kernel, stride = self._kernels[group], self._layout.vertical.stride
-        top = None if target.dtype.kind == "f" else float(np.iinfo(target.dtype).max)
-        # The cast to integers truncates: 0.5 makes it round to nearest.
-        added = self.dtype.type(offset if top is None else offset + 0.5)
-        first = start // stride
-        for row, sums in buffers.blocks(padded, -(-stop // stride) - first, kernel.matrices):
-            low = (first + row) * stride
-            begin, end = max(low, start), min(low + len(sums), stop)
-            values = sums[begin - low : end - low, : self._samples]
-            if kernel.correction is not None:
-                kernel.correction.apply(values, begin, end)
-            if added:
-                values += added
-            if top is not None and (kernel.clips or offset):
-                np.clip(values, self.dtype.type(0), self.dtype.type(top), out=values)
-            np.copyto(target[begin - start : end - start], values, casting="unsafe")
+        clips = bool(offset) or self._kernels[group].clips
+        for begin, end, values in self.blocks(padded, start, stop, group=group):
+            write_values(values, target[begin - start : end - start], offset, clips=clips)
+
+
+def write_values(
+    values: FloatArray, target: NDArray[Any], offset: float = 0, *, clips: bool = True
+) -> None:
+    """Write values, which are overwritten, plus ``offset``; integers are nearest, and clipped.
+
+    Without ``clips`` no value needs it.
+    """
+    top = None if target.dtype.kind == "f" else float(np.iinfo(target.dtype).max)
+    # The cast to integers truncates: 0.5 makes it round to nearest.
+    added = values.dtype.type(offset if top is None else offset + 0.5)
+    if added:
+        values += added
+    if top is not None and clips:
+        np.clip(values, values.dtype.type(0), values.dtype.type(top), out=values)
+    np.copyto(target, values, casting="unsafe")

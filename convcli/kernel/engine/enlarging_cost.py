@@ -19,8 +19,8 @@ WIDTH = 48
 HEIGHT = 8
 """About how many rows the left-hand matrix has."""
 
-DEAR = 2.0
-"""Nanoseconds for an output sample from which polyphase components are computed instead."""
+COMPONENT_ROWS = 4
+"""About how many rows of polyphase components one product computes."""
 
 MOST_IN_BLOCK = 12_000_000
 """Output samples of the fewest rows that are computed at once, for a thread to have the memory."""
@@ -49,28 +49,38 @@ def cost(geometry: Geometry, interleaved: int, rank: int) -> float:
     return rank * (across / vertical.stride + (t + vertical.reach) * cost_model.PRODUCT)
 
 
-def is_cheap(weight: Weight, geometry: Geometry, interleaved: int = 1) -> bool:
-    """Return whether kernels (groups, 1, Hf, Wf) for single channels are best enlarged so."""
-    if max(geometry.stride) == 1:
-        return False
+def components_cost(geometry: Geometry) -> float:
+    """Return the same for polyphase components, whose outputs are dealt out to their places."""
+    taps = -(-geometry.kernel[1] // geometry.stride[1])
+    rows = COMPONENT_ROWS + PhaseTaps.of(geometry, 0).reach
+    return taps * rows * cost_model.PRODUCT + cost_model.PICK
+
+
+def fits(geometry: Geometry, interleaved: int) -> bool:
+    """Return whether rows are narrow enough for the buffers."""
     vertical = PhaseTaps.of(geometry, 0)
     block = rows_at_once(vertical) * vertical.stride * geometry.image[1] * interleaved
-    if block > MOST_IN_BLOCK:
+    return block <= MOST_IN_BLOCK
+
+
+def is_cheap(weight: Weight, geometry: Geometry, interleaved: int = 1) -> bool:
+    """Return whether kernels (groups, 1, Hf, Wf) for single channels are best enlarged so.
+
+    The alternative are polyphase components.
+    """
+    if max(geometry.stride) == 1 or not fits(geometry, interleaved):
         return False
     if any(float(np.abs(factor).sum()) > LARGEST_SUM for factor in _arrays(weight)):
         return False
+    least = components_cost(geometry)
     if isinstance(weight, Factors):
-        return cost(geometry, interleaved, 1) < DEAR
-    if cost(geometry, interleaved, 0) < DEAR:
+        return cost(geometry, interleaved, 1) < least
+    if cost(geometry, interleaved, 0) < least:
         return True
-    # The rank takes a decomposition: only where a low one could win.
-    return (
-        cost(geometry, interleaved, 1) < DEAR
-        and cost(
-            geometry, interleaved, max(1, *(len(factors(kernel)[0]) for kernel in weight[:, 0]))
-        )
-        < DEAR
-    )
+    if cost(geometry, interleaved, 1) >= least:
+        return False
+    rank = max(1, *(len(factors(kernel)[0]) for kernel in weight[:, 0]))
+    return cost(geometry, interleaved, rank) < least
 
 
 def _arrays(weight: Weight) -> tuple[FloatArray, ...]:
