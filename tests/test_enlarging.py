@@ -14,7 +14,7 @@ from convcli.images.raster import ArrayRaster, PillowRaster
 from convcli.kernel import reference
 from convcli.kernel.engine.enlarging import Enlargement
 from convcli.kernel.engine.enlarging_cost import is_cheap
-from convcli.kernel.geometry import conv_transpose_geometry
+from convcli.kernel.geometry import PAD_MODES, conv_transpose_geometry
 from convcli.kernel.padding import source_index
 from convcli.kernel.transpose import PreparedTranspose
 from convcli.pipeline import enlarge as enlarge_module
@@ -75,12 +75,7 @@ def test_enlarging_equals_the_transposed_convolution(case, by_rows):
 
 @pytest.mark.parametrize("preset", ["nearest", "bilinear", "bicubic", "lanczos"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_enlarged_samples_are_those_of_the_floats_rounded(preset, dtype, monkeypatch):
-    taken = []
-    take = enlarge_module.enlarge_samples
-    monkeypatch.setattr(
-        enlarge_module, "enlarge_samples", lambda *a, **k: (taken.append(1), take(*a, **k))
-    )
+def test_enlarged_samples_are_those_of_the_floats_rounded(preset, dtype, taken):
     top = np.iinfo(dtype).max
     samples = np.random.default_rng(4).integers(0, top, (37, 61, 3), dtype, endpoint=True)
     picture = Picture((Frame.of(samples, "RGB"),))
@@ -198,3 +193,118 @@ class Counted:
     def __call__(self, mode, size, *rest):
         self.sizes.append(size)
         return self.make(mode, size, *rest)
+
+
+def from_layers(monkeypatch, make):
+    """Return what ``make()`` returns by way of planes of floats, and as samples lie."""
+    found = make()
+    with monkeypatch.context() as patch:
+        patch.setattr(enlarge_module, "can_enlarge_samples", lambda *a: False)
+        patch.setattr(enlarge_module, "enlarge_samples", None)
+        return make(), found
+
+
+DENSE = Filter(np.random.default_rng(11).random((5, 4)) - 0.1, divisor=2.5)
+SEPARABLE = Filter(np.outer(*np.random.default_rng(14).random((2, 4)) + 0.1), divisor=1.4)
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """A list with an element for every frame that is enlarged as its samples lie."""
+    calls, take = [], enlarge_module.enlarge_samples
+    monkeypatch.setattr(
+        enlarge_module, "enlarge_samples", lambda *a, **k: (calls.append(1), take(*a, **k))
+    )
+    return calls
+
+
+def picture_of(mode, dtype, size=(23, 41)):
+    """Return noise whose left third is opaque, if it has alpha, and a part of it transparent."""
+    rng, top = np.random.default_rng(12), np.iinfo(dtype).max
+    samples = rng.integers(0, top, (*size, len(mode)), dtype, endpoint=True)
+    if "A" in mode:
+        samples[:, : size[1] // 3, -1] = top
+        samples[5:12, 20:, -1] = 0
+    return Picture((Frame.of(samples, mode),))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize(
+    "filter",
+    ["bicubic", "nearest", DENSE, SEPARABLE],
+    ids=["bicubic", "nearest", "dense", "separable"],
+)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"linear": True},
+        {"as_float": True},
+        {"depth": "16"},
+        {"linear": True, "depth": "16", "normalize": True},
+        {"normalize": True},
+        {"scale": (3, 1)},
+        {"scale": (1, 4), "normalize": False},
+    ],
+    ids=str,
+)
+def test_samples_are_enlarged_as_they_lie_as_by_planes(mode, filter, options, monkeypatch, taken):
+    picture = picture_of(mode, np.uint8)
+    if filter is DENSE and "scale" in options:
+        options = options | {"scale": options["scale"][::-1]}
+    expected, found = from_layers(monkeypatch, lambda: upsample(picture, filter, **options))
+    assert taken == [1]
+    check_equal(found, expected)
+
+
+@pytest.mark.parametrize("filter", [DENSE, SEPARABLE], ids=["dense", "separable"])
+@pytest.mark.parametrize("pad_mode", PAD_MODES)
+@pytest.mark.parametrize(
+    "changes", [{}, {"preserve_alpha": True}, {"bias": 0.25}, {"pad": (1, 0, 2, 1)}], ids=str
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_settings_of_the_filter_are_those_of_planes(
+    filter, pad_mode, changes, dtype, monkeypatch, taken
+):
+    picture = picture_of("RGBA", dtype)
+    changed = filter.override(pad_mode=pad_mode, **changes)
+    expected, found = from_layers(monkeypatch, lambda: upsample(picture, changed, scale=2))
+    assert taken == [1]
+    check_equal(found, expected)
+
+
+def check_equal(found, expected):
+    """Compare pictures: integers may differ by one where a value lies between two."""
+    a, b = (picture.frames[0].samples for picture in (found, expected))
+    assert (a.dtype, a.shape) == (b.dtype, b.shape)
+    if a.dtype == np.float32:
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-6)
+        return
+    difference = np.abs(a.astype(int) - b)
+    assert difference.max() <= 1
+    assert difference.mean() < (0.001 if a.dtype == np.uint8 else 0.05)
+
+
+@pytest.mark.parametrize("filter", ["lanczos", DENSE], ids=["lanczos", "dense"])
+def test_floats_are_enlarged_as_they_lie(filter, monkeypatch, taken):
+    values = np.random.default_rng(13).standard_normal((2, 30, 37)).astype(np.float32)
+    values[0, 10, 11] = np.nan
+    picture = Picture.from_array(values)
+    expected, found = from_layers(monkeypatch, lambda: upsample(picture, filter))
+    assert taken == [1]
+    np.testing.assert_allclose(found.tensor, expected.tensor, rtol=1e-4, atol=2e-6)
+
+
+def test_what_enlarges_is_prepared_once_for_frames_of_a_size(monkeypatch, taken):
+    enlarge_module._prepared._made.clear()
+    made = []
+    monkeypatch.setattr(
+        enlarge_module, "Enlargement", lambda *a, **k: (made.append(1), Enlargement(*a, **k))[1]
+    )
+    frames = tuple(picture_of("RGBA", np.uint8).frames[0] for _ in range(3))
+    upsample(Picture(frames), "bilinear")
+    upsample(picture_of("RGBA", np.uint8), "bilinear")
+    assert len(taken) == 4
+    assert len(made) == 1
+    upsample(picture_of("RGBA", np.uint8, (24, 41)), "bilinear")
+    assert len(made) == 2

@@ -79,11 +79,9 @@ class SampleConversion:
 
     def _from_premultiplied(self, finish: Finish, values: FloatArray, target: NDArray[Any]) -> None:
         pixels = values.reshape(len(values), -1, self.channels)
-        alpha = pixels[..., -1]
-        visible = np.abs(alpha) > np.float32(INVISIBLE * self._scale)
-        inverse = np.divide(
-            np.float32(self._scale), alpha, out=np.zeros(alpha.shape, np.float32), where=visible
-        )
+        alpha = pixels[..., -1].copy()
+        np.copyto(alpha, np.inf, where=np.abs(alpha) <= np.float32(INVISIBLE * self._scale))
+        inverse = np.divide(np.float32(self._scale), alpha, out=alpha)
         for colour in range(self.channels - 1):
             pixels[..., colour] *= inverse
         finish(values, target)

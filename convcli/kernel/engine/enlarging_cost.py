@@ -36,7 +36,7 @@ def pixels_at_once(taps: PhaseTaps, interleaved: int) -> int:
 
 def rows_at_once(taps: PhaseTaps) -> int:
     """Return how many input rows one product enlarges."""
-    return max(2, HEIGHT // taps.stride)
+    return max(4, HEIGHT // taps.stride)
 
 
 def cost(geometry: Geometry, interleaved: int, rank: int) -> float:

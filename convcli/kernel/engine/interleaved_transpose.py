@@ -26,6 +26,9 @@ from convcli.kernel.window import Window
 BLOCK_SAMPLES = 1 << 18
 """About how many output samples are computed at once."""
 
+LEAST_ROWS = 8
+"""Input rows that are enlarged at once, or a multiple, so that methods can fill their products."""
+
 
 class InterleavedTranspose:
     """A transposed convolution of every channel with one kernel, for images of one size.
@@ -71,10 +74,9 @@ class InterleavedTranspose:
         self._own = threading.local()
 
     def _block_rows(self, tiles: tuple[int, int]) -> int:
-        """Return how many input rows are enlarged at once."""
+        """Return how many input rows are enlarged at once: few enough for the cache."""
         row = tiles[1] * self._interleaved * self._stride[0] * self._stride[1]
-        step = self._method.step
-        return min(tiles[0], max(1, BLOCK_SAMPLES // row // step) * step)
+        return min(tiles[0], max(1, BLOCK_SAMPLES // row // LEAST_ROWS) * LEAST_ROWS)
 
     def rows_read(self, start: int, stop: int) -> tuple[int, int]:
         """Return the first input row that output rows read, and the one after the last."""
