@@ -31,8 +31,10 @@ class Divisor:
             image=(axes[0].small_output, axes[1].small_output),
             output=(axes[0].small_input, axes[1].small_input),
         )
-        ones = np.ones((1, kernel.shape[0], *small.output), np.float32)
-        values = PreparedTranspose(kernel, small, groups, pad_mode).whole(ones)[0]
+        ones = np.ones((1, kernel.shape[0], *small.output))
+        values = PreparedTranspose(kernel.astype(np.float64), small, groups, pad_mode).whole(ones)[
+            0
+        ]
         if np.abs(values).min() <= 1e-6 * np.abs(values).max():
             raise FilterError(
                 f"filter {name}: the transposed convolution of ones vanishes somewhere, "
@@ -40,7 +42,8 @@ class Divisor:
             )
         self._rows_of = axes[0].index
         self._inside = axes[0].inside, axes[1].inside
-        self._values = np.ascontiguousarray(values[:, :, axes[1].index])
+        self._exact = np.ascontiguousarray(values[:, :, axes[1].index])
+        self._values = self._exact.astype(np.float32)
 
     def rows(self, start: int, stop: int) -> FloatArray:
         """Return the rows start to stop, (C, rows, W)."""
@@ -48,10 +51,7 @@ class Divisor:
 
     def scales(self) -> list[OutputScale]:
         """Return what each channel of a result is multiplied by."""
-        return [
-            OutputScale(1 / values.astype(np.float64), self._rows_of, self._inside)
-            for values in self._values
-        ]
+        return [OutputScale(1 / values, self._rows_of, self._inside) for values in self._exact]
 
 
 class _Periodic:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.images import Frame
-from convcli.images.raster import Raster
+from convcli.images.raster import ArrayRaster, Raster
 from convcli.kernel.engine.enlarging import Blocks, Enlargement
 from convcli.kernel.engine.enlarging_cost import fits, is_cheap
 from convcli.kernel.engine.interleaved_transpose import InterleavedTranspose
@@ -73,7 +73,12 @@ def enlarge_samples(
         selected = reader.selected(start, stop)
         parts = [read(*interval) for interval in selected.selection.intervals]
         rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        target.write(start, reader.samples(rows, selected, start, stop))
+        if isinstance(target, ArrayRaster):
+            reader.write(target.samples[start:stop], rows, selected, start, stop)
+            return
+        samples = np.empty((stop - start, target.size[1], target.channels), target.dtype)
+        reader.write(samples, rows, selected, start, stop)
+        target.write(start, samples)
 
     height = stage.size[0]
     rows = sizes.rows_of([stage], height, sizes.rows)
@@ -141,26 +146,42 @@ class _EnlargedStrips:
             return _Selected(Selection(padded, centres), padded, centres)
         return _Selected(Selection(padded), padded, centres)
 
-    def samples(
-        self, rows: NDArray[Any], selected: _Selected, start: int, stop: int
-    ) -> NDArray[Any]:
-        """Return the rows start to stop of the result (rows, W, C), from the selected rows."""
+    def write(
+        self,
+        samples: NDArray[Any],
+        rows: NDArray[Any],
+        selected: _Selected,
+        start: int,
+        stop: int,
+    ) -> None:
+        """Write the rows start to stop of the result into ``samples`` (rows, W, C).
+
+        ``rows`` are the selected rows.
+        """
         padded = take_rows(rows, selected.selection.place(selected.padded), 0)
         if self._copies:
-            skipped = start % self._geometry.stride[0]
-            return _repeated(padded, self._geometry.stride)[skipped:][: stop - start]
-        width = self._stage.size[1]
-        outputs = np.empty((stop - start, width * self._channels), self._dtype)
+            _repeat(padded, self._geometry.stride, samples, start % self._geometry.stride[0])
+            return
+        outputs = samples.reshape(stop - start, -1)
         values, finish = self._conversion.of(padded)
         # Infinities as in IEEE 754, without warnings.
         with np.errstate(over="ignore", invalid="ignore"):
-            for begin, end, block in self._enlarger.blocks(values, start, stop):
-                finish(block, outputs[begin - start : end - start])
-        samples = outputs.reshape(stop - start, width, self._channels)
+            if (
+                isinstance(self._enlarger, InterleavedTranspose)
+                and self._conversion.is_by_sample
+                and not self._enlarger.corrects_borders
+            ):
+                blocks = self._enlarger.blocks(
+                    values, start, stop, finish=finish, dtype=samples.dtype
+                )
+                for begin, end, block in blocks:
+                    outputs[begin - start : end - start] = block
+            else:
+                for begin, end, block in self._enlarger.blocks(values, start, stop):
+                    finish(block, outputs[begin - start : end - start])
         if self._samples_alpha:
             alpha = rows[selected.selection.place(selected.centres)][:, self._columns, -1]
             samples[..., -1] = self._conversion.alpha(alpha)
-        return samples
 
 
 def _prepared_enlarger(
@@ -207,13 +228,17 @@ def _repeats(operator: TransposedConvolution, geometry: Geometry) -> bool:
     return repeats and geometry.image == whole and all((factor == 1).all() for factor in kernel)
 
 
-def _repeated(samples: NDArray[Any], times: Pair) -> NDArray[Any]:
-    """Return samples (rows, W, C) with every pixel repeated along both axes."""
+def _repeat(samples: NDArray[Any], times: Pair, target: NDArray[Any], skipped: int) -> None:
+    """Write samples (rows, W, C) with every pixel repeated, but for the ``skipped`` first rows."""
     rows, width, channels = samples.shape
-    repeated = np.empty((rows, times[0], width, times[1], channels), samples.dtype)
+    wide = np.empty((rows, width, times[1], channels), samples.dtype)
     # One channel at a time: NumPy copies pixels of three bytes one by one.
     for copy in range(times[1]):
         for channel in range(channels):
-            repeated[:, 0, :, copy, channel] = samples[..., channel]
-    repeated[:, 1:] = repeated[:, :1]
-    return repeated.reshape(rows * times[0], width * times[1], channels)
+            wide[:, :, copy, channel] = samples[..., channel]
+    wide = wide.reshape(rows, width * times[1], channels)
+    for phase in range(times[0]):
+        first = (phase - skipped) % times[0]
+        repeated = target[first :: times[0]]
+        begin = (first + skipped) // times[0]
+        repeated[...] = wide[begin : begin + len(repeated)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,14 +11,11 @@ from numpy.typing import NDArray
 
 from convcli.images.picture import full_scale, quantized
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.enlarging import write_values
+from convcli.kernel.engine.enlarging import Finish, write_values
 from convcli.pipeline.srgb import linear_samples, srgb_samples
 
 INVISIBLE = 1e-6
 """Alpha, on the 0-1 scale, up to which a pixel has no colour."""
-
-Finish = Callable[[FloatArray, NDArray[Any]], None]
-"""Writes values (rows, samples), which may be overwritten, as samples."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +42,11 @@ class SampleConversion:
     def keeps_samples(self) -> bool:
         """Whether samples that are not enlarged would stay as they are."""
         return self.source == self.target and not self.linear and not self.offset
+
+    @property
+    def is_by_sample(self) -> bool:
+        """Whether values are finished each by itself, whatever its channel and pixel."""
+        return not self.premultiplies and not (self.has_alpha and (self.offset or self.to_srgb))
 
     @property
     def _scale(self) -> int:

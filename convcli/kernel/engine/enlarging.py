@@ -23,7 +23,8 @@ periodic, and is folded into the matrices; output rows and columns at the border
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -39,6 +40,10 @@ from convcli.kernel.padding import source_index
 
 Block = tuple[int, int, FloatArray]
 """Output rows start to stop, and their values (rows, samples), which may be overwritten."""
+
+
+Finish = Callable[[FloatArray, NDArray[Any]], None]
+"""Writes values (rows, samples), which may be overwritten, as samples."""
 
 
 class Blocks(Protocol):
@@ -190,7 +195,7 @@ def write_values(
 
     Without ``clips`` no value needs it.
     """
-    top = None if target.dtype.kind == "f" else float(np.iinfo(target.dtype).max)
+    top = _largest(target.dtype)
     # The cast to integers truncates: 0.5 makes it round to nearest.
     added = values.dtype.type(offset if top is None else offset + 0.5)
     if added:
@@ -198,3 +203,8 @@ def write_values(
     if top is not None and clips:
         np.clip(values, values.dtype.type(0), values.dtype.type(top), out=values)
     np.copyto(target, values, casting="unsafe")
+
+
+@cache
+def _largest(dtype: np.dtype[Any]) -> float | None:
+    return None if dtype.kind == "f" else float(np.iinfo(dtype).max)

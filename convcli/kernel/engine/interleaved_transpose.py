@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.dispatch import prepare
-from convcli.kernel.engine.enlarging import Block
+from convcli.kernel.engine.enlarging import Block, Finish
 from convcli.kernel.engine.output_scale import BorderCorrection, OutputScale
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import Geometry
@@ -83,25 +83,43 @@ class InterleavedTranspose:
         first, past = start // self._stride[0], -(-stop // self._stride[0])
         return first + self._rows.origin, past + self._rows.last
 
-    def blocks(self, padded: NDArray[Any], start: int, stop: int) -> Iterator[Block]:
+    @property
+    def corrects_borders(self) -> bool:
+        """Whether values are multiplied at the borders, after they are put in order."""
+        return self._correction is not None
+
+    def blocks(
+        self,
+        padded: NDArray[Any],
+        start: int,
+        stop: int,
+        *,
+        finish: Finish | None = None,
+        dtype: np.dtype[Any] | None = None,
+    ) -> Iterator[Block]:
         """Give the output rows start to stop, some at a time, for one thread.
 
-        ``padded`` (rows, samples) are the input rows that :meth:`rows_read` names.
+        ``padded`` (rows, samples) are the input rows that :meth:`rows_read` names. ``finish`` turns
+        them into samples of ``dtype``, before they are put in order: those are smaller to move. It
+        cannot be given if borders are corrected.
         """
-        buffers: tuple[FloatArray, FloatArray] | None = getattr(self._own, "buffers", None)
+        assert finish is None or self._correction is None
         _, most, samples = self._shape
-        stride = self._stride[0]
-        if buffers is None:
-            dtype = self._method.problem.dtype
-            ordered = np.empty((most * stride, samples * self._stride[1]), dtype)
-            buffers = self._own.buffers = np.empty(self._shape, dtype), ordered
-        by_phase, ordered = buffers
+        stride, computed = self._stride[0], self._method.problem.dtype
+        by_phase = self._buffer("by_phase", self._shape, computed)
+        shape = most * stride, samples * self._stride[1]
+        ordered = self._buffer("ordered", shape, dtype or computed)
+        if finish is not None:
+            finished = self._buffer("finished", self._shape, ordered.dtype)
         first, past = start // stride, -(-stop // stride)
         for tile in range(first, past, most):
             count = min(most, past - tile)
-            # A block to itself, so that what a method keeps between calls is no matter.
             found = by_phase[:, :count]
             self._method.rows(padded[np.newaxis], found, 0, tile - first, tile - first + count)
+            if finish is not None:
+                for values, target in zip(found, finished[:, :count], strict=True):
+                    finish(values, target)
+                found = finished[:, :count]
             self._put_in_order(found, ordered[: count * stride])
             low = tile * stride
             begin, end = max(low, start), min(low + count * stride, stop)
@@ -110,14 +128,28 @@ class InterleavedTranspose:
                 self._correction.apply(values, begin, end)
             yield begin, end, values
 
-    def _put_in_order(self, by_phase: FloatArray, ordered: FloatArray) -> None:
+    def _buffer(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return a buffer of this thread's."""
+        buffers: dict[str, NDArray[Any]] = self._own.__dict__
+        if name not in buffers or buffers[name].dtype != dtype:
+            buffers[name] = np.empty(shape, dtype)
+        return buffers[name]
+
+    def _put_in_order(self, by_phase: NDArray[Any], ordered: NDArray[Any]) -> None:
         """Copy values (phases, rows, samples) to their rows and pixels."""
         stride_y, stride_x = self._stride
-        rows = by_phase.shape[1]
-        source = by_phase.reshape(stride_y, stride_x, rows, -1, self._interleaved)
-        target = ordered.reshape(rows, stride_y, -1, stride_x, self._interleaved)
+        rows, channels = by_phase.shape[1], self._interleaved
+        word = _WORDS.get(channels * by_phase.itemsize)
+        if word is not None:
+            by_phase, ordered, channels = by_phase.view(word), ordered.view(word), 1
+        source = by_phase.reshape(stride_y, stride_x, rows, -1, channels)
+        target = ordered.reshape(rows, stride_y, -1, stride_x, channels)
         for y in range(stride_y):
             for x in range(stride_x):
                 # One channel at a time: NumPy would make the few of a pixel its innermost loop.
-                for channel in range(self._interleaved):
+                for channel in range(channels):
                     target[:, y, :, x, channel] = source[y, x, :, :, channel]
+
+
+_WORDS = {2: np.uint16, 4: np.uint32, 8: np.uint64, 16: np.complex128}
+"""Types that hold a whole pixel of so many bytes, to copy it at once."""

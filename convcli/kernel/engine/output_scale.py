@@ -31,6 +31,10 @@ class OutputScale(NamedTuple):
         return self.values[np.ix_(self.rows[down], across)]
 
 
+ALIKE = 1e-12
+"""Largest difference of factors that are equal but for rounding."""
+
+
 class BorderCorrection:
     """What is left of a scale once ``folded``, a period of it, is part of the matrices."""
 
@@ -50,17 +54,25 @@ class BorderCorrection:
         self._values = np.repeat(left, interleaved, 1).astype(dtype)
         self._rows = scale.rows
         self._top, self._bottom = scale.inside[0]
-        self._left, self._right = (edge * interleaved for edge in scale.inside[1])
         if not np.ptp(folded) and np.ptp(scale.period(rows, columns)):  # nothing is folded
             self._top = self._bottom = height
+        first, past = scale.inside[1]
+        self._left, self._right = slice(0, first * interleaved), slice(past * interleaved, None)
+        # Of a separable kernel all rows away from the borders have the same.
+        inside = left[np.unique(scale.rows[self._top : self._bottom])]
+        is_alike = len(inside) > 0 and bool((np.ptp(inside, 0) < ALIKE).all())
+        self._alike = self._values[scale.rows[self._top]] if is_alike else None
 
     def apply(self, values: FloatArray, start: int, stop: int) -> None:
         """Multiply the output rows start to stop, (rows, samples)."""
-        top, bottom = (max(start, min(stop, edge)) for edge in (self._top, self._bottom))
+        top, bottom = max(start, min(stop, self._top)), max(start, min(stop, self._bottom))
         for first, last in ((start, top), (bottom, stop)):
             if first < last:
                 values[first - start : last - start] *= self._values[self._rows[first:last]]
         if top < bottom:
-            middle, kinds = values[top - start : bottom - start], self._rows[top:bottom]
-            for edge in (slice(0, self._left), slice(self._right, values.shape[1])):
-                middle[:, edge] *= self._values[kinds, edge]
+            middle = values[top - start : bottom - start]
+            for edge in (self._left, self._right):
+                if self._alike is not None:
+                    middle[:, edge] *= self._alike[edge]
+                else:
+                    middle[:, edge] *= self._values[self._rows[top:bottom], edge]
