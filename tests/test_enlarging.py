@@ -308,3 +308,19 @@ def test_what_enlarges_is_prepared_once_for_frames_of_a_size(monkeypatch, taken)
     assert len(made) == 1
     upsample(picture_of("RGBA", np.uint8, (24, 41)), "bilinear")
     assert len(made) == 2
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("filter", [DENSE, SEPARABLE], ids=["dense", "separable"])
+@pytest.mark.parametrize("scale", [2, (2, 3)])
+def test_large_pictures_are_enlarged_in_several_blocks(
+    filter, scale, normalize, monkeypatch, taken
+):
+    picture = picture_of("RGB", np.uint8, (400, 901))
+
+    def make():
+        return upsample(picture, filter, scale=scale, normalize=normalize)
+
+    expected, found = from_layers(monkeypatch, make)
+    assert taken == [1]
+    check_equal(found, expected)

@@ -115,7 +115,7 @@ class InterleavedTranspose:
         for tile in range(first, past, most):
             count = min(most, past - tile)
             found = by_phase[:, :count]
-            self._method.rows(padded[np.newaxis], found, 0, tile - first, tile - first + count)
+            self._method.rows(padded[np.newaxis, tile - first :], found, 0, 0, count)
             if finish is not None:
                 for values, target in zip(found, finished[:, :count], strict=True):
                     finish(values, target)
