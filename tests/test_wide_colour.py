@@ -138,7 +138,6 @@ def test_a_broken_file_is_refused(data: bytes) -> None:
 
 def test_a_table_of_tags_that_is_cut_off_is_refused() -> None:
     data = tiff16(noise(4), "<", 1, extra=1)
-    read_image(data[:-4])  # only the number of the next page is missing
     # The last tag says that colours are premultiplied.
     for length in (5, 12, 16):
         with pytest.raises(ImageError, match="truncated in its table of tags"):
