@@ -579,7 +579,7 @@ except SystemExit as exit:
     assert exit.code == 0
 names = ("concurrent.futures", "multiprocessing", "click._termui_impl", "convcli.batch.report",
          "convcli.batch.dry_run", "convcli.batch.process_pool", "convcli.filters.kinds.catalogue",
-         "difflib", "numpy.ma")
+         "numpy.ma")
 from importlib.util import find_spec
 print([name for name in names if name in sys.modules or not find_spec(name)])
 """

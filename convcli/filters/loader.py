@@ -47,7 +47,7 @@ def load_filter(name: str | os.PathLike[str]) -> Filter:
     bundled = bundled_filters()
     if text in bundled:
         return _read_file(bundled[text])
-    # Files and bundled filters do without the catalogue of kinds, which takes milliseconds to import.
+    # Files and bundled filters do without the catalogue of kinds: importing it takes milliseconds.
     from convcli.filters.making import read_kind
 
     made = read_kind(text)
