@@ -17,9 +17,6 @@ from PIL import Image
 from convcli import Filter, load_filter
 from convcli.filters.bundled import bundled_filters
 
-# Its tests share two tours, so one process runs them all.
-pytestmark = pytest.mark.xdist_group("readme")
-
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
