@@ -251,7 +251,8 @@ ROWS = [
         command="deconvolve",
     ),
     # Depth.
-    row(of(FLOATS, "TIFF"), "tif", "png", "floats become 8 bits: PNG"),
+    row(of(FLOATS, "TIFF"), "tif", "jpg", "floats become 8 bits: JPEG"),
+    row(of(FLOATS, "TIFF"), "tif", "png", "floats become 16 bits: PNG"),
     row(lambda: array(np.zeros((3, 9, 8), "f4")), "npy", "png"),
     row(
         lambda: array(np.ones((3, 9, 8), "f4")), "npy", "jpg", filter="far.json", pixels=(CLIPPED,)
