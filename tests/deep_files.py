@@ -25,9 +25,18 @@ def png16(samples: np.ndarray, *chunks: tuple[bytes, bytes]) -> bytes:
 
 
 def tiff16(
-    samples: np.ndarray, order: str, compression: int, *, extra: int | None = None, turn: int = 1
+    samples: np.ndarray,
+    order: str,
+    compression: int,
+    *,
+    extra: int | None = None,
+    turn: int = 1,
+    bits: int = 16,
 ) -> bytes:
-    """Return uint16 samples (H, W, C) as TIFF in strips of two rows: 1 is raw, 8 is deflate."""
+    """Return uint16 samples (H, W, C) as TIFF in strips of two rows: 1 is raw, 8 is deflate.
+
+    ``bits`` is only what the file says.
+    """
     height, width, channels = samples.shape
     strips = [samples[top : top + 2].astype(f"{order}u2").tobytes() for top in range(0, height, 2)]
     strips = [zlib.compress(strip) for strip in strips] if compression == 8 else strips
@@ -44,7 +53,7 @@ def tiff16(
     tags = {
         256: ("H", [width]),
         257: ("H", [height]),
-        258: ("H", [16] * channels),
+        258: ("H", [bits] * channels),
         259: ("H", [compression]),
         262: ("H", [5 if channels == 4 and extra is None else 2]),
         273: ("I", starts),
