@@ -579,7 +579,7 @@ except SystemExit as exit:
     assert exit.code == 0
 names = ("concurrent.futures", "multiprocessing", "click._termui_impl", "convcli.batch.report",
          "convcli.batch.dry_run", "convcli.batch.executors", "convcli.batch.process_pool",
-         "numpy.ma")
+         "numpy.ma", "hashlib", "convcli.filters.kinds")
 print([name for name in names if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
