@@ -1,4 +1,4 @@
-"""PNG of 16 bits a sample, written and read byte by byte as the specification has it."""
+"""PNG and TIFF of 16 bits a sample, byte by byte as the specifications have them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,47 @@ def png16(samples: np.ndarray, *chunks: tuple[bytes, bytes]) -> bytes:
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
     parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def tiff16(
+    samples: np.ndarray, order: str, compression: int, *, extra: int | None = None, turn: int = 1
+) -> bytes:
+    """Return uint16 samples (H, W, C) as TIFF in strips of two rows: 1 is raw, 8 is deflate."""
+    height, width, channels = samples.shape
+    strips = [samples[top : top + 2].astype(f"{order}u2").tobytes() for top in range(0, height, 2)]
+    strips = [zlib.compress(strip) for strip in strips] if compression == 8 else strips
+    data = b"".join(strips)
+    starts = [8 + sum(map(len, strips[:number])) for number in range(len(strips))]
+    place = 8 + len(data) + len(data) % 2
+    blocks = b""
+
+    def later(values: list[int], kind: str) -> int:
+        nonlocal blocks
+        blocks += struct.pack(f"{order}{len(values)}{kind}", *values)
+        return place + len(blocks) - len(values) * struct.calcsize(kind)
+
+    tags = {
+        256: ("H", [width]),
+        257: ("H", [height]),
+        258: ("H", [16] * channels),
+        259: ("H", [compression]),
+        262: ("H", [5 if channels == 4 and extra is None else 2]),
+        273: ("I", starts),
+        274: ("H", [turn]),
+        277: ("H", [channels]),
+        278: ("H", [2]),
+        279: ("I", [len(strip) for strip in strips]),
+    } | ({} if extra is None else {338: ("H", [extra])})
+    table = struct.pack(f"{order}H", len(tags))
+    for tag, (kind, values) in sorted(tags.items()):
+        packed = struct.pack(f"{order}{len(values)}{kind}", *values)
+        field = packed.ljust(4, b"\0")
+        if len(packed) > 4:
+            field = struct.pack(f"{order}I", later(values, kind))
+        table += struct.pack(f"{order}HHI", tag, 3 if kind == "H" else 4, len(values)) + field
+    mark = {"<": b"II", ">": b"MM"}[order]
+    head = mark + struct.pack(f"{order}HI", 42, place + len(blocks))
+    return head + data + b"\0" * (len(data) % 2) + blocks + table + bytes(4)
 
 
 def samples_of_png(data: bytes) -> np.ndarray:

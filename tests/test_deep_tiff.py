@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deep_files import png16
+from deep_files import png16, tiff16
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 from test_modes import wide_profile
-from test_wide_colour import tiff16
 
 from convcli import Filter, ImageError, Picture, apply_filters, read_image, write_image
 from convcli.images.codecs import tiff_predictors
@@ -228,6 +227,21 @@ def test_broken_and_strange_files_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(file, np.zeros((80, 90, 3), "f4"), photometric="rgb")
     with pytest.raises(ImageError, match="more than the limit of 50 pixels"):
         read_image(file.getvalue(), max_pixels=50)
+
+
+def test_pages_that_are_missing_are_noticed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = io.BytesIO()
+    stack = np.zeros((3, 8, 9, 3), "f4")
+    tifffile.imwrite(file, stack, photometric="rgb", software="a name of some length", contiguous=0)
+    data = file.getvalue()
+    assert len(read_image(data).frames) == 3
+    # The first page is whole; the table of the second, or that of the third, lies behind the end.
+    for length in (1300, 1600):
+        with pytest.raises(ImageError, match="truncated, or pages are missing"):
+            read_image(data[:length])
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_tiff_with_more_strips_than_it_has_places_for_is_refused() -> None:

@@ -25,7 +25,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import AppendingTiffWriter
 from test_modes import grey_profile, ink_profile, png, wide_profile
 
-from convcli.images.decoding.wide_colour import is_trusted
+from convcli.images.decoding.two_passes import is_trusted
 
 PACKAGE = Path(__file__).parent.parent / "convcli"
 RNG = np.random.default_rng(5)
@@ -251,7 +251,8 @@ ROWS = [
         command="deconvolve",
     ),
     # Depth.
-    row(of(FLOATS, "TIFF"), "tif", "png", "floats become 8 bits: PNG"),
+    row(of(FLOATS, "TIFF"), "tif", "jpg", "floats become 8 bits: JPEG"),
+    row(of(FLOATS, "TIFF"), "tif", "png", "floats become 16 bits: PNG"),
     row(lambda: array(np.zeros((3, 9, 8), "f4")), "npy", "png"),
     row(
         lambda: array(np.ones((3, 9, 8), "f4")), "npy", "jpg", filter="far.json", pixels=(CLIPPED,)
