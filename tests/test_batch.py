@@ -578,8 +578,8 @@ try:
 except SystemExit as exit:
     assert exit.code == 0
 names = ("concurrent.futures", "multiprocessing", "click._termui_impl", "convcli.batch.report",
-         "convcli.batch.dry_run", "convcli.batch.process_pool", "convcli.filters.kinds.catalogue",
-         "numpy.ma")
+         "convcli.batch.dry_run", "convcli.batch.process_pool", "convcli.filters.kinds",
+         "numpy.ma", "hashlib")
 from importlib.util import find_spec
 print([name for name in names if name in sys.modules or not find_spec(name)])
 """
