@@ -188,14 +188,14 @@ def _entry(bucket: str, meta: Any) -> Entry:
 
 
 @contextmanager
-def opened_object(url: str) -> Iterator[BufferedReader]:
-    """Yield an object as a file that seeks, of which only the parts that are used are read."""
+def opened_object(url: str, piece: int = _HEADER_BYTES) -> Iterator[BufferedReader]:
+    """Yield an object as a file that seeks, read in pieces, and only those that are used."""
     obstore = needed("obstore", "cloud", url)
     with errors():
         bucket, key = split_url(url)
         store = open_store(bucket)
-        reader = obstore.open_reader(store, key, buffer_size=_HEADER_BYTES)
-    yield BufferedReader(_Parts(reader), _HEADER_BYTES)
+        reader = obstore.open_reader(store, key, buffer_size=piece)
+    yield BufferedReader(_Parts(reader), piece)
 
 
 class _Parts(RawIOBase):
@@ -217,8 +217,17 @@ class _Parts(RawIOBase):
         return int(self._reader.tell())
 
     def readinto(self, buffer: Any) -> int:
+        start = self.tell()
         with errors():
-            data = bytes(self._reader.read(len(buffer)))
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    data = bytes(self._reader.read(len(buffer)))
+                    break
+                except Exception:
+                    if attempt == ATTEMPTS:
+                        raise
+                    time.sleep(0.1 * 2**attempt)
+                    self.seek(start)
         buffer[: len(data)] = data
         return len(data)
 
