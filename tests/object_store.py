@@ -19,13 +19,15 @@ import pytest
 from PIL import Image
 from processes import PATIENCE
 
+from convcli.batch import stores
+
 
 class Proxy(BaseHTTPRequestHandler):
     """Passes requests on, unless a fault is waiting for one of that method.
 
     ``requests`` of the server are the method, path and bytes there and back of each. ``faults``
     maps a method to the faults of its next requests; None is none. ``always`` maps a method to
-    a fault of every request whose path has a part.
+    a fault of every request whose path has a part. ``page`` is how many keys a listing has.
     """
 
     protocol_version = "HTTP/1.1"
@@ -34,28 +36,33 @@ class Proxy(BaseHTTPRequestHandler):
     def handle_one(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
+        request = [self.command, self.path, length, 0]
+        self.server.requests.append(request)
         fault = self.next_fault()
         if fault == "slow":
             time.sleep(1)
+        if fault == "held":
+            self.server.release.wait(PATIENCE)
         if fault in REFUSALS:
             status, code = REFUSALS[fault]
-            self.note(len(body), 0)
             self.reply(status, f"<Error><Code>{code}</Code></Error>".encode(), {})
             return
         if fault == "closed":
-            self.note(len(body), 0)
             self.close_connection = True
             return
         headers = dict(self.headers)
         if headers.pop("x-goog-if-generation-match", None) == "0":  # Google's word for create-only
             headers["If-None-Match"] = "*"
         upstream = HTTPConnection("127.0.0.1", self.server.upstream, timeout=PATIENCE)
-        upstream.request(self.command, self.path, body, headers)
+        path = self.path
+        if self.server.page and "list-type" in path:
+            path += f"&max-keys={self.server.page}"
+        upstream.request(self.command, path, body, headers)
         answer = upstream.getresponse()
         data = answer.read()
         headers = dict(answer.getheaders())
         upstream.close()
-        self.note(len(body), len(data))
+        request[3] = len(data)
         if fault == "error after":  # the store has done it, and the answer is lost
             self.reply(500, b"<Error><Code>InternalError</Code></Error>", {})
         elif fault == "dropped":
@@ -73,9 +80,6 @@ class Proxy(BaseHTTPRequestHandler):
         part, fault = self.server.always.get(self.command, ("", None))
         return fault if part in self.path else None
 
-    def note(self, sent: int, received: int) -> None:
-        self.server.requests.append((self.command, self.path, sent, received))
-
     def reply(
         self, status: int, data: bytes, headers: dict[str, str], most: int | None = None
     ) -> None:
@@ -89,6 +93,15 @@ class Proxy(BaseHTTPRequestHandler):
         self.wfile.write(data[:most])
 
     def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+class ProxyServer(ThreadingHTTPServer):
+    """Runs the proxy; clients that have left are no error."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
         """Stay silent."""
 
 
@@ -150,10 +163,10 @@ def server() -> Iterator[Store]:
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert process.stdout is not None
-    proxy: Any = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    proxy.daemon_threads = True
+    proxy: Any = ProxyServer(("127.0.0.1", 0), Proxy)
     proxy.upstream = int(process.stdout.readline())
-    proxy.requests, proxy.faults, proxy.always = [], {}, {}
+    proxy.requests, proxy.faults, proxy.always, proxy.page = [], {}, {}, None
+    proxy.release = threading.Event()
     thread = threading.Thread(target=proxy.serve_forever, daemon=True)
     thread.start()
     yield Store(proxy)
@@ -182,8 +195,11 @@ def store(server: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sto
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
+    stores._opened.cache_clear()  # of another server
     server.faults.clear()
     server.always.clear()
+    server.proxy.page = None
+    server.proxy.release.clear()
     server.request("POST", "/moto-api/reset")
     server.request("PUT", "/bucket")
     for number in range(8):

@@ -11,7 +11,7 @@ import pytest
 from object_store import Store, png
 
 from convcli import ImageError
-from convcli.batch.stores import Limits, list_objects, open_store, read_object, write_object
+from convcli.batch.stores import list_objects, open_store, read_object, write_object
 
 obstore = pytest.importorskip("obstore", reason="needs the extra cloud")
 pytest.importorskip("moto.server", reason="needs moto[server]")
@@ -98,29 +98,6 @@ def test_two_inputs_of_one_result_are_reported(store: Store, convcli: Any) -> No
     assert code == 1
     assert "s3://bucket/in/0/a 0.bmp would also be written to s3://bucket/out/0/a 0.png" in errors
     assert "8 done, 0 skipped, 1 failed" in errors
-
-
-@pytest.mark.parametrize(
-    ("method", "fault"),
-    [("GET", "error"), ("GET", "dropped"), ("PUT", "error"), ("PUT", "error after")],
-)
-def test_faults_of_the_server_are_survived(
-    store: Store, convcli: Any, method: str, fault: str
-) -> None:
-    store.faults[method] = [None, None, None, fault] if method == "GET" else [None, fault]
-    code, _, errors = convcli(*TREE)
-    assert code == 0, errors
-    assert "8 done, 0 skipped, 0 failed" in errors
-    assert store.faults[method] == []
-
-
-def test_answers_that_take_too_long_are_asked_for_again(store: Store) -> None:
-    store.faults["GET"] = ["slow"]
-    limits = Limits(read=0.3, request=5, retries=2, retry=5)
-    assert read_object("s3://bucket/in/0/a 0.png", limits) == png(0)
-    store.faults["GET"] = ["slow"] * 20
-    with pytest.raises(ImageError, match="the store failed: "):
-        read_object("s3://bucket/in/0/a 0.png", Limits(read=0.2, request=5, retries=1, retry=2))
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,9 @@ ATTEMPTS = 3
 
 _LONGEST_PAUSE = 15.0
 
+_METADATA = "//169.254.169.254/"
+"""Where obstore asks a machine in a cloud for its credentials, if there are no others."""
+
 _LISTED_AT_ONCE = 1000
 _HEADER_BYTES = 256 << 10
 _REPORT_BYTES = 8 << 20
@@ -264,7 +267,11 @@ def errors() -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     text = str(error)
-    if type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
+    if _METADATA in text:
+        return "no credentials: neither the environment nor this machine has any for this store"
+    # Those of listings are of a general type.
+    is_refused = re.search("status code: 40[13]", text) is not None
+    if is_refused or type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
         return "access is denied: check the credentials and what they allow"
     if "NoSuchBucket" in text:
         return "there is no such bucket"
