@@ -25,7 +25,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import AppendingTiffWriter
 from test_modes import grey_profile, ink_profile, png, wide_profile
 
-from convcli.images.decoding.wide_colour import is_trusted
+from convcli.images.decoding.two_passes import is_trusted
 
 PACKAGE = Path(__file__).parent.parent / "convcli"
 RNG = np.random.default_rng(5)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from convcli import Filter, ImageError, Picture, apply_filters, read_image, write_image
 from convcli.images.codecs import png
-from convcli.images.decoding import wide_colour
+from convcli.images.decoding import two_passes
 from convcli.images.raster import ArrayRaster
 
 CHANNELS = {"LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
@@ -192,14 +192,14 @@ def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
 
 
 def test_a_pillow_that_unpacks_otherwise_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    swapped = {"RGB;16B": wide_colour._Passes("RGB;16L", "RGB;16B", "RGB")}
-    monkeypatch.setattr(wide_colour, "_PASSES", wide_colour._PASSES | swapped)
-    wide_colour.is_trusted.cache_clear()
+    swapped = two_passes._Passes("RGB;16L", "RGB;16B", "RGB")
+    monkeypatch.setitem(two_passes.PASSES, "RGB;16B", swapped)
+    two_passes.is_trusted.cache_clear()
     try:
         with pytest.warns(UserWarning, match="16 bits a channel, of which Pillow reads 8"):
             (frame,) = read_image(png16(noise(3))).frames
     finally:
-        wide_colour.is_trusted.cache_clear()
+        two_passes.is_trusted.cache_clear()
     np.testing.assert_array_equal(frame.samples, noise(3) >> 8)
 
 

@@ -24,6 +24,7 @@ _METHODS = {
     "fft": "fast Fourier transforms of tiles",
     "int16": "exact sums of 16-bit integers",
     "int16 to floats": "exact sums of 16-bit integers, as floats",
+    "int32": "exact sums of 32-bit integers",
     "decimated": "few samples of the smooth result, and what lies between them",
 }
 

@@ -21,7 +21,8 @@ from convcli.images.decoding.pillow_quirks import (
     rename_ambiguous_texts,
     scale_transparency_to_8_bits,
 )
-from convcli.images.decoding.wide_colour import WideImage, reopening, wide_mode
+from convcli.images.decoding.two_passes import reopening
+from convcli.images.decoding.wide_colour import WideImage, wide_mode
 from convcli.system.thread_warnings import as_errors, collect_warnings
 from convcli.system.warn import warn
 
