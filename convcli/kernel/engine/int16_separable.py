@@ -35,7 +35,7 @@ class Profile(NamedTuple):
     pairs: int
 
     @classmethod
-    def of(cls, numbers: NDArray[np.float64]) -> Profile:
+    def of(cls, numbers: NDArray[Any]) -> Profile:
         """Take every factor (1, 1) out of whole ``numbers``."""
         rest, pairs = [int(number) for number in numbers], 0
         while len(rest) > 1:
