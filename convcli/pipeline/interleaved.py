@@ -156,7 +156,7 @@ class InterleavedFilter:
         values = into[:, : past - first]
         for method, of_kernel in zip(self._methods, values, strict=True):
             method.rows(source, of_kernel[np.newaxis], 0, 0, past - first)
-        return _reduced(values, self._reduce)
+        return reduced(values, self._reduce)
 
     def whole_writer(self, *, is_absolute: bool) -> BlockFunction | None:
         """Return a function with buffers of its own, from padded rows to 8-bit samples.
@@ -166,7 +166,7 @@ class InterleavedFilter:
         return None if self._bank is None else self._bank.for_thread(is_absolute=is_absolute)
 
 
-def _reduced(values: FloatArray, reduce: str | None) -> FloatArray:
+def reduced(values: FloatArray, reduce: str | None) -> FloatArray:
     """Return (rows, samples) from the values of F kernels, which are overwritten."""
     total: FloatArray = values[0]
     match reduce:

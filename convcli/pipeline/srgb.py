@@ -41,6 +41,16 @@ def linear_planes(samples: NDArray[Any], colours: int) -> FloatArray:
     return planes
 
 
+def linear_samples(samples: NDArray[Any]) -> FloatArray:
+    """Return uint8 or uint16 samples of any shape, all of them colour, as linear light."""
+    table = _linear_values(int(np.iinfo(samples.dtype).max))
+    by_row = samples.reshape(-1, samples.shape[-1])
+    light = np.empty(by_row.shape, np.float32)
+    for rows in _row_blocks(*by_row.shape):
+        table.take(by_row[rows], out=light[rows], mode="clip")
+    return light.reshape(samples.shape)
+
+
 def _row_blocks(height: int, width: int) -> Iterator[slice]:
     """Give rows, so many at a time that what is computed of them stays in cache."""
     step = max(1, BLOCK_SAMPLES // width)

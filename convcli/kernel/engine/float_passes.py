@@ -22,8 +22,8 @@ from convcli.kernel.engine.steps import Steps, bound, count, fewest_steps, separ
 from convcli.kernel.factors import Factors
 from convcli.kernel.window import RowReader
 
-BLOCK_SAMPLES = 1 << 16
-"""About how many samples of the result are computed at once: what a cache holds of floats."""
+BLOCK_SAMPLES = 1 << 18
+"""About how many samples of the result are computed at once."""
 MOST_WEIGHTS = 81
 """Of kernels that are taken apart to count their passes: larger ones would take more than others.
 
