@@ -20,6 +20,7 @@ from convcli.pipeline.interleaved import (
     convolve_interleaved,
     extremes_interleaved,
 )
+from convcli.pipeline.interleaved_stages import can_be_staged, convolve_stages
 from convcli.pipeline.operators import (
     Convolution,
     FrameOperator,
@@ -224,6 +225,15 @@ def _process_frame(
         mapping = range_mapping(frame, stages, find)
         convolve_interleaved(
             frame, last, operator, target, mapping, in_place=in_place, sizes=processing.strips
+        )
+        return Frame(target, mode)
+    if (
+        not processing.is_float
+        and can_be_staged(frame, stages, linear=linear)
+        and dtype == frame.raster.dtype
+    ):
+        convolve_stages(
+            frame, stages, target, linear=linear, in_place=in_place, sizes=processing.strips
         )
         return Frame(target, mode)
     find = partial(extremes, frame, stages, linear, processing.strips)
