@@ -166,18 +166,15 @@ class _EnlargedStrips:
         values, finish = self._conversion.of(padded)
         # Infinities as in IEEE 754, without warnings.
         with np.errstate(over="ignore", invalid="ignore"):
+            enlarger = self._enlarger
             if (
-                isinstance(self._enlarger, InterleavedTranspose)
+                isinstance(enlarger, InterleavedTranspose)
                 and self._conversion.is_by_sample
-                and not self._enlarger.corrects_borders
+                and enlarger.writes_directly(start, stop)
             ):
-                blocks = self._enlarger.blocks(
-                    values, start, stop, finish=finish, dtype=samples.dtype
-                )
-                for begin, end, block in blocks:
-                    outputs[begin - start : end - start] = block
+                enlarger.write(values, outputs, start, stop, finish)
             else:
-                for begin, end, block in self._enlarger.blocks(values, start, stop):
+                for begin, end, block in enlarger.blocks(values, start, stop):
                     finish(block, outputs[begin - start : end - start])
         if self._samples_alpha:
             alpha = rows[selected.selection.place(selected.centres)][:, self._columns, -1]
