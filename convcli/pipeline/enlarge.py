@@ -48,11 +48,10 @@ def can_enlarge_samples(frame: Frame, stages: Sequence[Stage], dtype: np.dtype[A
         or max(stage.geometry.stride) == 1
     ):
         return False
-    kernel = filter.kernel_as(np.float32)
-    if is_cheap(kernel, stage.geometry, frame.raster.channels):
-        return True
-    is_small = not isinstance(kernel, Factors) or len(kernel.column) * len(kernel.row) <= MOST_DENSE
-    return is_small and fits(stage.geometry, frame.raster.channels)
+    channels, (rows, columns) = frame.raster.channels, filter.kernel_shape[2:]
+    if filter.factors is None or rows * columns <= MOST_DENSE:
+        return fits(stage.geometry, channels)
+    return is_cheap(filter.kernel_as(np.float32), stage.geometry, channels)
 
 
 def enlarge_samples(
