@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,40 @@ def test_metadata_is_kept(tmp_path: Path) -> None:
     write_image(found, tmp_path / "bare.tif", strip=True)
     bare = read_image(tmp_path / "bare.tif").metadata
     assert not bare.keys() & {"icc_profile", "exif", "dpi", "xmp"}
+
+
+@pytest.mark.parametrize("kind", ["u2", "f4"])
+def test_a_profile_is_read_kept_and_applied_or_refused(run, tmp_path: Path, kind: str) -> None:
+    samples = drawn("RGB", "u2")
+    stored = samples if kind == "u2" else (samples / 65535).astype("f4")
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    # In planes, so that tifffile reads either.
+    tifffile.imwrite(
+        source,
+        stored.transpose(2, 0, 1),
+        photometric="rgb",
+        planarconfig="separate",
+        iccprofile=wide_profile(),
+    )
+    done = run("apply", "-f", "identity", source, "-o", target)
+    assert (done.exit_code, done.stderr) == (0, "")
+    with tifffile.TiffFile(target) as file:
+        assert file.pages[0].iccprofile == wide_profile()
+        np.testing.assert_array_equal(file.pages[0].asarray(), stored)
+    done = run("apply", "-f", "identity", "--profile", "srgb", source, "-o", target, "--overwrite")
+    if kind == "f4":
+        assert done.exit_code == 1
+        assert "floats of RGB are not converted to sRGB" in done.stderr
+        return
+    assert (done.exit_code, done.stderr) == (0, "")
+    (tmp_path / "in.png").write_bytes(
+        png16(samples, (b"iCCP", b"wide\0\0" + zlib.compress(wide_profile())))
+    )
+    same = read_image(tmp_path / "in.png", profile="srgb").frames[0].samples
+    assert (same != samples).any()
+    with tifffile.TiffFile(target) as file:
+        assert not file.pages[0].iccprofile
+        np.testing.assert_array_equal(file.pages[0].asarray(), same)
 
 
 def test_pages_keep_their_size_depth_and_profile(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from deep_files import png16, samples_of_png, tiff16
 from PIL import Image
 
 from convcli import Filter, ImageError, Picture, apply_filters, read_image, write_image
+from convcli.images import read_header
 from convcli.images.codecs import png
 from convcli.images.decoding import two_passes
 from convcli.images.raster import ArrayRaster
@@ -143,6 +144,18 @@ def test_a_table_of_tags_that_is_cut_off_is_refused() -> None:
     for length in (5, 12, 16):
         with pytest.raises(ImageError, match="truncated in its table of tags"):
             read_image(data[:-length])
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 24, 32])
+@pytest.mark.parametrize("compression", [1, 8])
+def test_a_tiff_with_other_bits_is_refused_with_their_number(bits: int, compression: int) -> None:
+    data = tiff16(noise(3, (8, 8)), "<", compression, bits=bits)
+    for read in (read_image, read_header):
+        with pytest.raises(
+            ImageError,
+            match=f"it is a TIFF of 3 channels of {bits}-bit integers, .* convert it first",
+        ):
+            read(data)
 
 
 def test_a_palette_of_16_bits_does_not_exist() -> None:

@@ -47,7 +47,8 @@ def load_filter(name: str | os.PathLike[str]) -> Filter:
     bundled = bundled_filters()
     if text in bundled:
         return _read_file(bundled[text])
-    from convcli.filters.making import read_kind  # with all kinds, which few runs need
+    # Files and bundled filters do without the catalogue of kinds: importing it takes milliseconds.
+    from convcli.filters.making import read_kind
 
     made = read_kind(text)
     if made is not None:

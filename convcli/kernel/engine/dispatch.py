@@ -21,6 +21,8 @@ from convcli.kernel.engine.decimation import LEAST_TAPS
 from convcli.kernel.engine.direct import Direct
 from convcli.kernel.engine.exactness import whole_kernel
 from convcli.kernel.engine.fft import FFT
+from convcli.kernel.engine.float_passes import FloatPasses
+from convcli.kernel.engine.float_passes import passes_of as float_passes_of
 from convcli.kernel.engine.int16 import Int16, Int16Sums, operations, sum_operations
 from convcli.kernel.engine.int16_separable import Int16Separable, passes_of
 from convcli.kernel.engine.int32 import Int32, word_operations
@@ -36,6 +38,7 @@ METHODS: dict[str, type[Method]] = {
     "banded": Banded,
     "separable": Separable,
     "fft": FFT,
+    "float passes": FloatPasses,
     "int16": Int16,
     "int16 separable": Int16Separable,
     "int16 to floats": Int16Sums,
@@ -126,11 +129,12 @@ def _is_large(problem: ConvolutionProblem) -> bool:
 
 
 def _of_floats(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
-    return ProblemSize.of(problem)
+    passes = None if is_large else float_passes_of(problem)
+    return ProblemSize.of(problem)._replace(float_passes=passes)
 
 
 def _of_bytes(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
-    size = ProblemSize.of(problem)
+    size = _of_floats(problem, is_large=is_large)
     passes = None if is_large else operations(problem)
     separable = None if is_large else passes_of(problem)
     axes = axes_of(problem) if max(size.window.kernel) >= LEAST_TAPS else None
@@ -145,7 +149,8 @@ def _of_bytes(problem: ConvolutionProblem, *, is_large: bool = False) -> Problem
 
 def _of_bytes_to_floats(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
     found = None if is_large else sum_operations(problem)
-    return ProblemSize.of(problem)._replace(
+    size = _of_floats(problem, is_large=is_large)
+    return size._replace(
         sum_passes=None if found is None else len(found[0]),
         is_whole=not is_large and _has_whole_kernels(problem),
     )
@@ -153,7 +158,8 @@ def _of_bytes_to_floats(problem: ConvolutionProblem, *, is_large: bool = False) 
 
 def _of_words(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
     found = None if is_large else word_operations(problem)
-    return ProblemSize.of(problem)._replace(
+    size = _of_floats(problem, is_large=is_large)
+    return size._replace(
         word_passes=None if found is None else len(found),
         is_whole=not is_large and _has_whole_kernels(problem),
     )
@@ -253,6 +259,7 @@ def correlate(
     if out is None:
         out = np.empty((len(images), output_channels, *window.output), weight.dtype)
     run(prepared, images, out, threads=threads)
+    prepared.release()
     return out
 
 
