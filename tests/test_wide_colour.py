@@ -198,9 +198,9 @@ def test_every_plan_of_filters_keeps_16_bits(plan: png.Plan) -> None:
     y, x, band = np.ogrid[:20, :30, :3]
     samples = (30_000 + 20_000 * np.sin(x / 7 + band) * np.cos(y / 5)).astype(np.uint16)
     raster, file = ArrayRaster(samples), io.BytesIO()
-    before, after = png._around_pixels(raster, Image.new("RGB", (1, 1)), {})
+    before, after = png.around_pixels(raster, Image.new("RGB", (1, 1)), {})
     file.write(before)
-    png._write_pixels(raster, file, plan, 2)
+    png.write_pixels(raster, file, plan, 2)
     file.write(after)
     np.testing.assert_array_equal(samples_of_png(file.getvalue()), samples)
 
