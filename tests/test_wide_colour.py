@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deep_files import png16, samples_of_png, tiff16
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from convcli import Filter, ImageError, Picture, apply_filters, read_image, write_image
 from convcli.images import read_header
@@ -203,6 +203,18 @@ def test_every_plan_of_filters_keeps_16_bits(plan: png.Plan) -> None:
     png.write_pixels(raster, file, plan, 2)
     file.write(after)
     np.testing.assert_array_equal(samples_of_png(file.getvalue()), samples)
+
+
+def test_a_drawing_of_8_bits_in_16_is_as_small_as_zlib_makes_it() -> None:
+    # Lines of text have repetitions far apart, which a sample does not show.
+    image = Image.new("RGB", (900, 600), "white")
+    for line in range(30):
+        text = f"Line {line}: the quick brown fox jumps over the lazy dog; " * 2
+        ImageDraw.Draw(image).text((9, 20 * line), text, fill="black")
+    samples = np.asarray(image).astype(np.uint16) * 257
+    file = io.BytesIO()
+    write_image(read_image(png16(samples)), file, format="png")
+    assert len(file.getvalue()) < 1.05 * len(png16(samples))
 
 
 def test_metadata_and_compression_go_into_a_16_bit_png(tmp_path: Path) -> None:

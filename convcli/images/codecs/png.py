@@ -54,6 +54,8 @@ PLANS = (
 """From fast to slow. Each is close to the smallest for some kind of picture, or much faster."""
 
 _TOLERANCE = 1.035  # of the size by the last plan: a faster plan may take this much
+_REPETITIVE = 8  # a drawing becomes at least so many times smaller
+_FILTER_GAIN = 1.15  # its sample has to become so much smaller by a filter
 _PATCHES, _PATCH = 20, 8  # number of patches in the sample, and their rows
 
 
@@ -138,7 +140,13 @@ def around_pixels(
 
 
 def _choose_plan(raster: Raster, threads: int) -> Plan:
-    """Return the fastest plan that compresses a sample about as well as the last plan."""
+    """Return the fastest plan that compresses a sample about as well as the last plan.
+
+    Of 16-bit samples the best plan takes its place: where both bytes are equal, as in drawings that
+    once had 8 bits, filters hide repetitions. If there are many, a sample shows too few of them: so
+    only plans that search for repetitions are taken, without a filter if one makes the sample only
+    a little smaller.
+    """
     sample = _sample(raster)
     sizes: dict[Plan, int] = {}
 
@@ -154,7 +162,14 @@ def _choose_plan(raster: Raster, threads: int) -> Plan:
 
     # The last plan takes as long as the others together.
     share(make_measure, reversed(PLANS), min(threads, 2))
-    return next(plan for plan in PLANS if sizes[plan] <= _TOLERANCE * sizes[PLANS[-1]])
+    if raster.dtype == np.uint8:
+        goal, plans = _TOLERANCE * sizes[PLANS[-1]], list(PLANS)
+    else:
+        goal, plans = _TOLERANCE * min(sizes.values()), list(PLANS)
+        if goal < sample.samples.nbytes / _REPETITIVE:
+            plans = [plan for plan in PLANS if plan.strategy == zlib.Z_DEFAULT_STRATEGY]
+            goal = _FILTER_GAIN * min(sizes[plan] for plan in plans)
+    return next(plan for plan in plans if sizes[plan] <= goal)
 
 
 def _sample(raster: Raster) -> ArrayRaster:
