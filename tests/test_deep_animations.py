@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-from deep_files import chunk
+from deep_files import Part, apng
 from PIL import Image
 
 from convcli import ImageError, ImageWarning, Picture, read_image, write_image
 from convcli.images.picture import Frame
 
 SIZE = (7, 9)
-COLOURS = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}
 KEEP, CLEAR, RESTORE = range(3)
 REPLACE, OVER = range(2)
-
-
-class Part(NamedTuple):
-    """A frame as it is stored."""
-
-    samples: np.ndarray
-    left: int = 0
-    top: int = 0
-    dispose: int = KEEP
-    blend: int = REPLACE
 
 
 def drawn(mode: str, size: tuple[int, int], seed: int) -> np.ndarray:
@@ -38,32 +24,6 @@ def drawn(mode: str, size: tuple[int, int], seed: int) -> np.ndarray:
         samples[:2, :2, -1] = 0
         samples[-1:, :, -1] = 65535
     return samples.astype(np.uint16)
-
-
-def apng(mode: str, parts: list[Part], poster: np.ndarray | None = None) -> bytes:
-    """Return an animation of 10, 20, 30, … hundredths of a second, that is shown three times."""
-
-    def rows(samples: np.ndarray) -> bytes:
-        return zlib.compress(b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples))
-
-    header = struct.pack(">IIBBBBB", SIZE[1], SIZE[0], 16, COLOURS[mode], 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"acTL", struct.pack(">II", len(parts), 3))]
-    number = 0
-    if poster is not None:
-        chunks.append((b"IDAT", rows(poster)))
-    for index, part in enumerate(parts):
-        height, width = part.samples.shape[:2]
-        fields = (number, width, height, part.left, part.top, 10 * (index + 1), 100)
-        control = struct.pack(">5I2H2B", *fields, part.dispose, part.blend)
-        chunks.append((b"fcTL", control))
-        number += 1
-        if index or poster is not None:
-            chunks.append((b"fdAT", struct.pack(">I", number) + rows(part.samples)))
-            number += 1
-        else:
-            chunks.append((b"IDAT", rows(part.samples)))
-    chunks.append((b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in chunks)
 
 
 def composed(parts: list[Part], channels: int) -> list[np.ndarray]:
@@ -110,7 +70,7 @@ def test_frames_are_composed_with_all_their_bits(
     parts = parts_of(mode, dispose, blend)
     poster = drawn(mode, SIZE, 9) if has_poster else None
     path = tmp_path / "in.png"
-    path.write_bytes(apng(mode, parts, poster))
+    path.write_bytes(apng(SIZE, parts, poster))
     expected = composed(parts, len(mode))
     for source in (path, path.read_bytes()):
         picture = read_image(source)
@@ -134,7 +94,7 @@ def test_the_identity_keeps_bits_timing_and_plays(
     parts = [Part(drawn(mode, SIZE, seed)) for seed in range(3)]
     parts.append(parts[-1])  # a frame that equals the one before stays a frame
     poster = drawn(mode, SIZE, 9) if has_poster else None
-    (tmp_path / "in.png").write_bytes(apng(mode, parts, poster))
+    (tmp_path / "in.png").write_bytes(apng(SIZE, parts, poster))
     mine = tmp_path / "mine.json"
     mine.write_text('{"weight": [[1]], "preserve_alpha": true}')
     for flags in (["--dry-run"], []):
@@ -166,13 +126,13 @@ def test_frames_of_two_depths_become_8_bits(tmp_path: Path) -> None:
 
 
 def test_a_broken_animation_is_refused() -> None:
-    data = apng("RGBA", parts_of("RGBA", RESTORE, OVER))
+    data = apng(SIZE, parts_of("RGBA", RESTORE, OVER))
     for length in range(40, len(data) - 12, 23):
         with pytest.raises(ImageError):
             read_image(data[:length])
     beyond = [*parts_of("RGB", KEEP, REPLACE), Part(drawn("RGB", (3, 4), 2), 6, 2)]
     with pytest.raises(ImageError):
-        read_image(apng("RGB", beyond))
+        read_image(apng(SIZE, beyond))
     changed = bytearray(data)
     changed[data.rindex(b"fdAT") + 12] ^= 1
     with pytest.raises(ImageError):
@@ -181,7 +141,7 @@ def test_a_broken_animation_is_refused() -> None:
 
 def test_an_animation_is_filtered_frame_by_frame(run, tmp_path: Path) -> None:
     parts = [Part(drawn("RGB", SIZE, seed)) for seed in range(3)]
-    (tmp_path / "in.png").write_bytes(apng("RGB", parts))
+    (tmp_path / "in.png").write_bytes(apng(SIZE, parts))
     mine = tmp_path / "mine.json"
     mine.write_text('{"weight": [[1, 1]], "divisor": 2, "pad": "valid"}')
     run("apply", "-f", mine, tmp_path / "in.png", "-o", tmp_path / "out.png")
@@ -191,7 +151,7 @@ def test_an_animation_is_filtered_frame_by_frame(run, tmp_path: Path) -> None:
 
 
 def test_an_animation_goes_through_memory() -> None:
-    picture = read_image(apng("RGB", [Part(drawn("RGB", SIZE, seed)) for seed in range(3)]))
+    picture = read_image(apng(SIZE, [Part(drawn("RGB", SIZE, seed)) for seed in range(3)]))
     file = io.BytesIO()
     write_image(picture, file, format="png", save={"compress_level": 1})
     again = read_image(file.getvalue())
