@@ -140,6 +140,7 @@ def _check_extra(format_name: str, is_float: bool) -> None:
 
 
 def _check_profile(format_name: str, mode: str, profile: bytes | None) -> None:
-    is_told = profile is None or is_srgb(profile) or format_name in PROFILE_FORMATS
-    if not is_told and profile is not None and suits(profile, mode):
+    if profile is None or is_srgb(profile) or format_name in PROFILE_FORMATS:
+        return
+    if suits(profile, mode):
         warn(f"{format_name} holds no ICC profile: it is left out, so colours may be off")

@@ -1,4 +1,7 @@
-"""Pictures of 16 bits or floats to files, by what is not Pillow's."""
+"""Files of 16 bits or floats, which Pillow does not write.
+
+They are written by codecs of our own, and by those of packages of an extra.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ _OF_ANIMATIONS = frozenset({"blend", "default_image", "duration", "loop", "save_
 
 
 def write_deep(encoding: Encoding, file: BinaryIO, format_name: str, source_format: str) -> None:
-    """Write a picture of which at least one frame has no image of Pillow's.
+    """Write a picture of which at least one frame fits no image of Pillow's.
 
     ``source_format`` is that of the picture. Raises :class:`ImageError` for options that are for
     Pillow's encoder alone.
