@@ -1,6 +1,6 @@
-"""TIFF that Pillow does not read, or reads only in part: floats in colour, samples in planes, grey with alpha.
+"""TIFF that Pillow does not read, or reads only in part.
 
-Samples are read by tifffile, of an extra; tags by Pillow, as those of every TIFF.
+That is TIFF of floats in colour, of 16 bits in planes, and of 16-bit grey with alpha. Samples are read by tifffile, of an extra; tags by Pillow, as those of every TIFF.
 """
 
 from __future__ import annotations
