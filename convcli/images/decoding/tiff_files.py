@@ -1,6 +1,7 @@
 """TIFF that Pillow does not read, or reads only in part.
 
-That is TIFF of floats in colour, of 16 bits in planes, and of 16-bit grey with alpha. Samples are read by tifffile, of an extra; tags by Pillow, as those of every TIFF.
+That is TIFF of floats in colour, of 16 bits in planes, and of 16-bit grey with alpha. Samples are
+read by tifffile, of an extra; tags by Pillow, as those of every TIFF.
 """
 
 from __future__ import annotations
