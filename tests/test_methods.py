@@ -11,8 +11,8 @@ from cases import Case, over_cases
 
 from convcli import conv2d, conv2d_backward, conv_transpose2d
 from convcli.kernel import reference
-from convcli.kernel.engine import dispatch, int16
-from convcli.kernel.engine.dispatch import METHODS, choose, correlate, prepare
+from convcli.kernel.engine import cost_model, dispatch, int16
+from convcli.kernel.engine.dispatch import METHODS, choose, correlate, costs, prepare, size_of
 from convcli.kernel.engine.float_passes import MOST_WEIGHTS, FloatPasses, steps_of
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
@@ -229,6 +229,16 @@ def dense(*shape: int) -> np.ndarray:
 GAUSSIAN = np.exp(-(np.linspace(-3, 3, 31) ** 2))
 
 
+@pytest.fixture(params=["with_avx512", "without"])
+def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let methods cost what they do on one kind of machine."""
+    for name, value in vars(cost_model).copy().items():
+        if isinstance(value, cost_model.Measured):
+            monkeypatch.setattr(cost_model, name, getattr(value, request.param))
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize(
     ("kernel", "expected"),
     [
@@ -248,17 +258,18 @@ def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str) -> None:
     assert choose(problem(kernel, channels=1)) == expected
 
 
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
         (INTEGERS["sharpen"][0], "int16"),
         (INTEGERS["gauss"][0], "int16"),
-        (np.ones((3, 3)), "int16"),
+        (np.diag((1, 1, 1)), "int16"),
         (np.ones((3, 3)) / 9, "float passes"),  # no sum of whole numbers
         (np.full((3, 3), 17), "int16 separable"),  # sums that signed 16 bits do not hold
         (np.full((3, 3), 29), "float passes"),  # sums that 16 bits do not hold
         (np.full((2, 1), -129), "float passes"),
-        (np.arange(25).reshape(5, 5) - 12, "banded"),  # too many passes
+        (np.arange(81).reshape(9, 9) % 23 - 11, "banded"),  # too many passes
     ],
 )
 def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
@@ -273,6 +284,7 @@ def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
     )
 
 
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
@@ -319,10 +331,26 @@ def test_few_methods_are_kept() -> None:
     assert prepare(given, keep=True) is not first
 
 
-def test_with_a_stride_the_separable_method_is_chosen_for_smaller_kernels() -> None:
-    given = problem(np.outer(GAUSSIAN[12:15], GAUSSIAN[12:15]), channels=1)
-    assert choose(given) == "banded"
+@pytest.mark.usefixtures("machine")
+def test_the_separable_method_is_chosen_for_separable_kernels() -> None:
+    given = problem(np.outer(GAUSSIAN[8:23], GAUSSIAN[8:23]), channels=1)
+    assert choose(given) == "separable"
     assert choose(given._replace(window=given.window._replace(stride=(2, 2)))) == "separable"
+
+
+@pytest.mark.usefixtures("machine")
+def test_exact_transforms_take_longer_and_are_chosen_for_larger_kernels() -> None:
+    weight = np.random.default_rng(0).integers(-9, 10, (1, 1, 31, 31)).astype(np.float32)
+    whole = problem(weight[0, 0])
+    other = whole._replace(weight=whole.weight / 3)
+    costs_of = {
+        name: costs(size_of(given, from_bytes=True))
+        for name, given in (("whole", whole), ("other", other))
+    }
+    assert costs_of["whole"]["fft"] > 1.5 * costs_of["other"]["fft"]
+    assert costs_of["whole"]["banded"] == costs_of["other"]["banded"]
+    # Samples that are floats are seldom whole numbers.
+    assert costs(size_of(whole))["fft"] == costs_of["other"]["fft"]
 
 
 @pytest.mark.parametrize("stride", [1, 2, 7])
@@ -441,3 +469,15 @@ def test_float_passes_spread_an_infinity_no_further_than_the_kernel_reaches(
     FloatPasses(given, block).rows(image, found, 0, 0, 23)
     dispatch.METHODS["direct"](given).rows(image, expected, 0, 0, 23)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", [name for name in FOR_FLOATS if name != "decimated"])
+def test_methods_write_filters_that_are_spread_over_several_axes(method: str) -> None:
+    """A transposed convolution has its phases there. The rows take more than one block."""
+    given = problem(np.outer([0.25, 0.5, 0.25], [1, 0, 2]), channels=1, size=(300, 900))
+    image = np.random.default_rng(0).random((1, 1, 300, 900), np.float32)
+    found, expected = np.empty((1, 1, 1, 1, 300, 900), np.float32), np.empty_like(image)
+    prepared = METHODS[method](given)
+    dispatch.run(prepared, image, found)
+    dispatch.run(METHODS["direct"](given), image, expected)
+    np.testing.assert_allclose(found[:, 0, 0], expected, rtol=1e-5, atol=1e-6)
