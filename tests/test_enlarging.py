@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli import Filter, Picture, upsample, write_image
+from convcli import Filter, Picture, conv_transpose2d, upsample, write_image
 from convcli.images import Frame
 from convcli.images.raster import ArrayRaster, PillowRaster
 from convcli.kernel import reference
+from convcli.kernel import transpose as transpose_module
 from convcli.kernel.engine.enlarging import Enlargement
 from convcli.kernel.engine.enlarging_cost import is_cheap
+from convcli.kernel.engine.transposed import EnlargedTranspose
 from convcli.kernel.geometry import PAD_MODES, conv_transpose_geometry
 from convcli.kernel.padding import source_index
 from convcli.kernel.transpose import PreparedTranspose
@@ -324,3 +326,53 @@ def test_large_pictures_are_enlarged_in_several_blocks(
     expected, found = from_layers(monkeypatch, make)
     assert taken == [1]
     check_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+def test_arrays_with_separable_kernels_are_enlarged_in_order(case, dtype, monkeypatch):
+    size, kernel, stride, pad, dilation, mode = case
+    made = []
+    monkeypatch.setattr(
+        transpose_module,
+        "EnlargedTranspose",
+        lambda *a, **k: (made.append(1), EnlargedTranspose(*a, **k))[1],
+    )
+    rng = np.random.default_rng(15)
+    images, bias = rng.random((2, 3, *size)).astype(dtype), rng.random(3)
+    weight = rng.random((3, 1, kernel[0], 1)) * rng.random((3, 1, 1, kernel[1]))
+    found = conv_transpose2d(
+        images,
+        weight,
+        bias,
+        stride=stride,
+        pad=pad,
+        dilation=dilation,
+        pad_mode=mode,
+        groups=3,
+    )
+    geometry = conv_transpose_geometry(size, kernel, stride, pad, 0, dilation)
+    assert made == [1]
+    assert found.dtype == dtype
+    for image, result in zip(images, found, strict=True):
+        expected = reference.conv_transpose2d(
+            image.astype(np.float64),
+            weight,
+            geometry.image,
+            stride=geometry.stride,
+            pads=geometry.pads,
+            pad_mode=mode,
+            dilation=geometry.dilation,
+            groups=3,
+        )
+        exactness = 1e-5 if dtype == np.float32 else 1e-13
+        np.testing.assert_allclose(result, expected + bias[:, None, None], rtol=exactness)
+
+
+def test_a_large_array_is_computed_in_tasks_of_several_threads():
+    image = np.random.default_rng(16).random((1, 700, 900))
+    weight = np.outer([1.0, 2, 3, 1], [2.0, 1, 1, 4])[np.newaxis, np.newaxis]
+    found = conv_transpose2d(image, weight, stride=2, pad=1, pad_mode="reflect")
+    geometry = conv_transpose_geometry((700, 900), (4, 4), 2, 1, 0, 1)
+    by_components = PreparedTranspose(weight, geometry, pad_mode="reflect").whole(image[None])[0]
+    np.testing.assert_allclose(found, by_components, rtol=1e-13)

@@ -26,6 +26,9 @@ from convcli.kernel.window import Window
 BLOCK_SAMPLES = 1 << 18
 """About how many output samples are computed at once."""
 
+MOST_SAMPLES = 1 << 21
+"""The most of them, where rows are wide."""
+
 LEAST_ROWS = 8
 """Input rows that are enlarged at once, or a multiple, so that methods can fill their products."""
 
@@ -76,7 +79,8 @@ class InterleavedTranspose:
     def _block_rows(self, tiles: tuple[int, int]) -> int:
         """Return how many input rows are enlarged at once: few enough for the cache."""
         row = tiles[1] * self._interleaved * self._stride[0] * self._stride[1]
-        return min(tiles[0], max(1, BLOCK_SAMPLES // row // LEAST_ROWS) * LEAST_ROWS)
+        rows = max(1, BLOCK_SAMPLES // row // LEAST_ROWS) * LEAST_ROWS
+        return min(tiles[0], rows, max(1, MOST_SAMPLES // row))
 
     def rows_read(self, start: int, stop: int) -> tuple[int, int]:
         """Return the first input row that output rows read, and the one after the last."""
