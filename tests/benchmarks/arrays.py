@@ -161,7 +161,9 @@ def cells(*, quick: bool) -> Iterator[Callable[[], Cell]]:
         yield partial(one_per_channel, photo, taps)
     for filters, depth, taps in ((8, 3, 3), (64, 3, 3), (16, 16, 3), (3, 3, 5)):
         yield partial(across_channels, middle, filters, depth, taps)
+    yield partial(transposed, photo, 3, 3)
     yield partial(transposed, middle, 3, 3)
+    yield partial(transposed, middle, 3, 1)
     yield partial(transposed, low, 16, 16)
     yield partial(transposed, low, 16, 1)
     yield partial(backward, (8 // part, 16, 128, 128), 16)
