@@ -171,7 +171,8 @@ class _EnlargedStrips:
                 and self._conversion.is_by_sample
                 and enlarger.writes_directly(start, stop)
             ):
-                enlarger.write(values, outputs, start, stop, finish)
+                plain = self._conversion.keeps_samples and samples.dtype.kind == "u"
+                enlarger.write(values, outputs, start, stop, None if plain else finish)
             else:
                 for begin, end, block in enlarger.blocks(values, start, stop):
                     finish(block, outputs[begin - start : end - start])

@@ -95,7 +95,8 @@ class InterleavedTranspose:
         _, most, samples = self._shape
         shape = most * self._stride[0], samples * self._stride[1]
         ordered = self._buffer("ordered", shape, self._method.problem.dtype)
-        for tile, found in self._tiles(padded, start, stop):
+        dtype = self._method.problem.dtype
+        for tile, found in self._tiles(padded, start, stop, dtype):
             target = ordered[: found.shape[1] * self._stride[0]]
             self._put_in_order(found, target)
             low = tile * self._stride[0]
@@ -114,26 +115,35 @@ class InterleavedTranspose:
         )
 
     def write(
-        self, padded: NDArray[Any], target: NDArray[Any], start: int, stop: int, finish: Finish
+        self,
+        padded: NDArray[Any],
+        target: NDArray[Any],
+        start: int,
+        stop: int,
+        finish: Finish | None,
     ) -> None:
         """Write the output rows start to stop as samples (rows, samples).
 
         ``finish`` makes samples of values before they are put in order: those are smaller to move.
+        None rounds and clips them.
         """
-        finished = self._buffer("finished", self._shape, target.dtype)
-        for tile, found in self._tiles(padded, start, stop):
+        dtype = target.dtype if finish is None else self._method.problem.dtype
+        for tile, found in self._tiles(padded, start, stop, dtype):
             count = found.shape[1]
-            for values, samples in zip(found, finished[:, :count], strict=True):
-                finish(values, samples)
+            finished = found
+            if finish is not None:
+                finished = self._buffer("finished", self._shape, target.dtype)[:, :count]
+                for values, samples in zip(found, finished, strict=True):
+                    finish(values, samples)
             low = tile * self._stride[0] - start
-            self._put_in_order(finished[:, :count], target[low : low + count * self._stride[0]])
+            self._put_in_order(finished, target[low : low + count * self._stride[0]])
 
     def _tiles(
-        self, padded: NDArray[Any], start: int, stop: int
+        self, padded: NDArray[Any], start: int, stop: int, dtype: np.dtype[Any]
     ) -> Iterator[tuple[int, NDArray[Any]]]:
         """Give the values (phases, rows, samples) of some input rows, with the first of them."""
         most = self._shape[1]
-        by_phase = self._buffer("by_phase", self._shape, self._method.problem.dtype)
+        by_phase = self._buffer(f"of {dtype}", self._shape, dtype)
         first, past = start // self._stride[0], -(-stop // self._stride[0])
         for tile in range(first, past, most):
             count = min(most, past - tile)
