@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from cases import Case, over_cases
@@ -391,6 +394,30 @@ def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None
 
     with pytest.raises(MemoryError):
         share(make_worker, range(100), 3)
+
+
+@pytest.mark.parametrize("method", FOR_FLOATS)
+def test_a_convolution_leaves_no_circles_in_memory(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their buffers would stay until the garbage collector runs: megabytes for each call."""
+    made = []
+
+    class Recorded(METHODS[method]):
+        def __init__(self, problem: ConvolutionProblem) -> None:
+            super().__init__(problem)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setitem(METHODS, method, Recorded)
+    monkeypatch.setattr(dispatch, "choose", lambda *_, **__: method)
+    x, kernel = np.ones((1, 70, 80), np.float32), np.full((1, 1, 5, 5), 0.1, np.float32)
+    gc.collect()
+    gc.disable()
+    try:
+        conv2d(x, kernel)
+        assert [reference() for reference in made] == [None]
+    finally:
+        gc.enable()
 
 
 def test_float_passes_take_profiles_apart_unless_terms_cancel_out() -> None:

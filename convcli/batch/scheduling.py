@@ -17,6 +17,7 @@ from typing import Protocol, TypeAlias
 
 from convcli.batch.run import Result
 from convcli.batch.shards import Item, Shard, halves
+from convcli.errors import ConvcliError
 
 Do: TypeAlias = Callable[[Shard, bool], list[Result]]
 """Runs a shard; the flag says that an earlier attempt may have run some of it."""
@@ -89,7 +90,8 @@ def results_of(
     Once all shards are handed out and none waits, one that takes more than three times the median
     (by item), and ``patience`` seconds, is handed out a second time; the first result is used.
 
-    When this iterator is closed, shards that have not begun are cancelled.
+    When this iterator is closed, shards that have not begun are cancelled. An error of ``shards``,
+    such as one of a listing, is raised once those that were handed out have ended.
     """
     loop = _Loop(iter(shards), do, pool, lost, patience)
     try:
@@ -110,6 +112,7 @@ class _Loop:
     suspects: list[Item] = field(default_factory=list)
     is_broken: bool = False
     is_exhausted: bool = False
+    error: ConvcliError | None = None
     paces: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def run(self) -> Iterator[Result]:
@@ -137,6 +140,8 @@ class _Loop:
                 yield from future.result()
             else:
                 yield self.lost(item, reason)
+        if self.error is not None:
+            raise self.error
 
     def cancel(self) -> None:
         for future in self.pending:
@@ -145,7 +150,7 @@ class _Loop:
     def _hand_out(self) -> None:
         while len(self.pending) < self.pool.width():
             again = bool(self.halved)
-            shard = self.halved.popleft() if again else next(self.shards, None)
+            shard = self.halved.popleft() if again else self._next()
             if shard is None:
                 self.is_exhausted = True
                 return
@@ -153,6 +158,13 @@ class _Loop:
             self.pending[future] = _Attempt(shard, [future])
             if future.done():  # computed in this thread, or refused
                 return
+
+    def _next(self) -> Shard | None:
+        try:
+            return next(self.shards, None)
+        except ConvcliError as error:
+            self.error, self.shards = error, iter(())
+            return None
 
     def _ended(self, future: Future[list[Result]]) -> Iterator[Result]:
         attempt = self.pending.pop(future, None)

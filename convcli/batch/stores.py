@@ -32,6 +32,9 @@ ATTEMPTS = 3
 
 _LONGEST_PAUSE = 15.0
 
+_METADATA = "//169.254.169.254/"
+"""Where obstore asks a machine in a cloud for its credentials, if there are no others."""
+
 _LISTED_AT_ONCE = 1000
 _HEADER_BYTES = 256 << 10
 _REPORT_BYTES = 8 << 20
@@ -188,14 +191,14 @@ def _entry(bucket: str, meta: Any) -> Entry:
 
 
 @contextmanager
-def opened_object(url: str) -> Iterator[BufferedReader]:
-    """Yield an object as a file that seeks, of which only the parts that are used are read."""
+def opened_object(url: str, piece: int = _HEADER_BYTES) -> Iterator[BufferedReader]:
+    """Yield an object as a file that seeks, read in pieces, and only those that are used."""
     obstore = needed("obstore", "cloud", url)
     with errors():
         bucket, key = split_url(url)
         store = open_store(bucket)
-        reader = obstore.open_reader(store, key, buffer_size=_HEADER_BYTES)
-    yield BufferedReader(_Parts(reader), _HEADER_BYTES)
+        reader = obstore.open_reader(store, key, buffer_size=piece)
+    yield BufferedReader(_Parts(reader), piece)
 
 
 class _Parts(RawIOBase):
@@ -217,8 +220,17 @@ class _Parts(RawIOBase):
         return int(self._reader.tell())
 
     def readinto(self, buffer: Any) -> int:
+        start = self.tell()
         with errors():
-            data = bytes(self._reader.read(len(buffer)))
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    data = bytes(self._reader.read(len(buffer)))
+                    break
+                except Exception:
+                    if attempt == ATTEMPTS:
+                        raise
+                    time.sleep(0.1 * 2**attempt)
+                    self.seek(start)
         buffer[: len(data)] = data
         return len(data)
 
@@ -255,7 +267,11 @@ def errors() -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     text = str(error)
-    if type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
+    if _METADATA in text:
+        return "no credentials: neither the environment nor this machine has any for this store"
+    # Those of listings are of a general type.
+    is_refused = re.search("status code: 40[13]", text) is not None
+    if is_refused or type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
         return "access is denied: check the credentials and what they allow"
     if "NoSuchBucket" in text:
         return "there is no such bucket"

@@ -41,14 +41,20 @@ def linear_planes(samples: NDArray[Any], colours: int) -> FloatArray:
     return planes
 
 
-def linear_samples(samples: NDArray[Any]) -> FloatArray:
-    """Return uint8 or uint16 samples of any shape, all of them colour, as linear light."""
+def linear_samples(samples: NDArray[Any], colours: int | None = None) -> FloatArray:
+    """Return sRGB samples (rows, W, C) of uint8 or uint16 as float32 in linear light.
+
+    Channels from ``colours`` on are only scaled to 0-1; None takes all as colours, in any shape.
+    """
     table = _linear_values(int(np.iinfo(samples.dtype).max))
-    by_row = samples.reshape(-1, samples.shape[-1])
-    light = np.empty(by_row.shape, np.float32)
+    light = np.empty(samples.shape, np.float32)
+    by_row, light_by_row = samples.reshape(len(samples), -1), light.reshape(len(samples), -1)
     for rows in _row_blocks(*by_row.shape):
-        table.take(by_row[rows], out=light[rows], mode="clip")
-    return light.reshape(samples.shape)
+        table.take(by_row[rows], out=light_by_row[rows], mode="clip")
+    if colours is not None:
+        for channel in range(colours, samples.shape[-1]):
+            np.divide(samples[..., channel], np.float32(len(table) - 1), out=light[..., channel])
+    return light
 
 
 def _row_blocks(height: int, width: int) -> Iterator[slice]:

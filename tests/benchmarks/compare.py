@@ -1,7 +1,7 @@
 """How long convcli and its peers take for the same jobs, and whether they agree.
 
 Whole processes, run in turn for several rounds; then arrays in one process. Peers that are not
-installed are left out, and said to be.
+installed are left out, and listed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SLOW_SECONDS = 5.0
 """A peer that takes longer at first is run only once more."""
 
 TOLERANCE = 0.6
-"""Grey levels that results may differ by on average: who rounds when, and to how many bits."""
+"""Grey levels that results may differ by on average: tools round at different steps."""
 JPEG_TOLERANCE = 1.2
 """The same after JPEG, where one grey level before coding can become several."""
 FFMPEG_JPEG_TOLERANCE = 6.0
@@ -58,7 +58,7 @@ class Run(NamedTuple):
 
 @dataclass
 class Result:
-    """What became of a tool at a job."""
+    """The timings of a tool at a job, or why it failed."""
 
     job: str
     tool: str
@@ -92,14 +92,14 @@ def run(line: list[str], folder: Path | None = None) -> Run:
     here. Raises RuntimeError for a command that fails.
     """
     start = time.perf_counter()
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(line, cwd=folder, stdout=said, stderr=said)
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(line, cwd=folder, stdout=output, stderr=output)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            said.seek(0)
-            text = said.read().decode(errors="replace").strip()
+            output.seek(0)
+            text = output.read().decode(errors="replace").strip()
             raise RuntimeError(f"exit code {process.returncode}: {text[-300:]}")
     unit = 1 if sys.platform == "darwin" else 1024
     return Run(seconds, usage.ru_maxrss * unit)
@@ -134,7 +134,7 @@ def tolerance(job: Job, tool: str) -> float:
 
 
 def run_job(job: Job, tools: Tools, work: Path, rounds: int) -> list[Result]:
-    """Let every tool do a job: once to warm up and to check it, then ``rounds`` times in turn."""
+    """Run every tool: once to warm up and to compare results, then ``rounds`` times in turn."""
     results = [(command, Result(job.name, command.tool)) for command in commands(job, tools, work)]
     ours = results[0][0]
     for command, result in results:

@@ -26,29 +26,29 @@ OPENCV = {
     "lanczos": "INTER_LANCZOS4",
 }
 
-Answer = Callable[[], Any]
+Call = Callable[[], Any]
 
 
-def by_preset(path: str, preset: str, scale: tuple[int, int]) -> dict[str, Answer]:
+def by_preset(path: str, preset: str, scale: tuple[int, int]) -> dict[str, Call]:
     """Return what each tool does to enlarge an RGB picture by (y, x)."""
     picture, image = read_image(path), Image.open(path).convert("RGB")
     samples = np.asarray(image)
     size = image.width * scale[1], image.height * scale[0]
-    answers: dict[str, Answer] = {
+    calls: dict[str, Call] = {
         "convcli": lambda: upsample(picture, preset, scale=scale),
         "pillow": lambda: image.resize(size, Image.Resampling[preset.upper()]),
     }
     if cv2 is not None:
         method = getattr(cv2, OPENCV[preset])
-        answers["opencv"] = lambda: cv2.resize(samples, size, interpolation=method)
+        calls["opencv"] = lambda: cv2.resize(samples, size, interpolation=method)
     if torch is not None and preset in ("bilinear", "bicubic"):
         planes = torch.from_numpy(samples.transpose(2, 0, 1)[np.newaxis].astype(np.float32))
         resize = torch.nn.functional.interpolate
-        answers["torch"] = lambda: resize(planes, size[::-1], mode=preset, align_corners=False)
-    return answers
+        calls["torch"] = lambda: resize(planes, size[::-1], mode=preset, align_corners=False)
+    return calls
 
 
-def by_kernel(path: str, taps: int, *, normalize: bool) -> dict[str, Answer]:
+def by_kernel(path: str, taps: int, *, normalize: bool) -> dict[str, Call]:
     """Return what we do with a dense kernel."""
     picture = read_image(path)
     weight = np.random.default_rng(1).random((taps, taps))
@@ -56,19 +56,19 @@ def by_kernel(path: str, taps: int, *, normalize: bool) -> dict[str, Answer]:
     return {"convcli": lambda: upsample(picture, kernel, normalize=normalize)}
 
 
-def measure(name: str, answers: dict[str, Answer], rounds: int) -> None:
+def measure(name: str, calls: dict[str, Call], rounds: int) -> None:
     """Let every tool do it in turn, once to warm up, and print medians."""
-    wall: dict[str, list[float]] = {tool: [] for tool in answers}
-    processor: dict[str, list[float]] = {tool: [] for tool in answers}
+    wall: dict[str, list[float]] = {tool: [] for tool in calls}
+    processor: dict[str, list[float]] = {tool: [] for tool in calls}
     for number in range(rounds + 1):
-        for tool, answer in answers.items():
+        for tool, call in calls.items():
             time.sleep(0.02)  # until the threads of the last one sleep, too
             start, used = time.perf_counter(), time.process_time()
-            answer()
+            call()
             if number:
                 wall[tool].append(1e3 * (time.perf_counter() - start))
                 processor[tool].append(1e3 * (time.process_time() - used))
-    cells = [f"{tool} {median(wall[tool]):.0f} ({median(processor[tool]):.0f})" for tool in answers]
+    cells = [f"{tool} {median(wall[tool]):.0f} ({median(processor[tool]):.0f})" for tool in calls]
     print(f"{name}: {', '.join(cells)}", flush=True)
 
 

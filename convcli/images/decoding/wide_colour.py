@@ -32,7 +32,7 @@ def wide_mode(image: Image.Image) -> str:
 
     LA, RGB, RGBA or CMYK, and "" for every other image. ``image`` is opened and not decoded.
     """
-    if _greatest(image):
+    if _greatest(image) or _is_plain_sgi(image):
         return image.mode
     raw = raw_mode(image)
     if raw not in PASSES or image.format not in ("PNG", "TIFF") or _planes(image) != 1:
@@ -51,6 +51,11 @@ def _greatest(image: Image.Image) -> int:
         return 0
     codec, greatest = tiles[0][0], tiles[0][3][-1]
     return greatest if codec.startswith("ppm") and greatest > 255 else 0
+
+
+def _is_plain_sgi(image: Image.Image) -> bool:
+    """Return whether an image is an SGI of 16 bits without compression."""
+    return image.format == "SGI" and [tile[0] for tile in getattr(image, "tile", ())] == ["SGI16"]
 
 
 def _has_transparent_colour(image: Image.Image) -> bool:
@@ -75,21 +80,21 @@ class WideImage:
         self._stored: Stored | bytes | None = None
         self._greatest = _greatest(image)
         self._size = image.size[::-1]
-        self._passes = None if self._greatest else TwoPasses(image, self._raw, reopen)
-        if is_uncompressed(image):
-            self._passes = None
+        self._is_sgi = _is_plain_sgi(image)
+        is_stored = self._greatest or self._is_sgi or is_uncompressed(image)
+        self._passes = None if is_stored else TwoPasses(image, self._raw, reopen)
 
     def load(self) -> None:
         """Decode. Raises whatever Pillow raises, and OSError for a truncated file."""
         if self._passes is not None:
             self._passes.load()
-        elif not self._greatest:
+        elif not (self._greatest or self._is_sgi):
             self._stored, self._size = strips(self._image)
         elif self._is_plain:
             self._image.fp.seek(self._image.tile[0].offset)
             self._stored = self._image.fp.read()
         else:
-            self._stored = memory(6 * self._size[0] * self._size[1])
+            self._stored = memory(2 * len(self.mode) * self._size[0] * self._size[1])
             fill(memoryview(self._stored), self._image.fp, self._image.tile[0].offset)
 
     @property
@@ -105,6 +110,9 @@ class WideImage:
         self._passes = self._stored = None
         if passes is not None:
             samples = wide_samples.joined(None if passes.is_one else passes.image, passes.low)
+        elif self._is_sgi:
+            assert stored is not None
+            samples = wide_samples.of_sgi(stored, self._size)
         elif self._greatest:
             assert stored is not None
             samples = wide_samples.of_netpbm(

@@ -79,6 +79,15 @@ def of_netpbm(
     return full_range(samples, greatest)
 
 
+def of_sgi(data: Stored | bytes, size: tuple[int, int]) -> Wide:
+    """Return the samples of an SGI of ``size`` (H, W): a channel after the other, from the bottom.
+
+    The format is that of Paul Haeberli's "The SGI Image File Format".
+    """
+    planes = np.frombuffer(data, ">u2").reshape(-1, *size)
+    return planes[:, ::-1].transpose(1, 2, 0).astype(np.uint16)
+
+
 def with_transparent_colour(samples: Wide, transparent: Sequence[int]) -> Wide:
     """Return colours with alpha: 0 for pixels of the one ``transparent`` colour."""
     alpha = np.where((samples == np.array(transparent)).all(2, keepdims=True), 0, 65535)

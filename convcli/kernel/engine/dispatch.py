@@ -239,6 +239,7 @@ def correlate(
     if out is None:
         out = np.empty((len(images), output_channels, *window.output), weight.dtype)
     run(prepared, images, out, threads=threads)
+    prepared.release()
     return out
 
 

@@ -95,6 +95,10 @@ class Method(ABC):
             rows = self._own.rows = self.for_thread()
         rows(source, target, group, start, stop)
 
+    def release(self) -> None:
+        """Let go of the buffers of this thread, which refer to this method: a circle in memory."""
+        self._own = threading.local()
+
     def finish(self, sums: FloatArray, target: NDArray[Any], group: int) -> None:
         """Add the bias to sums (F, rows, samples), which may be overwritten, into ``target``.
 
