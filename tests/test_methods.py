@@ -11,8 +11,8 @@ from cases import Case, over_cases
 
 from convcli import conv2d, conv2d_backward, conv_transpose2d
 from convcli.kernel import reference
-from convcli.kernel.engine import dispatch, int16
-from convcli.kernel.engine.dispatch import METHODS, choose, correlate, prepare
+from convcli.kernel.engine import cost_model, dispatch, int16
+from convcli.kernel.engine.dispatch import METHODS, choose, correlate, costs, prepare, size_of
 from convcli.kernel.engine.float_passes import MOST_WEIGHTS, FloatPasses, steps_of
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
@@ -229,6 +229,16 @@ def dense(*shape: int) -> np.ndarray:
 GAUSSIAN = np.exp(-(np.linspace(-3, 3, 31) ** 2))
 
 
+@pytest.fixture(params=["with_avx512", "without"])
+def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let methods cost what they do on one kind of machine."""
+    for name, value in vars(cost_model).copy().items():
+        if isinstance(value, cost_model.Measured):
+            monkeypatch.setattr(cost_model, name, getattr(value, request.param))
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize(
     ("kernel", "expected"),
     [
@@ -248,17 +258,18 @@ def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str) -> None:
     assert choose(problem(kernel, channels=1)) == expected
 
 
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
         (INTEGERS["sharpen"][0], "int16"),
         (INTEGERS["gauss"][0], "int16"),
-        (np.ones((3, 3)), "int16"),
+        (np.diag((1, 1, 1)), "int16"),
         (np.ones((3, 3)) / 9, "float passes"),  # no sum of whole numbers
         (np.full((3, 3), 17), "int16 separable"),  # sums that signed 16 bits do not hold
         (np.full((3, 3), 29), "float passes"),  # sums that 16 bits do not hold
         (np.full((2, 1), -129), "float passes"),
-        (np.arange(25).reshape(5, 5) - 12, "banded"),  # too many passes
+        (np.arange(81).reshape(9, 9) % 23 - 11, "banded"),  # too many passes
     ],
 )
 def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
@@ -266,13 +277,14 @@ def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
 ) -> None:
     given = problem(np.array(rows, np.float32))
     assert choose(given, from_bytes=True) == expected
-    assert choose(given) in ("banded", "float passes")
+    assert choose(given) in ("banded", "separable", "float passes")
     assert (
         choose(given._replace(window=given.window._replace(stride=(2, 1))), from_bytes=True)
         != "int16"
     )
 
 
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
@@ -319,10 +331,28 @@ def test_few_methods_are_kept() -> None:
     assert prepare(given, keep=True) is not first
 
 
-def test_with_a_stride_the_separable_method_is_chosen_for_smaller_kernels() -> None:
-    given = problem(np.outer(GAUSSIAN[12:15], GAUSSIAN[12:15]), channels=1)
-    assert choose(given) == "banded"
+@pytest.mark.usefixtures("machine")
+def test_the_estimate_tells_when_a_separable_kernel_is_computed_as_one() -> None:
+    few = problem(np.outer([1, 2.3], [1, 0.7, 3.1]), channels=3)
+    assert choose(few) in ("banded", "float passes")
+    given = problem(np.ones((15, 15)), channels=1)
+    assert choose(given) == "separable"
     assert choose(given._replace(window=given.window._replace(stride=(2, 2)))) == "separable"
+
+
+@pytest.mark.usefixtures("machine")
+def test_exact_transforms_take_longer_and_are_chosen_for_larger_kernels() -> None:
+    weight = np.random.default_rng(0).integers(-9, 10, (1, 1, 31, 31)).astype(np.float32)
+    whole = problem(weight[0, 0])
+    other = whole._replace(weight=whole.weight / 3)
+    costs_of = {
+        name: costs(size_of(given, from_bytes=True))
+        for name, given in (("whole", whole), ("other", other))
+    }
+    assert costs_of["whole"]["fft"] > 1.5 * costs_of["other"]["fft"]
+    assert costs_of["whole"]["banded"] == costs_of["other"]["banded"]
+    # Samples that are floats are seldom whole numbers.
+    assert costs(size_of(whole))["fft"] == costs_of["other"]["fft"]
 
 
 @pytest.mark.parametrize("stride", [1, 2, 7])

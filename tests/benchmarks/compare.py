@@ -50,10 +50,11 @@ HEADER = (
 
 
 class Run(NamedTuple):
-    """One run of a command: wall time, and the most memory that it took."""
+    """One run of a command: wall time, the most memory that it took, time of all processors."""
 
     seconds: float
     peak_bytes: int
+    processor_seconds: float
 
 
 @dataclass
@@ -102,7 +103,7 @@ def run(line: list[str], folder: Path | None = None) -> Run:
             text = output.read().decode(errors="replace").strip()
             raise RuntimeError(f"exit code {process.returncode}: {text[-300:]}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return Run(seconds, usage.ru_maxrss * unit)
+    return Run(seconds, usage.ru_maxrss * unit, usage.ru_utime + usage.ru_stime)
 
 
 def clear(command: Command, *, is_folder: bool) -> None:

@@ -185,14 +185,19 @@ class Tools:
         for module in ("cv2", "torch"):
             if module not in tools.modules:
                 tools.missing.append(f"{module} (not in {Path(python).name}; see --python)")
-        script = Path(sys.executable).with_name("convcli")
-        tools.convcli = [str(script)] if script.exists() else [sys.executable, "-m", "convcli"]
+        tools.convcli = own_command()
         help_text = subprocess.run(
             [*tools.convcli, "apply", "--help"], capture_output=True, text=True, check=True
         )
         if "--jobs" in help_text.stdout:
             tools.jobs_flag = ["-j", "2"]
         return tools
+
+
+def own_command() -> list[str]:
+    """Return the command line of convcli in this environment."""
+    script = Path(sys.executable).with_name("convcli")
+    return [str(script)] if script.exists() else [sys.executable, "-m", "convcli"]
 
 
 def _program(name: str) -> str | None:

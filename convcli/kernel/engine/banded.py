@@ -51,14 +51,15 @@ class Banded(Method):
         window = size.window
         columns = columns_per_product(size.input_channels, window.kernel, window.stride[1])
         products = ceil(window.kernel[1] / columns)
-        inner = (
-            rows_read(window, rows_per_block(size.output_channels)) * size.input_channels * columns
-        )
+        t = rows_per_block(size.output_channels)
+        inner = rows_read(window, t) * size.input_channels * columns
+        matrix_rows = t * size.output_channels
         # A sample of each channel and column for every output, of the rows that each output adds.
         picked = size.input_channels * columns * window.stride[0] / size.output_channels
         picking = cost_model.PICK * picked if window.stride[1] > 1 else 0.0
         return (
             cost_model.PRODUCT * inner * products
+            + cost_model.PACKING * inner * products / matrix_rows
             + cost_model.ADDITION * (products - 1)
             + picking
             + cost_model.SAMPLE

@@ -63,10 +63,12 @@ class Separable(Banded):
         window = size.window
         tap = window.dilation[1] * window.interleaved
         read = (Q - 1) * window.stride[1] + effective_size(window.kernel[1], tap)
-        inner = rows_read(window, rows_per_block(size.output_channels))
+        t = rows_per_block(size.output_channels)
+        inner = rows_read(window, t)
         per_rank = (
             cost_model.RIGHT_PRODUCT * read * window.stride[0]
             + cost_model.PRODUCT * inner
+            + cost_model.PACKING * (inner / t + read * window.stride[0] / Q)
             + cost_model.RANK
         )
         return size.rank * per_rank + cost_model.SAMPLE
