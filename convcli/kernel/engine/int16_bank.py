@@ -23,6 +23,9 @@ from convcli.kernel.window import RowReader
 BLOCK_SAMPLES = 1 << 17
 """About how many samples of the result are computed at once."""
 
+MOST_SAMPLES = 1 << 19
+"""Samples of a row above which some columns are computed at a time, to limit memory."""
+
 _MOST = 2**15 - 1
 
 BlockFunction = Callable[[NDArray[Any], NDArray[Any]], None]
@@ -65,7 +68,27 @@ class Int16Bank:
         self, *, is_absolute: bool = False, block_samples: int = BLOCK_SAMPLES
     ) -> BlockFunction:
         """Return a function with buffers of its own; ``is_absolute`` leaves signs out."""
-        return _Thread(self, is_absolute, block_samples).rows
+        window = self.problem.window
+        width = max(MOST_SAMPLES // window.interleaved, window.effective_kernel[1])
+        columns = window.output[1]
+        if columns <= width:
+            return _Thread(self, is_absolute, block_samples).rows
+
+        def rows(source: NDArray[Any], target: NDArray[Any]) -> None:
+            for start in range(0, columns, width):
+                stop = min(start + width, columns)
+                part = _Thread(self._columns(start, stop), is_absolute, block_samples)
+                part.rows(source, target[:, start * window.interleaved : stop * window.interleaved])
+
+        return rows
+
+    def _columns(self, start: int, stop: int) -> Int16Bank:
+        """Return the bank for some columns of the result."""
+        window = self.problem.window
+        origin = window.origin[0], window.origin[1] + start
+        narrow = window._replace(origin=origin, output=(window.output[0], stop - start))
+        problem = self.problem._replace(window=narrow)
+        return Int16Bank(problem, self.kernels, self.shift, self.reduce)
 
 
 class _Thread:
