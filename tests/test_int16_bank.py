@@ -61,6 +61,28 @@ def test_samples_are_those_of_the_definition(name: str, reduce: str | None, mode
             np.testing.assert_array_equal(found, np.floor(expected.clip(0, 255) + 0.5))
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_very_wide_rows_are_computed_some_columns_at_a_time(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = Int16Bank.of([problem(kernel, mode) for kernel in BANKS["sobel"]], "magnitude")
+    assert bank is not None
+    source = np.random.default_rng(0).integers(0, 256, (1, 27, 54), np.uint8)
+    whole, in_parts = np.empty((2, 23, 51), np.uint8)
+    bank.for_thread()(source, whole)
+    widths = []
+    columns = Int16Bank._columns
+    monkeypatch.setattr(
+        Int16Bank,
+        "_columns",
+        lambda bank, start, stop: (widths.append(stop - start), columns(bank, start, stop))[1],
+    )
+    monkeypatch.setattr(int16_bank, "MOST_SAMPLES", 21)
+    bank.for_thread()(source, in_parts)
+    assert widths == [7, 7, 3]
+    np.testing.assert_array_equal(in_parts, whole)
+
+
 def test_only_whole_numbers_whose_sums_fit_are_taken() -> None:
     fits = problem([[128]])
     assert Int16Bank.of([fits], None) is not None

@@ -48,9 +48,9 @@ def linear_samples(samples: NDArray[Any], colours: int | None = None) -> FloatAr
     """
     table = _linear_values(int(np.iinfo(samples.dtype).max))
     light = np.empty(samples.shape, np.float32)
-    by_row, light_by_row = samples.reshape(len(samples), -1), light.reshape(len(samples), -1)
-    for rows in _row_blocks(*by_row.shape):
-        table.take(by_row[rows], out=light_by_row[rows], mode="clip")
+    given, converted = samples.reshape(-1), light.reshape(-1)
+    for block in _blocks(len(given)):
+        table.take(given[block], out=converted[block], mode="clip")
     if colours is not None:
         for channel in range(colours, samples.shape[-1]):
             np.divide(samples[..., channel], np.float32(len(table) - 1), out=light[..., channel])
@@ -63,16 +63,21 @@ def _row_blocks(height: int, width: int) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, height, step))
 
 
+def _blocks(size: int) -> Iterator[slice]:
+    """Give samples of a flat array, so many at a time that what is computed stays in cache."""
+    return (slice(start, start + BLOCK_SAMPLES) for start in range(0, size, BLOCK_SAMPLES))
+
+
 def srgb_samples(linear: FloatArray, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return float32 linear light as sRGB samples of an integer ``dtype``: nearest, clipped.
 
     ``linear`` is overwritten. NaN is black.
     """
-    by_row = linear.reshape(-1, linear.shape[-1])
-    samples = np.empty(by_row.shape, dtype)
+    light = linear.reshape(-1)
+    samples = np.empty(light.shape, dtype)
     encode = _ByTable() if dtype == np.uint8 else _encode_by_curve
-    for rows in _row_blocks(*by_row.shape):
-        encode(by_row[rows], samples[rows])
+    for block in _blocks(len(light)):
+        encode(light[block], samples[block])
     return samples.reshape(linear.shape)
 
 
@@ -107,25 +112,20 @@ class _ByTable:
     """Encoding to 8 bits: the upper half of a float32 names an interval of two samples at most."""
 
     def __init__(self) -> None:
-        self._size = 0
+        self._index = np.empty(BLOCK_SAMPLES, np.intp)
+        self._thresholds = np.empty(BLOCK_SAMPLES, np.float32)
+        self._is_next = np.empty(BLOCK_SAMPLES, bool)
 
-    def __call__(self, linear: FloatArray, samples: NDArray[Any]) -> None:
-        table = _intervals()
-        self._make_room(linear.size)
-        light, written = linear.reshape(-1), samples.reshape(-1)
-        size = len(light)
+    def __call__(self, light: FloatArray, samples: NDArray[Any]) -> None:
+        """Write a block of linear light (n,) as samples."""
+        table, size = _intervals(), len(light)
         index, thresholds = self._index[:size], self._thresholds[:size]
         is_next = self._is_next[:size]
         np.copyto(index, light.view(np.uint16)[_UPPER_HALF::2])
-        table.levels.take(index, out=written, mode="clip")
+        table.levels.take(index, out=samples, mode="clip")
         table.thresholds.take(index, out=thresholds, mode="clip")
         np.greater_equal(light, thresholds, out=is_next)
-        np.add(written, is_next.view(np.uint8), out=written)
-
-    def _make_room(self, size: int) -> None:
-        if size > self._size:
-            self._size, self._index = size, np.empty(size, np.intp)
-            self._thresholds, self._is_next = np.empty(size, np.float32), np.empty(size, bool)
+        np.add(samples, is_next.view(np.uint8), out=samples)
 
 
 def _encode_by_curve(linear: FloatArray, into: NDArray[Any]) -> None:

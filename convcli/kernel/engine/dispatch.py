@@ -149,8 +149,7 @@ def _of_bytes(problem: ConvolutionProblem, *, is_large: bool = False) -> Problem
 
 def _of_bytes_to_floats(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
     found = None if is_large else sum_operations(problem)
-    size = _of_floats(problem, is_large=is_large)
-    return size._replace(
+    return _of_floats(problem, is_large=is_large)._replace(
         sum_passes=None if found is None else len(found[0]),
         is_whole=not is_large and _has_whole_kernels(problem),
     )
@@ -158,8 +157,7 @@ def _of_bytes_to_floats(problem: ConvolutionProblem, *, is_large: bool = False) 
 
 def _of_words(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
     found = None if is_large else word_operations(problem)
-    size = _of_floats(problem, is_large=is_large)
-    return size._replace(
+    return _of_floats(problem, is_large=is_large)._replace(
         word_passes=None if found is None else len(found),
         is_whole=not is_large and _has_whole_kernels(problem),
     )

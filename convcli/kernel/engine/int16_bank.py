@@ -13,14 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.kernel.engine import cost_model
 from convcli.kernel.engine.int16 import TOP, whole_weights
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.shifted_sums import Tap
-from convcli.kernel.engine.steps import Steps, bound, fewest_steps
+from convcli.kernel.engine.steps import Steps, bound, count, fewest_steps
 from convcli.kernel.window import RowReader
 
 BLOCK_SAMPLES = 1 << 17
 """About how many samples of the result are computed at once."""
+
+MOST_SAMPLES = 1 << 19
+"""Samples of a row above which some columns are computed at a time, to limit memory."""
 
 _MOST = 2**15 - 1
 
@@ -53,11 +57,38 @@ class Int16Bank:
         kernels = [fewest_steps(weight.astype(np.int64)) for weight in weights]
         return cls(problems[0], kernels, shift, reduce)
 
+    def cost(self) -> float:
+        """Return nanoseconds for a sample of a kernel's values on one core, as methods do."""
+        passes = cost_model.PASS * sum(map(count, self.kernels))
+        if self.reduce == "magnitude":
+            passes += cost_model.FLOAT_PASS * (3 * len(self.kernels) + 4)
+        return (passes + cost_model.BYTE) / len(self.kernels)
+
     def for_thread(
         self, *, is_absolute: bool = False, block_samples: int = BLOCK_SAMPLES
     ) -> BlockFunction:
         """Return a function with buffers of its own; ``is_absolute`` leaves signs out."""
-        return _Thread(self, is_absolute, block_samples).rows
+        window = self.problem.window
+        width = max(MOST_SAMPLES // window.interleaved, window.effective_kernel[1])
+        columns = window.output[1]
+        if columns <= width:
+            return _Thread(self, is_absolute, block_samples).rows
+
+        def rows(source: NDArray[Any], target: NDArray[Any]) -> None:
+            for start in range(0, columns, width):
+                stop = min(start + width, columns)
+                part = _Thread(self._columns(start, stop), is_absolute, block_samples)
+                part.rows(source, target[:, start * window.interleaved : stop * window.interleaved])
+
+        return rows
+
+    def _columns(self, start: int, stop: int) -> Int16Bank:
+        """Return the bank for some columns of the result."""
+        window = self.problem.window
+        origin = window.origin[0], window.origin[1] + start
+        narrow = window._replace(origin=origin, output=(window.output[0], stop - start))
+        problem = self.problem._replace(window=narrow)
+        return Int16Bank(problem, self.kernels, self.shift, self.reduce)
 
 
 class _Thread:
@@ -76,7 +107,7 @@ class _Thread:
         self.passes: list[Callable[[], Any]] = []
         self.values = []
         # Only what lies between the first and the last sample of a block is worth computing.
-        count = (self.step - 1) * self.pitch + self.samples
+        size_of_block = (self.step - 1) * self.pitch + self.samples
 
         def offset(tap: Tap) -> int:
             row, sample = tap[0] * window.dilation[0], tap[1] * window.dilation[1]
@@ -88,24 +119,24 @@ class _Thread:
             spare[(len(steps) - 1) % 2] = np.empty(size, np.int16)
             passes, written = bound(steps, self.padded, spare, term, offset)
             self.passes += passes
-            self.values.append(written[:count])
+            self.values.append(written[:size_of_block])
         if self.reduce == "magnitude":
-            self.total, self.other = np.empty((2, count), np.float32)
+            self.total, self.other = np.empty((2, size_of_block), np.float32)
         self.finished = np.zeros(self.step * self.pitch, np.int16)
 
     def rows(self, source: NDArray[Any], target: NDArray[Any]) -> None:
         """Compute all rows of ``target`` (rows, samples)."""
         by_row = self.finished.reshape(self.step, self.pitch)
         for first in range(0, len(target), self.step):
-            count = min(self.step, len(target) - first)
-            rows = count + self.halo
+            height = min(self.step, len(target) - first)
+            rows = height + self.halo
             padded = self.padded[: rows * self.pitch].reshape(rows, 1, 1, self.pitch)
             self.reader.read(source, first, 1, padded)
             for do in self.passes:
                 do()
             self._reduce(self.finished[: len(self.values[0])])
             np.copyto(
-                target[first : first + count], by_row[:count, : self.samples], casting="unsafe"
+                target[first : first + height], by_row[:height, : self.samples], casting="unsafe"
             )
 
     def _reduce(self, finished: NDArray[np.int16]) -> None:
