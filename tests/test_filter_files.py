@@ -227,6 +227,7 @@ def test_near_misses_are_files_filters_kinds_and_families(
         ('{"column": [1, 1], "row": [1, 1]}', "its weights sum to 4"),
         ('{"weight": [[1]], "bias": 128}', "its bias is 128 .*: 128 of 255 levels are 0.502"),
         ('{"weight": [[1]], "bias": -2}', "its bias is -2 .* most results are black"),
+        ('{"weight": [[-0.2, 0.2]], "range": "abs"}', "0.2 is left at most, so results are nearly"),
         (
             '{"weight": [[[[2]]], [[[1]]]], "reduce": "max", "bias": [0, -5]}',
             "sum to 2.*|bias is -5",

@@ -451,6 +451,32 @@ def test_mistakes_touch_nothing(run, tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (np.full((60, 60), 0.5), None, "BEFORE has one colour everywhere"),
+        (None, np.full((60, 60), 0.5), "AFTER has one colour everywhere"),
+        (np.full((60, 60), np.nan), None, "BEFORE holds values that are not finite"),
+        (None, np.full((60, 60), np.inf), "AFTER holds values that are not finite"),
+        (np.random.default_rng(0).random((3, 7)), None, "AFTER 60×60"),
+    ],
+)
+def test_pictures_that_determine_no_filter_end_with_a_line_and_leave_nothing(
+    run, tmp_path: Path, before: np.ndarray | None, after: np.ndarray | None, words: str
+) -> None:
+    names = [tmp_path / "before.npy", tmp_path / "after.npy"]
+    for name, samples in zip(names, (before, after), strict=True):
+        if samples is None:
+            samples = np.random.default_rng(1).random((60, 60))
+        np.save(name, samples.astype(np.float32))
+    result = run("fit", *names, "-o", tmp_path / "o.json", "--residual", tmp_path / "r.png")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert words in result.stderr
+    assert sorted(tmp_path.iterdir()) == sorted(names)
+
+
 # `gm convert part.png -blur 0x2 blurred.png` and so on make pairs as Pillow's filters do here.
 @pytest.mark.parametrize("name", ["SMOOTH", "EDGE_ENHANCE", "FIND_EDGES", "EMBOSS", "BLUR"])
 def test_filters_of_pillow_are_named(name: str) -> None:

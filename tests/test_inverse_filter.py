@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_deconvolution import SLANTED, decibels
+from test_deconvolution import SLANTED, decibels, photo
 
 from convcli import (
     Filter,
@@ -35,6 +35,18 @@ def test_it_restores_within_a_decibel_of_tikhonov(samples: Path, name: str, nois
     expected = deconvolve(blurred, psf, method="tikhonov", regularize=noise)
     inside = np.s_[:, 54:-54, 54:-54]  # away from the border, beyond which the scene goes on
     assert decibels(restored[inside], truth[inside]) > decibels(expected[inside], truth[inside]) - 1
+
+
+@pytest.mark.parametrize("noise", [0.001, 0.02])
+def test_it_restores_whole_photos_within_a_decibel_of_tikhonov(noise: float) -> None:
+    """Near the border it does not know the scene that goes on, as Tikhonov's method does."""
+    truth, blurred = photo()
+    psf = Filter(SLANTED)
+    blurred = blurred + np.random.default_rng(1).normal(0, 1 / 255, blurred.shape)
+    inverse = invert_filter(psf, noise=noise)
+    restored = conv2d(blurred, inverse.kernel, pad="same", pad_mode=inverse.pad_mode)
+    expected = deconvolve(blurred, psf, method="tikhonov", regularize=noise)
+    assert decibels(restored, truth) > decibels(expected, truth) - 1
 
 
 def test_the_default_size_is_as_small_as_will_do() -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from convcli import Filter, FilterError, Picture, apply_filters, load_filter, make_filter, upsample
 from convcli.filters.bundled import bundled_filters
+from convcli.filters.doubts import doubts
 from convcli.filters.kinds.catalogue import KINDS, readme_table
 from convcli.filters.making import read_kind
 
@@ -410,6 +411,25 @@ def test_make_refuses_what_makes_no_filter(run, arguments: list[str], fault: str
     assert done.exit_code == 2
     assert fault in done.stderr
     assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "is_dark"),
+    [
+        *((text, True) for text in ("log:sigma=2", "dog:sigma=3", "gabor:sigma=4,wavelength=8")),
+        *((text, False) for text in ("log:sigma=1", "laplacian", "sobel", "high-pass", "emboss")),
+    ],
+)
+def test_kinds_of_faint_details_call_for_rescaling(text: str, is_dark: bool) -> None:
+    found = doubts(load_filter(text))
+    assert any("nearly black" in doubt for doubt in found) == is_dark
+    assert doubts(load_filter(text).override(range="rescale")) == []
+
+
+def test_no_made_weight_is_minus_zero() -> None:
+    weight = load_filter("dog:sigma=3").weight
+    assert (weight == 0).any()
+    assert not np.signbit(weight[weight == 0]).any()
 
 
 def test_the_readme_has_the_table_of_kinds() -> None:

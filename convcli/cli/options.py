@@ -141,8 +141,8 @@ pixels = several(
         "Colour and depth",
         "--depth",
         type=click.Choice(("8", "16", "float")),
-        help="Depth of the result; float is neither rounded nor clipped, and --range is not "
-        "applied.  [default: the picture's]",
+        help="Depth of the result; float is neither rounded, nor clipped or rescaled.  "
+        "[default: the picture's]",
     ),
     option(
         "Colour and depth",

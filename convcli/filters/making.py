@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
+
 from convcli.errors import FilterError
 from convcli.filters.filter import Filter
 from convcli.filters.kinds.catalogue import KINDS
@@ -38,6 +40,8 @@ def filter_of(kind: Kind, parameters: Mapping[str, object]) -> Filter:
             raise FilterError(f"{kind.name} has no key {key!r}: {_advice(kind, key)}")
     checked = kind.checked(given)
     fields = kind.fields(checked)
+    for key in fields.keys() & {"weight", "column", "row"}:
+        fields[key] = np.asarray(fields[key]) + 0  # turns -0.0 into 0.0
     try:
         return Filter(**fields)
     except FilterError as error:
