@@ -37,6 +37,8 @@ settings.register_profile(
 )
 settings.load_profile("convcli")
 
+pytest_plugins = ("object_store",)
+
 
 @pytest.fixture
 def samples() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from convcli import (
     upsample,
     write_image,
 )
+from convcli.fitting import pictures, result
+from convcli.fitting.pictures import residual_picture
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
 EDGES = Filter([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], pad_mode="replicate")
@@ -254,6 +257,22 @@ def test_the_residual_is_the_signed_difference() -> None:
     residual = fit_filter(before, after).residual
     expected = after.tensor - apply_filters(before, [chosen], as_float=True).tensor
     np.testing.assert_allclose(residual, expected, atol=1e-6)
+
+
+def test_the_residual_is_drawn_band_by_band(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Picture.from_array(np.random.default_rng(0).integers(0, 256, (3, 600, 800), np.uint8))
+    after = apply_filters(before, [load_filter("gaussian-blur")])
+    fit = fit_filter(before, after, size=5, linear=False, align=(0, 0))
+    whole = residual_picture(fit)
+    monkeypatch.setattr(result, "BAND_SAMPLES", 16 * 800)
+    monkeypatch.setattr(pictures, "SCALE_SAMPLES", 50_000)
+    tracemalloc.start()
+    by_bands = residual_picture(fit)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.7 * fit.residual.nbytes
+    # Where two channels differ as much from 0, rounding decides which is shown.
+    assert (by_bands.tensor != whole.tensor).mean() < 1e-4
 
 
 def test_transparent_pixels_are_excluded() -> None:

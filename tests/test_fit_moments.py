@@ -8,12 +8,14 @@ import pytest
 from convcli import Filter, Picture, apply_filters, conv2d, conv2d_backward, conv_transpose2d
 from convcli.fitting.geometry import systems
 from convcli.fitting.gradients import by_gradients
+from convcli.fitting.lag_sums import LagSums
 from convcli.fitting.moments import Moments, moments_of
 from convcli.fitting.options import Options
 from convcli.fitting.outcome import by_normal_equations
 from convcli.fitting.problem import Problem
 from convcli.fitting.samples import FramePair, frame_pairs
 from convcli.fitting.trials import Choice
+from convcli.fitting.window_sums import WindowSums
 
 RNG = np.random.default_rng(5)
 
@@ -47,7 +49,6 @@ def columns(pair: FramePair, size: tuple[int, int], channels: str, shift: tuple[
     return np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
 
 
-@pytest.mark.parametrize("by_lags", [True, False])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize(
     ("channels", "size", "stride", "shift"),
@@ -59,28 +60,44 @@ def columns(pair: FramePair, size: tuple[int, int], channels: str, shift: tuple[
         ("mixed", (3, 3), 3, (0, 0)),
     ],
 )
-def test_sums_are_those_of_an_im2col_in_loops(by_lags, dtype, channels, size, stride, shift):
+def test_sums_are_those_of_an_im2col_in_loops(dtype, channels, size, stride, shift):
     before = picture((2, 21, 26), dtype)
     after = picture((2, -(-21 // stride), -(-26 // stride)), dtype)
     after.frames[0].raster.samples[::4, ::3] = 0  # some of them no evidence
     (pair,) = frame_pairs(before, after, None)
     sources = systems(pair.relation, size, channels, (2, 2), shift)[0]
     unknowns = size[0] * size[1] * (2 if channels == "mixed" else 1)
-    moments = moments_of(pair, sources, unknowns, by_lags=by_lags)
     windows, target = columns(pair, size, channels, shift)
     matrix = np.column_stack([windows, np.ones(len(windows)), target])
-    np.testing.assert_allclose(moments.total, matrix.T @ matrix, rtol=1e-10, atol=1e-9)
-    assert moments.used == len(windows)
+    for by_lags in (True, False) if stride == 1 else (False,):
+        moments = moments_of(pair, sources, unknowns, by_lags=by_lags)
+        np.testing.assert_allclose(moments.total, matrix.T @ matrix, rtol=1e-10, atol=1e-9)
+        assert moments.used == len(windows)
 
 
 def test_sums_of_bytes_are_exact_by_either_way():
     before, after = picture((3, 90, 300)), picture((3, 90, 300))
     (pair,) = frame_pairs(before, after, None)
     sources = systems(pair.relation, (5, 5), "shared", (3, 3), (0, 0))[0]
+    after.frames[0].raster.samples[10:40, ::2] = 255
     by_lags, by_windows = (
         moments_of(pair, sources, 25, by_lags=choice).sums for choice in (True, False)
     )
     np.testing.assert_array_equal(by_lags, by_windows)
+
+
+@pytest.mark.parametrize(("clipped", "calls"), [(0.1, {"lags", -1}), (0.6, {1})])
+def test_where_many_samples_are_clipped_the_windows_of_the_others_are_added(
+    clipped, calls, monkeypatch
+):
+    made = []
+    monkeypatch.setattr(LagSums, "add", lambda *_: made.append("lags"))
+    monkeypatch.setattr(WindowSums, "add", lambda *given: made.append(given[-1]))
+    before, after = picture((1, 90, 300)), picture((1, 90, 300))
+    after.frames[0].raster.samples[RNG.random((90, 300, 1)) < clipped] = 255
+    (pair,) = frame_pairs(before, after, None)
+    moments_of(pair, systems(pair.relation, (5, 5), "shared", (1, 1), (0, 0))[0], 25)
+    assert set(made) == calls
 
 
 def test_a_trial_takes_some_of_the_samples_from_both_halves():

@@ -139,7 +139,7 @@ def test_factors_of_small_whole_numbers_are_computed_in_16_bits() -> None:
     binomial = np.array([1, 2, 1], np.float32)
     window = Window((-1, -1), (1536, 2048), (3, 3), (1, 1), (1, 1), "zeros", 3)
     problem = ConvolutionProblem(Factors(binomial / 16, binomial), None, window, 2048)
-    assert choose(problem, from_bytes=True) == "int16"
+    assert choose(problem, from_bytes=True) in ("int16", "int16 separable")
 
 
 def test_an_infinity_spreads_no_further_than_the_factors_reach() -> None:

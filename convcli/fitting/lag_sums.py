@@ -27,12 +27,19 @@ class LagSums:
     ) -> None:
         self.size, self.count, self.pixel, self.dtype = size, count, pixel, dtype
         height, width = size
-        # A slot for each shifted copy of a row of each plane, and one for the target.
-        self.slots = count * width + 1
+        # A slot for each shifted copy of a row of each plane, the last for the target. Some in
+        # between are zeros: BLAS is faster for multiples of four.
+        self.copies = count * width
+        self.slots = -(-(self.copies + 1) // 4) * 4
         self.by_lag = np.zeros((2, height, self.slots, height, self.slots))
         self.by_row = np.zeros((2, height, self.slots))
         self.samples = np.zeros(2)
         self._rows: NDArray[Any] = np.zeros(0)
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications for each window."""
+        return self.size[0] * self.slots**2
 
     def add(self, planes: list[NDArray[Any]], target: NDArray[Any], parity: int) -> None:
         """Add the products of all windows of a tile to the half ``parity``."""
@@ -51,8 +58,9 @@ class LagSums:
         following = as_strided(
             shifted, (rows, height * self.slots, samples), (row, slot, item), writeable=False
         )
-        products = shifted[:rows] @ following.swapaxes(1, 2)
-        products = products.reshape(rows, self.slots, height, self.slots)
+        # The larger matrix on the left is faster.
+        transposed = following @ shifted[:rows].swapaxes(1, 2)
+        products = transposed.swapaxes(1, 2).reshape(rows, self.slots, height, self.slots)
         sums = shifted[:rows] @ np.ones(samples, self.dtype)
         # Row u of the windows is in turn each of the rows u to u + count.
         run = np.add.reduce(products[:count], axis=0, dtype=np.float64)
@@ -77,14 +85,19 @@ class LagSums:
         matrix = sums[:entries, :entries].reshape(
             self.count, height, width, self.count, height, width
         )
-        products = lag[:, :-1, :, :-1].reshape(height, self.count, width, height, self.count, width)
+        copies = self.copies
+        products = lag[:, :copies, :, :copies].reshape(
+            height, self.count, width, height, self.count, width
+        )
         for u in range(height):
             for later in range(u, height):
                 block = products[u, :, :, later - u]
                 matrix[:, u, :, :, later] = block
                 matrix[:, later, :, :, u] = block.transpose(2, 3, 0, 1)
-        ones = row[:, :-1].reshape(height, self.count, width).swapaxes(0, 1).ravel()
-        right_side = lag[0, -1, :, :-1].reshape(height, self.count, width).swapaxes(0, 1).ravel()
+        ones = row[:, :copies].reshape(height, self.count, width).swapaxes(0, 1).ravel()
+        right_side = (
+            lag[0, -1, :, :copies].reshape(height, self.count, width).swapaxes(0, 1).ravel()
+        )
         sums[:entries, -2] = sums[-2, :entries] = ones
         sums[:entries, -1] = sums[-1, :entries] = right_side
         sums[-2, -2] = self.samples[parity]

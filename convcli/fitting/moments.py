@@ -4,9 +4,8 @@ A sample's features are the elements of its window; a one and the target are add
 are computed tile by tile, by one of two algorithms with the same result:
 
 - by lags (:mod:`convcli.fitting.lag_sums`), for windows at every sample. Samples that are not
-  evidence are then subtracted.
-- by windows: the window of every sample that is evidence becomes a column of a matrix (im2col),
-  which is multiplied with its transpose; for strides, and if most samples are clipped.
+  evidence are then subtracted, by windows.
+- by windows (:mod:`convcli.fitting.window_sums`), for strides, and if many samples are clipped.
 
 8-bit samples are centred to -128 … 127. Then the sum of 1,024 products is below 2^24, every product
 of the first kind exact in float32, and every sum exact in float64.
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from convcli.fitting.geometry import Source
 from convcli.fitting.lag_sums import LagSums
 from convcli.fitting.samples import FramePair
+from convcli.fitting.window_sums import WindowSums
 from convcli.system.threads import processors, share
 
 COLUMNS = 1024
@@ -35,9 +35,6 @@ ROWS = 64
 GROUPS = 16
 MOST_BYTES = 64 * 2**20
 """Memory for the sums of all blocks; large kernels have fewer blocks."""
-
-PIECE = 1 << 18
-"""Elements of a matrix of windows, at most."""
 
 WORTH_A_THREAD = 100_000
 
@@ -105,12 +102,12 @@ def moments_of(
     unknowns: int,
     *,
     most_samples: float = np.inf,
-    by_lags: bool = True,
+    by_lags: bool | None = None,
 ) -> Moments:
     """Return the sums over the ``sources`` of one system of ``unknowns``.
 
     With ``most_samples`` only about this many are used, in tiles from all over the picture.
-    ``by_lags=False`` forms every window.
+    ``by_lags`` is decided tile by tile, by cost, if it is None.
     """
     blocks = blocks_for(unknowns)
     moments = Moments(np.zeros((blocks, unknowns + 2, unknowns + 2)))
@@ -175,17 +172,16 @@ class _Sums:
         self.pixel = pair.after.colours if source.planes is None else 1
         is_exact = pair.before.is_exact and pair.after.is_exact
         self.dtype = np.float32 if is_exact else np.float64
-        entries = self.count * self.size[0] * self.size[1]
         self.by_lag = LagSums(self.size, self.count, self.pixel, self.dtype)
-        self.by_window = np.zeros((2, entries + 2, entries + 2))
+        step = source.y.step, source.x.step
+        self.by_window = WindowSums(self.size, self.count, self.pixel, step, self.dtype)
 
     def collect(
-        self, group: int, groups: int, tiling: Tiling, by_lags: bool
+        self, group: int, groups: int, tiling: Tiling, by_lags: bool | None
     ) -> tuple[int, int, int]:
         """Sum over the strips of a ``group``; return samples offered, clipped and hidden."""
         offered = clipped = hidden = 0
         height, width = self.source.y.windows, _width(self.pair, self.source)
-        by_lags = by_lags and (self.source.y.step, self.source.x.step) == (1, 1)
         for number in range(group, -(-height // tiling.rows), groups):
             start = number * tiling.rows
             stop = min(start + tiling.rows, height)
@@ -211,7 +207,7 @@ class _Sums:
 
     def finished(self, parity: int) -> NDArray[np.float64]:
         """Return the sums of one half on the 0-1 scale, in the order plane, row, column."""
-        centred = self.by_lag.assembled(parity) + self.by_window[parity]
+        centred = self.by_lag.assembled(parity) + self.by_window.halves[parity]
         before, after = self.pair.before, self.pair.after
         entries = len(centred) - 2
         change = np.eye(entries + 2)
@@ -261,7 +257,7 @@ class _Sums:
         past: int,
         bad: NDArray[np.bool_],
         parity: int,
-        by_lags: bool,
+        by_lags: bool | None,
     ) -> None:
         before, after = self.pair.before, self.pair.after
         step = self.source.x.step
@@ -269,38 +265,22 @@ class _Sums:
         low, high = first * step, (past - 1) * step + reach + 1
         planes = [before.values(plane[:, low:high], self.dtype) for plane in strip.planes]
         target = after.values(strip.target[:, first:past], self.dtype)
-        # If most samples would be subtracted, adding up the others by windows is faster.
-        if by_lags and 2 * np.count_nonzero(bad) <= bad.size:
+        if by_lags is None:
+            by_lags = self._is_cheaper_by_lags(np.count_nonzero(bad) / bad.size)
+        if by_lags:
             self.by_lag.add(planes, target, parity)
-            self._add_windows(planes, target, bad, parity, -1)
+            self.by_window.add(planes, target, bad, parity, -1)
         else:
-            self._add_windows(planes, target, ~bad, parity, 1)
+            self.by_window.add(planes, target, ~bad, parity, 1)
 
-    def _add_windows(
-        self,
-        planes: list[NDArray[Any]],
-        target: NDArray[Any],
-        chosen: NDArray[np.bool_],
-        parity: int,
-        sign: int,
-    ) -> None:
-        """Add or subtract the products of the windows of the chosen samples."""
-        rows, columns = np.nonzero(chosen)
-        if not len(rows):
-            return
-        width = planes[0].shape[1]
-        entries = self.size[0] * self.size[1]
-        offsets = np.add.outer(
-            np.arange(self.size[0]) * width, np.arange(self.size[1]) * self.pixel
-        ).reshape(-1, 1)
-        starts = rows * (self.source.y.step * width) + columns * self.source.x.step
-        piece = max(256, PIECE // (self.count * entries))
-        for first in range(0, len(rows), piece):
-            part = slice(first, first + piece)
-            places = offsets + starts[part]
-            windows = np.ones((self.count * entries + 2, places.shape[1]))
-            for number, plane in enumerate(planes):
-                windows[number * entries : (number + 1) * entries] = plane.ravel()[places]
-            windows[-1] = target[rows[part], columns[part]]
-            products = windows @ windows.T
-            self.by_window[parity] += sign * products
+    def _is_cheaper_by_lags(self, bad: float) -> bool:
+        """Return whether lags cost less for a tile of which a share is ``bad``.
+
+        Costs are counted in multiplications, of which half are computed where a matrix is
+        multiplied with its transpose; to gather an element takes as long as 50 (measured).
+        """
+        if (self.source.y.step, self.source.x.step) != (1, 1):
+            return False
+        entries = self.by_window.features + 2
+        by_window = entries**2 / 2 + 50 * entries
+        return self.by_lag.multiplications + bad * by_window <= (1 - bad) * by_window

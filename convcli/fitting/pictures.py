@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,13 @@ from convcli.fitting.geometry import Pair
 from convcli.fitting.result import Fit
 from convcli.images import Frame, Picture
 from convcli.images.labels import text_mask
+from convcli.images.raster import new_raster
 
 Array = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
-BAND = 256
+SCALE_SAMPLES = 1_000_000
+"""Pixels of the residual by which its scale is chosen."""
 
 KERNEL_SIDE = 384
 """About the side of a kernel, in pixels."""
@@ -52,56 +54,62 @@ def kernel_picture(fit: Fit) -> Picture:
             "0",
             f"{greatest * divisor:g}/{divisor:g}",
         ]
-    return _framed(body.shape[:2], lambda part: np.copyto(part, body), labels)
+    return _framed((len(body), body.shape[1]), [(0, body)], labels)
 
 
 def residual_picture(fit: Fit) -> Picture:
     """Return a picture of AFTER minus the filtered BEFORE, and a scale.
 
     Of several channels the one that differs most is shown. The scale takes in all but a
-    thousandth of the samples, and half a level at least.
+    thousandth of the samples, and half a level at least. The residual is computed twice: of some
+    rows for the scale, then band by band for the colours, so that it is never in memory as a whole.
     """
+    size = fit.pairs[0].relation.after
     scale = float(fit.levels or 1)
-    # In levels, half floats have digits enough for colours, and 24 megapixels fit 48 MB.
-    values = np.empty(fit.pairs[0].relation.after, np.float16 if fit.levels else np.float32)
-    for start, part in fit.residual_bands():
-        strongest = np.abs(part).argmax(0)[np.newaxis]
-        rows = np.take_along_axis(part, strongest, 0)[0]
-        values[start : start + part.shape[1]] = rows * scale
-    sample = np.abs(values.ravel()[:: max(1, values.size // 1_000_000)])
-    greatest = float(np.quantile(sample.astype(float), 0.999)) / scale
-    greatest = max(_round_up(greatest * scale) / scale, 0.5 / scale if fit.levels else 1e-12)
+    some = [_strongest(part).ravel() for _, part in fit.residual_bands(SCALE_SAMPLES / size[1])]
+    greatest = _round_up(float(np.quantile(np.abs(np.concatenate(some)), 0.999)) * scale)
+    greatest = max(greatest, 0.5 if fit.levels else 1e-12)
+    strips = (
+        (start, signed_colours(_strongest(part) * scale, greatest))
+        for start, part in fit.residual_bands()
+    )
     unit = " levels" if fit.levels else ""
-    end = f"{greatest * scale:g}"
-
-    def draw(body: Bytes) -> None:
-        for start in range(0, len(values), BAND):
-            rows = slice(start, start + BAND)
-            body[rows] = signed_colours(values[rows], greatest * scale)
-
-    return _framed(values.shape, draw, [f"-{end}{unit}", "0", f"+{end}{unit}"])
+    return _framed(size, strips, [f"-{greatest:g}{unit}", "0", f"+{greatest:g}{unit}"])
 
 
-def _framed(size: Pair, draw: Callable[[Bytes], None], labels: list[str]) -> Picture:
-    """Return what ``draw`` draws, on paper, with a bar of colours and its labels below."""
+def _strongest(part: Array) -> Array:
+    """Return the channel of (C, rows, W) that is farthest from 0, at each pixel (rows, W)."""
+    strongest: Array = np.take_along_axis(part, np.abs(part).argmax(0)[np.newaxis], 0)[0]
+    return strongest
+
+
+def _framed(size: Pair, strips: Iterable[tuple[int, Bytes]], labels: list[str]) -> Picture:
+    """Return ``strips`` of a picture on paper, with a bar of colours and its labels below.
+
+    Each strip is its first row, and (rows, W, 3); together they have the ``size``.
+    """
     masks = [text_mask(label, TEXT) for label in labels]
     least = sum(mask.shape[1] for mask in masks) + 4 * GAP
     width = max(size[1], least)
     tall = max(mask.shape[0] for mask in masks)
-    height = size[0] + GAP + BAR_HEIGHT + 6 + tall
-    page = np.full((height + 2 * MARGIN, width + 2 * MARGIN, 3), PAPER, np.uint8)
-    left = MARGIN + (width - size[1]) // 2
-    draw(page[MARGIN : MARGIN + size[0], left : left + size[1]])
+    foot = np.full((GAP + BAR_HEIGHT + 6 + tall + MARGIN, width + 2 * MARGIN, 3), PAPER, np.uint8)
     bar = min(width, max(least, 480))
     start = MARGIN + (width - bar) // 2
-    top = MARGIN + size[0] + GAP
     ramp = np.broadcast_to(np.linspace(-1, 1, bar), (BAR_HEIGHT, bar))
-    page[top : top + BAR_HEIGHT, start : start + bar] = signed_colours(ramp, 1)
-    below = top + BAR_HEIGHT + 6
+    foot[GAP : GAP + BAR_HEIGHT, start : start + bar] = signed_colours(ramp, 1)
+    below = GAP + BAR_HEIGHT + 6
     for mask, place in zip(masks, (0.0, 0.5, 1.0), strict=True):
-        corner = (below, start + round(place * (bar - mask.shape[1])))
-        inked(page, mask, corner, INK)
-    return Picture((Frame.of(page, "RGB"),))
+        inked(foot, mask, (below, start + round(place * (bar - mask.shape[1]))), INK)
+    whole = MARGIN + size[0] + len(foot), foot.shape[1]
+    page = new_raster(whole, 3, np.dtype(np.uint8), "RGB")
+    page.write(0, np.full((MARGIN, whole[1], 3), PAPER, np.uint8))
+    left = MARGIN + (width - size[1]) // 2
+    for first, strip in strips:
+        rows = np.full((len(strip), whole[1], 3), PAPER, np.uint8)
+        rows[:, left : left + size[1]] = strip
+        page.write(MARGIN + first, rows)
+    page.write(MARGIN + size[0], foot)
+    return Picture((Frame(page, "RGB"),))
 
 
 def _beside(panels: list[Bytes]) -> Bytes:

@@ -58,13 +58,13 @@ class Predictor:
         predicted = self._predicted((start, stop), (left, right))
         return Band(start, predicted, plate.planes_of(samples), evidence)
 
-    def bands(self, most_rows: float = np.inf) -> Iterator[Band]:
-        """Yield the bands of AFTER, or about this many rows from all over it."""
+    def bands(self, most_rows: float = np.inf, rows: int = BAND) -> Iterator[Band]:
+        """Yield bands of some ``rows`` of AFTER: all, or about ``most_rows`` from all over it."""
         height = self.pair.relation.after[0]
-        starts = range(0, height, BAND)
+        starts = range(0, height, rows)
         every = max(1, int(height / most_rows)) if most_rows < height else 1
         for start in starts[::every]:
-            yield self.band(start, min(start + BAND, height))
+            yield self.band(start, min(start + rows, height))
 
     @property
     def inside(self) -> Rectangle:

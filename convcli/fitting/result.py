@@ -19,6 +19,9 @@ from convcli.fitting.samples import FramePair
 ROUNDING = 1 / math.sqrt(12)
 """The root mean square error of rounding to whole levels: 0.289 of a level."""
 
+BAND_SAMPLES, LEAST_ROWS = 1 << 16, 8
+"""Pixels of a band of the residual, and its rows at least."""
+
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -92,10 +95,17 @@ class Fit:
             result[:, start : start + rest.shape[1]] = rest
         return result
 
-    def residual_bands(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """Yield the residual in bands: the first row of each, and the band (C, rows, W)."""
+    def residual_bands(
+        self, most_rows: float = math.inf
+    ) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """Yield the residual in bands: the first row of each, and the band (C, rows, W).
+
+        With ``most_rows``, about so many of all rows, from all over the picture.
+        """
         pair = self.pairs[0].in_linear_light(self.linear)
-        for band in Predictor(pair, self.filter, self.shift).bands():
+        height, width = pair.relation.after
+        rows = max(LEAST_ROWS, min(height, BAND_SAMPLES // width))
+        for band in Predictor(pair, self.filter, self.shift).bands(most_rows, rows):
             predicted = as_stored(band.predicted, self.linear)
             actual = as_stored(band.actual, self.linear)
             rest = actual - predicted

@@ -259,7 +259,7 @@ class TransposedConvolution(Operator):
 
     def divisor(self, geometry: Geometry) -> Divisor:
         """Return what normalisation divides by. Raises :class:`FilterError` where that is 0."""
-        kernel = self.filter.kernel_as(np.float32)
+        kernel = self.filter.kernel_as(np.float64)
         return Divisor(kernel, geometry, self.filter.pad_mode, self.name, self.filter.groups)
 
     def check(self, geometry: Geometry) -> None:

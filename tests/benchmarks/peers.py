@@ -1,4 +1,4 @@
-"""The jobs on picture files, the tools that are there, and what each is told to do them."""
+"""The jobs on picture files, the tools that are installed, and their command lines."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Kernel:
 
 
 def sharpen() -> Kernel:
-    """Return the 3×3 kernel that everybody calls sharpen."""
+    """Return the usual 3×3 kernel that sharpens."""
     return Kernel("sharpen", ((0, -1, 0), (-1, 5, -1), (0, -1, 0)))
 
 
@@ -151,7 +151,7 @@ def jobs(*, quick: bool) -> list[Job]:
 
 @dataclass(frozen=True)
 class Command:
-    """What a tool is told; its result goes to ``target``."""
+    """The command line of a tool; its result goes to ``target``."""
 
     tool: str
     line: list[str]
@@ -161,7 +161,7 @@ class Command:
 
 @dataclass
 class Tools:
-    """The tools that are there, and what is missing."""
+    """The tools that are installed, and those that are missing."""
 
     python: str
     modules: dict[str, str] = field(default_factory=dict)
@@ -185,14 +185,19 @@ class Tools:
         for module in ("cv2", "torch"):
             if module not in tools.modules:
                 tools.missing.append(f"{module} (not in {Path(python).name}; see --python)")
-        script = Path(sys.executable).with_name("convcli")
-        tools.convcli = [str(script)] if script.exists() else [sys.executable, "-m", "convcli"]
-        told = subprocess.run(
+        tools.convcli = own_command()
+        help_text = subprocess.run(
             [*tools.convcli, "apply", "--help"], capture_output=True, text=True, check=True
         )
-        if "--jobs" in told.stdout:
+        if "--jobs" in help_text.stdout:
             tools.jobs_flag = ["-j", "2"]
         return tools
+
+
+def own_command() -> list[str]:
+    """Return the command line of convcli in this environment."""
+    script = Path(sys.executable).with_name("convcli")
+    return [str(script)] if script.exists() else [sys.executable, "-m", "convcli"]
 
 
 def _program(name: str) -> str | None:

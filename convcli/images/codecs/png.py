@@ -59,13 +59,13 @@ _FILTER_GAIN = 1.15  # its sample has to become so much smaller by a filter
 _PATCHES, _PATCH = 20, 8  # number of patches in the sample, and their rows
 
 
-def can_write(image: Image.Image, options: Mapping[str, Any]) -> bool:
-    """Return whether :func:`write_png` can write the image, and is faster than Pillow."""
-    modes = ("L", "LA", "RGB", "RGBA", "I;16")
-    if image.mode not in modes or not options.keys() <= _METADATA:
+def can_write(mode: str, size: tuple[int, int], options: Mapping[str, Any]) -> bool:
+    """Return whether pictures of a mode and size (W, H) are best written here, not by Pillow."""
+    channels = {"L": 1, "I;16": 1, "LA": 2, "RGB": 3, "RGBA": 4}.get(mode)
+    if channels is None or not options.keys() <= _METADATA:
         return False
-    row = image.width * len(image.getbands())
-    return row >= _MIN_ROW and row * image.height >= _MIN_SAMPLES
+    row = size[0] * channels
+    return row >= _MIN_ROW and row * size[1] >= _MIN_SAMPLES
 
 
 def write_png(image: Image.Image, file: BinaryIO, options: Mapping[str, Any], threads: int) -> None:

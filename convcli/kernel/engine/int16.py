@@ -9,8 +9,8 @@ intermediate sums may wrap around, as long as the last one fits 16 bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,9 @@ from convcli.kernel.engine import cost_model
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.method import Method, RowFunction
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.engine.shifted_sums import TOTAL, Operation, Tap, weighted_sum
 from convcli.kernel.window import RowReader
 
-Tap = tuple[int, int]
 Sums: TypeAlias = NDArray[np.signedinteger[Any]]
 
 BLOCK_SAMPLES = 1 << 19
@@ -33,20 +33,6 @@ PART_SAMPLES = 1 << 19
 
 TOP = 255  # of a sample
 _MOST_SHIFT = 7
-
-TOTAL, TERM = "total", "term"
-
-
-class Operation(NamedTuple):
-    """A pass over a block: ``into = do(left, right)``.
-
-    Operands are the samples under a tap, numbers, the TOTAL, or the TERM to be added to it.
-    """
-
-    do: Callable[..., Any]
-    left: Tap | str
-    right: Tap | str | int
-    into: str
 
 
 def operations(
@@ -64,7 +50,9 @@ def operations(
         highest = offset + top * scaled.clip(0).sum()
         if _fits(lowest, highest, bits):
             extremes = int(lowest) >> shift, int(highest) >> shift
-            return *_weighted_sum(scaled), *_rounding(int(offset), shift, extremes, top)
+            return *weighted_sum(scaled.astype(np.int64)), *_rounding(
+                int(offset), shift, extremes, top
+            )
     return None
 
 
@@ -75,7 +63,7 @@ def sum_operations(problem: ConvolutionProblem) -> tuple[tuple[Operation, ...], 
     """
     for shift, scaled in whole_weights(problem):
         if _fits(-TOP * (-scaled).clip(0).sum(), TOP * scaled.clip(0).sum(), 16):
-            return tuple(_weighted_sum(scaled)), shift
+            return tuple(weighted_sum(scaled.astype(np.int64))), shift
     return None
 
 
@@ -98,39 +86,6 @@ def _fits(lowest: float, highest: float, bits: int) -> bool:
     return lowest >= -limit and highest < limit
 
 
-def _weighted_sum(weight: NDArray[np.float64]) -> Iterator[Operation]:
-    """Yield the operations of the weighted sum, the largest weights first."""
-    sizes = sorted({abs(int(value)) for value in weight.flat if value}, reverse=True)
-    if not sizes:
-        yield Operation(np.multiply, (0, 0), 0, TOTAL)
-    into = TOTAL
-    for size in sizes:
-        added, subtracted = _taps(weight, size), _taps(weight, -size)
-        if size == 1 and into == TERM:
-            yield from (Operation(np.add, TOTAL, tap, TOTAL) for tap in added)
-            yield from (Operation(np.subtract, TOTAL, tap, TOTAL) for tap in subtracted)
-            continue
-        is_negative = not added
-        if is_negative:
-            added, subtracted = subtracted, added
-        factor = -size if is_negative and into == TOTAL else size
-        yield from _term(added, subtracted, factor, into)
-        if into == TERM:
-            yield Operation(np.subtract if is_negative else np.add, TOTAL, TERM, TOTAL)
-        into = TERM
-
-
-def _term(added: list[Tap], subtracted: list[Tap], factor: int, into: str) -> Iterator[Operation]:
-    """Yield the operations of ``factor`` times a sum of taps, of which one at least is added."""
-    left: Tap | str = added[0]
-    for do, taps in ((np.add, added[1:]), (np.subtract, subtracted)):
-        for tap in taps:
-            yield Operation(do, left, tap, into)
-            left = into
-    if factor != 1 or left != into:
-        yield Operation(np.multiply, left, factor, into)
-
-
 def _rounding(offset: int, shift: int, extremes: Tap, top: int) -> Iterator[Operation]:
     """Yield the operations from sums to samples of 0 to ``top``, unclipped within ``extremes``."""
     if offset:
@@ -143,10 +98,6 @@ def _rounding(offset: int, shift: int, extremes: Tap, top: int) -> Iterator[Oper
 
 def _clip(values: Sums, top: int, into: Sums) -> None:
     values.clip(0, top, into)
-
-
-def _taps(weight: NDArray[np.float64], value: int) -> list[Tap]:
-    return [(int(u), int(v)) for u, v in np.argwhere(weight == value)]
 
 
 class Int16(Method):
@@ -268,8 +219,8 @@ class _Int16Thread:
         """Return left, right and into for a part of the block."""
         total = self.total[start : start + len(term)]
 
-        def operand(given: Tap | str | int) -> Sums | int:
-            if isinstance(given, int):
+        def operand(given: Tap | str | float) -> Sums | float:
+            if isinstance(given, (int, float)):
                 return given
             if isinstance(given, str):
                 return total if given == TOTAL else term[: len(total)]

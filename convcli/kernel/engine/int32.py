@@ -11,8 +11,9 @@ import numpy as np
 
 from convcli.kernel.engine import cost_model
 from convcli.kernel.engine.cost_model import ProblemSize
-from convcli.kernel.engine.int16 import Int16, Operation, operations
+from convcli.kernel.engine.int16 import Int16, operations
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.engine.shifted_sums import Operation
 
 BLOCK_SAMPLES = 1 << 18
 """About how many samples of the result are computed at once."""

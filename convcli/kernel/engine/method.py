@@ -95,6 +95,10 @@ class Method(ABC):
             rows = self._own.rows = self.for_thread()
         rows(source, target, group, start, stop)
 
+    def release(self) -> None:
+        """Let go of the buffers of this thread, which refer to this method: a circle in memory."""
+        self._own = threading.local()
+
     def finish(self, sums: FloatArray, target: NDArray[Any], group: int) -> None:
         """Add the bias to sums (F, rows, samples), which may be overwritten, into ``target``.
 
@@ -112,6 +116,11 @@ class Method(ABC):
             if self._clips:
                 np.clip(sums, 0, self.problem.dtype.type(np.iinfo(target.dtype).max), out=sums)
         spread = sums.reshape(target.shape)
+        if target.ndim == 3 and target.strides[0] < target.strides[2]:
+            # Channels side by side: one at a time, for the same reason as phases below.
+            for of_channel, written in zip(spread, target, strict=True):
+                np.copyto(written, of_channel, casting="unsafe")
+            return
         if target.ndim == 3:
             np.copyto(target, spread, casting="unsafe")
             return
