@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import struct
 import zlib
 from pathlib import Path
@@ -15,7 +16,7 @@ from PIL import Image, ImageDraw
 from convcli import Filter, ImageError, Picture, apply_filters, read_image, write_image
 from convcli.images import extras, read_header
 from convcli.images.codecs import png
-from convcli.images.decoding import two_passes
+from convcli.images.decoding import stored_samples, two_passes
 from convcli.images.raster import ArrayRaster
 
 CHANNELS = {"LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
@@ -280,3 +281,24 @@ def test_alpha_weighs_colours_in_16_bits() -> None:
     third = Filter([[1, 1]], divisor=2, pad="valid")
     (frame,) = apply_filters(read_image(png16(samples)), [third]).frames
     assert frame.samples.tolist() == [[[16384, 49151, 300, 2]]]
+
+
+@pytest.mark.parametrize("size", [100, 5 << 20])
+@pytest.mark.parametrize("fails", ["", "madvise", "mmap"])
+def test_memory_for_samples_can_be_written_whatever_the_system_gives(
+    monkeypatch: pytest.MonkeyPatch, size: int, fails: str
+) -> None:
+    class Poor(mmap.mmap):
+        def madvise(self, *arguments: int) -> None:
+            raise OSError("no large pages")
+
+    def none(*arguments: object, **options: object) -> None:
+        raise OSError("no memory")
+
+    replaced = {"madvise": Poor, "mmap": none}.get(fails)
+    if replaced is not None:
+        monkeypatch.setattr(stored_samples.mmap, "mmap", replaced)
+    data = stored_samples.memory(size)
+    assert len(data) == size
+    data[-1:] = b"x"
+    assert bytes(data[-2:]) == b"\0x"

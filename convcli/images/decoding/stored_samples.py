@@ -6,6 +6,7 @@ Does not import NumPy, like :mod:`convcli.images.decoding.opened`.
 from __future__ import annotations
 
 import mmap
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 Stored: TypeAlias = bytearray | mmap.mmap
@@ -67,6 +68,10 @@ def memory(size: int) -> Stored:
     """Return ``size`` bytes, for large sizes in large pages where the system has them."""
     if size < _LARGE or not hasattr(mmap, "MADV_HUGEPAGE"):
         return bytearray(size)
-    area = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    area.madvise(mmap.MADV_HUGEPAGE)
+    try:
+        area = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError:
+        return bytearray(size)  # or a MemoryError
+    with suppress(OSError):  # of kernels without large pages
+        area.madvise(mmap.MADV_HUGEPAGE)
     return area
