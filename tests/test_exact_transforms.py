@@ -12,7 +12,9 @@ from convcli.kernel.engine.fft import FFT
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.window import Window
 
-FOR_FLOATS = [name for name, method in METHODS.items() if not method.only_bytes]
+FOR_FLOATS = [
+    name for name, method in METHODS.items() if not (method.only_bytes or method.only_words)
+]
 
 
 def correlated(image: np.ndarray, kernel: np.ndarray, stride: tuple[int, int]) -> np.ndarray:

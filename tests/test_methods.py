@@ -18,7 +18,9 @@ from convcli.kernel.weight_gradient import weight_gradient
 from convcli.kernel.window import Window
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
-FOR_FLOATS = [name for name, method in METHODS.items() if not method.only_bytes]
+FOR_FLOATS = [
+    name for name, method in METHODS.items() if not (method.only_bytes or method.only_words)
+]
 
 
 def can(method: str, case: Case) -> bool:
@@ -126,14 +128,16 @@ INTEGERS = {
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
 @pytest.mark.parametrize(("pixel", "dilation"), [(1, (1, 1)), (3, (1, 1)), (4, (2, 3))])
 @pytest.mark.parametrize("name", INTEGERS)
+@pytest.mark.parametrize(("method", "dtype"), [("int16", np.uint8), ("int32", np.uint16)])
 def test_integer_weights_are_summed_exactly(
-    name: str, pixel: int, dilation: tuple[int, int], mode: str
+    method: str, dtype: type, name: str, pixel: int, dilation: tuple[int, int], mode: str
 ) -> None:
     rows, bias = INTEGERS[name]
     weight = np.float32(rows)[None, None]
-    samples = np.random.default_rng(0).integers(0, 256, (40, 33, pixel), np.uint8)
-    samples[::3] //= 200  # blacks and whites too
-    samples[::3] *= 255
+    top = np.iinfo(dtype).max
+    samples = np.random.default_rng(0).integers(0, top + 1, (40, 33, pixel), dtype)
+    samples[::3] //= top // 5 * 4  # blacks and whites too
+    samples[::3] *= top
     window = Window((-2, -1), (41, 30), weight.shape[2:], (1, 1), dilation, mode, pixel)
     source, biases = samples.reshape(1, 1, 40, -1), np.float32([bias])
     exact = correlate(
@@ -142,9 +146,9 @@ def test_integer_weights_are_summed_exactly(
         window._replace(interleaved=1),
         method="direct",
     )
-    expected = np.clip(np.floor(exact[:, 0].transpose(1, 2, 0) + bias + 0.5), 0, 255)
-    out = np.empty((1, 1, 41, 30 * pixel), np.uint8)
-    correlate(source, weight, window, bias=biases, out=out, method="int16")
+    expected = np.clip(np.floor(exact[:, 0].transpose(1, 2, 0) + bias + 0.5), 0, top)
+    out = np.empty((1, 1, 41, 30 * pixel), dtype)
+    correlate(source, weight, window, bias=biases, out=out, method=method)
     np.testing.assert_array_equal(out.reshape(41, 30, pixel), expected)
 
 
@@ -259,6 +263,24 @@ def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
         choose(given._replace(window=given.window._replace(stride=(2, 1))), from_bytes=True)
         != "int16"
     )
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (INTEGERS["sharpen"][0], "int32"),
+        (INTEGERS["gauss"][0], "int32"),
+        (np.ones((3, 3)) / 9, "banded"),  # no sum of whole numbers
+        (np.full((3, 1), 10_922), "int32"),
+        (np.full((3, 1), 10_923), "banded"),  # sums that 32 bits do not hold
+    ],
+)
+def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_16_bits(
+    rows: np.ndarray, expected: str
+) -> None:
+    given = problem(np.array(rows, np.float32))
+    assert choose(given, from_words=True) == expected
+    assert choose(given) == "banded"
 
 
 def test_a_method_is_kept_for_the_next_picture_of_that_size_and_filter() -> None:

@@ -21,11 +21,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from deep_files import sgi16
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import AppendingTiffWriter
 from test_modes import grey_profile, ink_profile, png, wide_profile
 
-from convcli.images.decoding.wide_colour import is_trusted
+from convcli.images.decoding.two_passes import is_trusted
 
 PACKAGE = Path(__file__).parent.parent / "convcli"
 RNG = np.random.default_rng(5)
@@ -182,7 +183,7 @@ ROWS = [
         *("ico", "png", "only the largest of 2 pictures is used"),
     ),
     row(
-        lambda: struct.pack(">hBBHHHHIII", 474, 0, 2, 3, 1, 1, 3, 0, 255, 0).ljust(518, b"\0"),
+        lambda: sgi16(np.zeros((1, 1, 3), np.uint16), is_packed=True),
         *("sgi", "png", "16 bits a channel, of which Pillow reads 8 in colour pictures"),
     ),
     row(lambda: png(16, 0, bytes(4), 2, (b"tRNS", b"\0\1")), "png", "png"),
@@ -251,7 +252,8 @@ ROWS = [
         command="deconvolve",
     ),
     # Depth.
-    row(of(FLOATS, "TIFF"), "tif", "png", "floats become 8 bits: PNG"),
+    row(of(FLOATS, "TIFF"), "tif", "jpg", "floats become 8 bits: JPEG"),
+    row(of(FLOATS, "TIFF"), "tif", "png", "floats become 16 bits: PNG"),
     row(lambda: array(np.zeros((3, 9, 8), "f4")), "npy", "png"),
     row(
         lambda: array(np.ones((3, 9, 8), "f4")), "npy", "jpg", filter="far.json", pixels=(CLIPPED,)

@@ -27,7 +27,9 @@ def factors_of(case: Case, dtype: type) -> tuple[np.ndarray, Factors]:
     return image, Factors(column, row)
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if not METHODS[name].only_bytes])
+@pytest.mark.parametrize(
+    "method", [name for name, one in METHODS.items() if not (one.only_bytes or one.only_words)]
+)
 @over_cases
 def test_every_method_computes_factors_as_their_product(case: Case, method: str) -> None:
     case = case.suited_to(method)

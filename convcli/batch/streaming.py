@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 from pathlib import Path
 
 from convcli.batch.inputs import Source
 from convcli.batch.jobs import Job, job_by_name
-from convcli.batch.parts import Part, key_of
+from convcli.batch.parts import Part, digest_of, key_of
 from convcli.batch.run import Options
 from convcli.batch.shards import Item
 from convcli.batch.stores import Entry, find_object, is_url, list_objects
@@ -36,13 +35,13 @@ class Existing:
         self._known: dict[bytes, float] | None = None if is_sorted else {}
         if self._known is not None:
             while self._next is not None:
-                self._known[_digest(self._next.url)] = self._next.modified
+                self._known[digest_of(self._next.url)] = self._next.modified
                 self._next = next(self._entries, None)
 
     def modified(self, target: str) -> float | None:
         """Return when an object was modified, in seconds since 1970; None where there is none."""
         if self._known is not None:
-            return self._known.get(_digest(target))
+            return self._known.get(digest_of(target))
         while self._next is not None and self._next.url < target:
             self._next = next(self._entries, None)
         if self._next is None or self._next.url != target:
@@ -55,10 +54,6 @@ def _listed(folder: str) -> Iterator[Entry]:
         yield from list_objects(folder)
     except ImageError as error:
         raise PlanError(f"{folder} cannot be listed: {error}") from error
-
-
-def _digest(name: str) -> bytes:
-    return blake2b(os.fsencode(name), digest_size=8).digest()
 
 
 class Targets:
@@ -76,7 +71,7 @@ class Targets:
     def other(self, job: Job, place: str) -> str | None:
         """Add a job; return the source, or "another picture", that has the same target."""
         if self._known is not None:
-            digest = _digest(job.target)
+            digest = digest_of(job.target)
             if digest in self._known:
                 return "another picture"
             self._known[digest] = None

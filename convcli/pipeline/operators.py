@@ -100,7 +100,6 @@ class Operator(ABC):
         """
 
 
-@dataclass(frozen=True)
 class FrameOperator(Operator):
     """An operator whose samples each depend on the whole frame: it is not computed in strips.
 
@@ -128,7 +127,6 @@ class FrameOperator(Operator):
         )
 
 
-@dataclass(frozen=True)
 class Convolution(Operator):
     """A filter applied as a convolution."""
 

@@ -66,7 +66,8 @@ class FrameConversion(NamedTuple):
     def all_losses(self) -> Iterator[Loss]:
         """Yield all losses, those that depend on samples included."""
         yield from self.losses
-        yield from (change.loss for change in self.sample_changes if change.loss is not None)
+        for sample_change in self.sample_changes:
+            yield from sample_change.losses
         for change in self.changes:
             yield from change.losses
 

@@ -55,7 +55,8 @@ class FrameKind(NamedTuple):
         """Yield the losses that depend on samples."""
         for change in self.changes:
             yield from change.losses
-        yield from (change.loss for change in self.sample_changes if change.loss is not None)
+        for sample_change in self.sample_changes:
+            yield from sample_change.losses
 
 
 def frame_kind(

@@ -18,10 +18,12 @@ from convcli.images.conversion.icc import is_opaque
 from convcli.images.decoding.identification import open_identified
 from convcli.images.decoding.pillow_quirks import (
     bits_stored,
+    has_whole_tags,
     rename_ambiguous_texts,
     scale_transparency_to_8_bits,
 )
-from convcli.images.decoding.wide_colour import WideImage, reopening, wide_mode
+from convcli.images.decoding.two_passes import reopening
+from convcli.images.decoding.wide_colour import WideImage, wide_mode
 from convcli.system.thread_warnings import as_errors, collect_warnings
 from convcli.system.warn import warn
 
@@ -109,7 +111,7 @@ class Opened:
 
                     prepare_disposal(self.image)
                 self.image.seek(number)
-                check_pixels(self.image.size, self.limit)
+                self._check_page()
                 self._find_wide()
                 self._decode()
             except Exception as error:
@@ -131,7 +133,7 @@ class Opened:
         for number in range(1, self.count if self.image.format == "TIFF" else 1):
             try:
                 self.image.seek(number)
-                check_pixels(self.image.size, self.limit)
+                self._check_page()
                 self._find_wide()
             except Exception as error:
                 raise self._reported(error) from error
@@ -157,8 +159,13 @@ class Opened:
             again = reopening(self._source, str(self.image.format), self.image.tell())
             self.wide = WideImage(self.image, again)
 
-    def _check(self) -> None:
+    def _check_page(self) -> None:
         check_pixels(self.image.size, self.limit)
+        if not has_whole_tags(self.image):
+            raise ImageError("the image is broken: it is truncated in its table of tags")
+
+    def _check(self) -> None:
+        self._check_page()
         self.count = getattr(self.image, "n_frames", 1)
         if self.image.format == "MPO" and self.count > 1:
             # A camera's JPEG followed by a preview or a second view.

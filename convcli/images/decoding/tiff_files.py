@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError
+from convcli.images.codecs.tiff import open_tiff, read_page
 from convcli.images.decoding.orientation import upright_turn
 from convcli.images.decoding.page import Page
+from convcli.images.decoding.pillow_quirks import tags_end
 from convcli.images.decoding.wide_samples import turned, unmultiplied
 from convcli.images.metadata.read_metadata import read_metadata
 from convcli.system.warn import warn
@@ -50,11 +52,9 @@ class TiffFile:
         """Read the headers of all pages. Raises :class:`ImageError`."""
         self._file, self._tags = file, tags
         try:
-            import tifffile
-
-            file.seek(0)
-            self._tiff = tifffile.TiffFile(file)
+            self._tiff = open_tiff(file)
             self._pages = list(self._tiff.pages)
+            _check_last(self._pages[-1], file)
             self.pages = [_page(page) for page in self._pages]
         except (ImageError, MemoryError):
             raise
@@ -67,8 +67,6 @@ class TiffFile:
 
     def samples(self, page: int) -> NDArray[Any]:
         """Return the samples of a page, upright."""
-        from convcli.images.codecs.tiff import read_page
-
         try:
             stored = read_page(self._pages[page])
         except (ImageError, MemoryError):
@@ -104,6 +102,14 @@ class TiffFile:
         if compression != 1:
             image.info["compression"] = _NAMES.get(compression, "tiff_adobe_deflate")
         return image
+
+
+def _check_last(page: Any, file: BinaryIO) -> None:
+    """Raise :class:`ImageError` if there should be a page after the last one that was found."""
+    end, following = tags_end(file, page.offset)
+    size = file.seek(0, 2)
+    if following >= size or end > size:
+        raise ImageError("the image is broken: it is truncated, or pages are missing")
 
 
 def _page(page: Any) -> Page:

@@ -27,6 +27,8 @@ RANK = 0.2  # starting on one more rank
 PASS = 0.045  # a pass over 16-bit sums of 8-bit samples
 SUM = 0.11  # a pass over 32-bit sums
 BYTE = 0.2  # reading and writing one of those
+WORD_PASS = 0.08  # a pass over 32-bit sums of 16-bit samples (2026-11-26, as is the next)
+WORD = 0.3  # reading and writing one of those
 
 
 class ProblemSize(NamedTuple):
@@ -35,6 +37,7 @@ class ProblemSize(NamedTuple):
     ``output_channels`` and ``input_channels`` are those of a group. ``rank`` is the kernel's;
     ``passes`` those of :mod:`convcli.kernel.engine.int16`, None where that cannot compute it;
     ``sum_passes`` those for results that are floats, likewise;
+    ``word_passes`` those of :mod:`convcli.kernel.engine.int32`, likewise;
     ``separable_passes`` those of :mod:`convcli.kernel.engine.int16_separable`, likewise;
     ``is_box`` whether it is one of 8-bit samples (:mod:`convcli.kernel.engine.box`);
     ``decimation`` stride and taps of each axis in :mod:`convcli.kernel.engine.decimated`, likewise.
@@ -50,6 +53,7 @@ class ProblemSize(NamedTuple):
     sum_passes: int | None = None
     is_box: bool = False
     separable_passes: int | None = None
+    word_passes: int | None = None
 
     @classmethod
     def of(cls, problem: ConvolutionProblem, passes: int | None = None) -> ProblemSize:

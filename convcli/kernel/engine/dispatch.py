@@ -22,6 +22,7 @@ from convcli.kernel.engine.direct import Direct
 from convcli.kernel.engine.fft import FFT
 from convcli.kernel.engine.int16 import Int16, Int16Sums, operations, sum_operations
 from convcli.kernel.engine.int16_separable import Int16Separable, passes_of
+from convcli.kernel.engine.int32 import Int32, word_operations
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import Separable, factors
@@ -37,6 +38,7 @@ METHODS: dict[str, type[Method]] = {
     "int16": Int16,
     "int16 separable": Int16Separable,
     "int16 to floats": Int16Sums,
+    "int32": Int32,
     "decimated": Decimated,
     "box": Box,
 }
@@ -61,20 +63,31 @@ class Sizes(Protocol):
 
 
 def choose(
-    problem: ConvolutionProblem, *, from_bytes: bool = False, to_floats: bool = False
+    problem: ConvolutionProblem,
+    *,
+    from_bytes: bool = False,
+    to_floats: bool = False,
+    from_words: bool = False,
 ) -> str:
     """Return the name of the cheapest method.
 
-    ``from_bytes``: of 8-bit samples, into such or, with ``to_floats``, into floats.
+    ``from_bytes``: of 8-bit samples, into such or, with ``to_floats``, into floats. ``from_words``:
+    of 16-bit samples, into such.
     """
-    return estimate(problem, from_bytes=from_bytes, to_floats=to_floats)[0]
+    return estimate(problem, from_bytes=from_bytes, to_floats=to_floats, from_words=from_words)[0]
 
 
 def estimate(
-    problem: ConvolutionProblem, *, from_bytes: bool = False, to_floats: bool = False
+    problem: ConvolutionProblem,
+    *,
+    from_bytes: bool = False,
+    to_floats: bool = False,
+    from_words: bool = False,
 ) -> tuple[str, float]:
     """Return the cheapest method, and its nanoseconds for a sample of the output on one core."""
-    sizes = _of_floats if not from_bytes else _of_bytes_to_floats if to_floats else _of_bytes
+    sizes: Sizes = _of_words if from_words else _of_floats
+    if from_bytes:
+        sizes = _of_bytes_to_floats if to_floats else _of_bytes
     if isinstance(problem.weight, Factors):
         return _estimate_for_factors(problem, problem.weight, sizes)
     size = sizes(problem)
@@ -126,6 +139,11 @@ def _of_bytes_to_floats(problem: ConvolutionProblem, *, is_large: bool = False) 
     return ProblemSize.of(problem)._replace(sum_passes=None if found is None else len(found[0]))
 
 
+def _of_words(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
+    found = None if is_large else word_operations(problem)
+    return ProblemSize.of(problem)._replace(word_passes=None if found is None else len(found))
+
+
 def costs(size: ProblemSize) -> dict[str, float]:
     """Return the nanoseconds for a sample of the output, by each method that can."""
     estimates = {name: method.cost(size) for name, method in METHODS.items()}
@@ -137,26 +155,32 @@ def prepare(
     *,
     from_bytes: bool = False,
     to_floats: bool = False,
+    from_words: bool = False,
     keep: bool = False,
 ) -> Method:
     """Return the cheapest method with its matrices made, for every strip and thread.
 
-    ``from_bytes`` and ``to_floats`` are as in :func:`choose`. With ``keep`` the latest are kept:
-    the next picture of a batch often has the size of one before.
+    ``from_bytes``, ``to_floats`` and ``from_words`` are as in :func:`choose`. With ``keep`` the
+    latest are kept: the next picture of a batch often has the size of one before.
     """
+
+    def made() -> Method:
+        name = choose(problem, from_bytes=from_bytes, to_floats=to_floats, from_words=from_words)
+        return _made(problem, name)
+
     if not keep:
-        return _made(problem, choose(problem, from_bytes=from_bytes, to_floats=to_floats))
+        return made()
     weight, bias, window, width = problem
     bias_bytes = None if bias is None else bias.tobytes()
     arrays = weight if isinstance(weight, Factors) else (weight,)
     numbers = tuple(array.tobytes() for array in arrays)
-    samples = from_bytes, to_floats
+    samples = from_bytes, to_floats, from_words
     key = weight.shape, weight.dtype, numbers, bias_bytes, window, width, samples
     with _lock:
         if key in _prepared:
             _prepared.move_to_end(key)
             return _prepared[key]
-    method = _made(problem, choose(problem, from_bytes=from_bytes, to_floats=to_floats))
+    method = made()
     with _lock:
         _prepared[key] = method
         while len(_prepared) > MOST_PREPARED:
@@ -196,7 +220,7 @@ def correlate(
     ``weight`` is (F, C/groups, Hf, Wf), of the dtype to compute in, or the factors of a kernel for
     single channels; ``bias`` is (F,). ``out`` is where the result goes, if not into a new array;
     it may spread F over several axes. ``method`` forces one of METHODS ("int16" takes 8-bit
-    images and ``out``), ``threads`` their number.
+    images and ``out``, "int32" 16-bit ones), ``threads`` their number.
     """
     output_channels, channels, taps_y, taps_x = weight.shape
     by_group = weight

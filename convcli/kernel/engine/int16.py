@@ -22,7 +22,7 @@ from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.window import RowReader
 
 Tap = tuple[int, int]
-Sums: TypeAlias = NDArray[np.int16]
+Sums: TypeAlias = NDArray[np.signedinteger[Any]]
 
 BLOCK_SAMPLES = 1 << 19
 """About how many samples of the result are computed at once."""
@@ -31,7 +31,7 @@ FLOAT_BLOCK_SAMPLES = 1 << 17
 PART_SAMPLES = 1 << 19
 """How many of them are summed up at a time: few enough to stay in the nearest cache."""
 
-_TOP = 255  # of a sample
+TOP = 255  # of a sample
 _MOST_SHIFT = 7
 
 TOTAL, TERM = "total", "term"
@@ -49,19 +49,22 @@ class Operation(NamedTuple):
     into: str
 
 
-def operations(problem: ConvolutionProblem) -> tuple[Operation, ...] | None:
-    """Return how to compute ``problem`` from 8-bit samples; None where the method cannot."""
+def operations(
+    problem: ConvolutionProblem, top: int = TOP, bits: int = 16
+) -> tuple[Operation, ...] | None:
+    """Return how to compute ``problem`` from samples of 0 to ``top``, in integers of ``bits``.
+
+    None where they do not hold the sums, or the kernel is another.
+    """
     for shift, scaled in whole_weights(problem):
         bias = 0.0 if problem.bias is None else float(problem.bias[0, 0])
         # floor(sum / 2^shift + bias + 1/2), where the sum is a whole number
         offset = np.floor(2.0**shift * (bias + 0.5))
-        lowest = offset - _TOP * (-scaled).clip(0).sum()
-        highest = offset + _TOP * scaled.clip(0).sum()
-        if _fits(lowest, highest):
-            return (
-                *_weighted_sum(scaled),
-                *_rounding(int(offset), shift, int(lowest) >> shift, int(highest) >> shift),
-            )
+        lowest = offset - top * (-scaled).clip(0).sum()
+        highest = offset + top * scaled.clip(0).sum()
+        if _fits(lowest, highest, bits):
+            extremes = int(lowest) >> shift, int(highest) >> shift
+            return *_weighted_sum(scaled), *_rounding(int(offset), shift, extremes, top)
     return None
 
 
@@ -71,7 +74,7 @@ def sum_operations(problem: ConvolutionProblem) -> tuple[tuple[Operation, ...], 
     A sum is the whole number computed over 2^shift. None where the method cannot.
     """
     for shift, scaled in whole_weights(problem):
-        if _fits(-_TOP * (-scaled).clip(0).sum(), _TOP * scaled.clip(0).sum()):
+        if _fits(-TOP * (-scaled).clip(0).sum(), TOP * scaled.clip(0).sum(), 16):
             return tuple(_weighted_sum(scaled)), shift
     return None
 
@@ -90,8 +93,9 @@ def whole_weights(
             return
 
 
-def _fits(lowest: float, highest: float) -> bool:
-    return lowest >= -(2**15) and highest < 2**15
+def _fits(lowest: float, highest: float, bits: int) -> bool:
+    limit: int = 2 ** (bits - 1)
+    return lowest >= -limit and highest < limit
 
 
 def _weighted_sum(weight: NDArray[np.float64]) -> Iterator[Operation]:
@@ -127,14 +131,14 @@ def _term(added: list[Tap], subtracted: list[Tap], factor: int, into: str) -> It
         yield Operation(np.multiply, left, factor, into)
 
 
-def _rounding(offset: int, shift: int, least: int, most: int) -> Iterator[Operation]:
-    """Yield the operations from sums to samples, which unclipped are from ``least`` to ``most``."""
+def _rounding(offset: int, shift: int, extremes: Tap, top: int) -> Iterator[Operation]:
+    """Yield the operations from sums to samples of 0 to ``top``, unclipped within ``extremes``."""
     if offset:
         yield Operation(np.add, TOTAL, offset, TOTAL)
     if shift:
         yield Operation(np.right_shift, TOTAL, shift, TOTAL)
-    if least < 0 or most > _TOP:
-        yield Operation(_clip, TOTAL, _TOP, TOTAL)
+    if extremes[0] < 0 or extremes[1] > top:
+        yield Operation(_clip, TOTAL, top, TOTAL)
 
 
 def _clip(values: Sums, top: int, into: Sums) -> None:
@@ -152,6 +156,8 @@ class Int16(Method):
     """
 
     only_bytes = True
+    dtype: type[np.signedinteger[Any]] = np.int16
+    """The type of sums."""
 
     def __init__(
         self,
@@ -233,9 +239,9 @@ class _Int16Thread:
         self.pitch = self.reader.length
         rows = self.window.for_rows(0, self.step).rows
         # The last tap of the last row reaches as far beyond as the first leaves over.
-        self.padded = np.zeros(rows * self.pitch + self.pitch - self.samples, np.int16)
-        self.total = np.empty(self.step * self.pitch, np.int16)
-        term = np.empty(method.part_samples, np.int16)
+        self.padded = np.zeros(rows * self.pitch + self.pitch - self.samples, method.dtype)
+        self.total = np.empty(self.step * self.pitch, method.dtype)
+        term = np.empty(method.part_samples, method.dtype)
         self.passes = [
             (operation.do, self._operands(operation, start, term))
             for start in range(0, len(self.total), method.part_samples)

@@ -36,6 +36,9 @@ class Method(ABC):
     only_bytes = False
     """Whether it takes 8-bit samples alone, into such."""
 
+    only_words = False
+    """Whether it takes 16-bit samples alone, into such."""
+
     takes_large_factors = False
     """Whether it computes the factors of a large kernel without their outer product."""
 
