@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from bundled import bundled_jobs
 from peers import HERE, Command, Job, Tools, commands, jobs, sharpen
 from report import facts, table, version
 from routes import routes
@@ -267,7 +268,8 @@ def main() -> None:
         (work / "results").mkdir()
         chosen = [
             job
-            for job in [*jobs(quick=asked.quick), *routes(quick=asked.quick)]
+            for make in (jobs, routes, bundled_jobs)
+            for job in make(quick=asked.quick)
             if word in job.name.lower()
         ]
         names = dict.fromkeys(job.picture for job in chosen)
