@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from deep_files import png16, tiff16
+from deep_files import Part, apng, png16, tiff16
 from PIL import Image, features
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I", "I;16", "F")
@@ -95,6 +95,9 @@ def deep_pictures(rng: np.random.Generator) -> Samples:
     transparent = (b"tRNS", struct.pack(">HHH", *noise[0, 0, :3]))
     exif = (b"eXIf", b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0")
     found["PNG 16 with extras"] = png16(noise[..., :3], transparent, exif)
+    for dispose, blend in ((0, 1), (1, 0), (2, 1)):
+        parts = [Part(noise, 0, 0, dispose, blend), Part(noise[3:, 2:7], 1, 2, dispose, blend)]
+        found[f"APNG 16 {dispose} {blend}"] = apng((7, 9), parts)
     floats = noise[..., :3].astype("<f4") / 9999 - 1
     found["PPM 16"] = b"P6 9 7 65535\n" + noise[..., :3].astype(">u2").tobytes()
     found["PPM 10"] = b"P6 9 7 1023\n" + (noise[..., :3] >> 6).astype(">u2").tobytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 
@@ -88,6 +89,50 @@ def sgi16(samples: np.ndarray, *, is_packed: bool) -> bytes:
     tables = [start + length * number for number in range(count)] + [length] * count
     runs = [struct.pack(">H", 0x80 | width) + row.tobytes() + bytes(2) for row in rows]
     return head + struct.pack(f">{2 * count}I", *tables) + b"".join(runs)
+
+
+class Part(NamedTuple):
+    """A frame of an animation, as it is stored.
+
+    ``dispose`` is 0 to keep it, 1 to clear it, 2 to restore what was there; ``blend`` is 1 to draw
+    it over that.
+    """
+
+    samples: np.ndarray
+    left: int = 0
+    top: int = 0
+    dispose: int = 0
+    blend: int = 0
+
+
+def apng(size: tuple[int, int], parts: list[Part], poster: np.ndarray | None = None) -> bytes:
+    """Return an APNG of 16 bits and ``size`` (H, W), shown three times.
+
+    Frames take 10, 20, 30, … hundredths of a second. ``poster`` is a still picture before them.
+    """
+
+    def rows(samples: np.ndarray) -> bytes:
+        return zlib.compress(b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples))
+
+    colours = _COLOURS[parts[0].samples.shape[2]]
+    header = struct.pack(">IIBBBBB", *size[::-1], 16, colours, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"acTL", struct.pack(">II", len(parts), 3))]
+    number = 0
+    if poster is not None:
+        chunks.append((b"IDAT", rows(poster)))
+    for index, part in enumerate(parts):
+        height, width = part.samples.shape[:2]
+        fields = (number, width, height, part.left, part.top, 10 * (index + 1), 100)
+        control = struct.pack(">5I2H2B", *fields, part.dispose, part.blend)
+        chunks.append((b"fcTL", control))
+        number += 1
+        if index or poster is not None:
+            chunks.append((b"fdAT", struct.pack(">I", number) + rows(part.samples)))
+            number += 1
+        else:
+            chunks.append((b"IDAT", rows(part.samples)))
+    chunks.append((b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in chunks)
 
 
 def samples_of_png(data: bytes) -> np.ndarray:

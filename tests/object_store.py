@@ -50,9 +50,11 @@ class Proxy(BaseHTTPRequestHandler):
         if fault == "closed":
             self.close_connection = True
             return
-        headers = dict(self.headers)
+        headers = {name.lower(): value for name, value in self.headers.items()}
         if headers.pop("x-goog-if-generation-match", None) == "0":  # Google's word for create-only
-            headers["If-None-Match"] = "*"
+            headers["if-none-match"] = "*"
+        if "AWS4" not in headers.get("authorization", ""):  # as of Google, which moto refuses
+            headers["authorization"] = SIGNED
         upstream = HTTPConnection("127.0.0.1", self.server.upstream, timeout=PATIENCE)
         path = self.path
         if self.server.page and "list-type" in path:
@@ -104,6 +106,9 @@ class ProxyServer(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
         """Stay silent."""
 
+
+SIGNED = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, Signature=0"
+"""A signature of the kind that moto reads; it does not check it."""
 
 REFUSALS = {
     "error": (500, "InternalError"),

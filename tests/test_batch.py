@@ -566,15 +566,16 @@ def test_one_image_needs_no_bar(pictures: list[str], tmp_path: Path) -> None:
     assert on_a_terminal("apply", "-f", "sharpen", pictures[0], "-o", tmp_path / "o.png") == (0, "")
 
 
+@pytest.mark.parametrize("words", [("apply", "-f", "sharpen"), ("upsample",)], ids=" ".join)
 def test_one_image_loads_nothing_that_only_batches_need(
-    pictures: list[str], tmp_path: Path
+    words: tuple[str, ...], pictures: list[str], tmp_path: Path
 ) -> None:
 
     code = f"""
 import sys
 from convcli.cli import cli
 try:
-    cli(["apply", "-f", "sharpen", {pictures[0]!r}, "-d", {str(tmp_path / "o")!r}])
+    cli([*{words!r}, {pictures[0]!r}, "-d", {str(tmp_path / "o")!r}])
 except SystemExit as exit:
     assert exit.code == 0
 names = ("concurrent.futures", "multiprocessing", "click._termui_impl", "convcli.batch.report",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 from object_store import Store, png
 
 from convcli import ImageError
+from convcli.batch import Options
+from convcli.batch.inputs import Source
 from convcli.batch.stores import list_objects, open_store, read_object, write_object
+from convcli.batch.streaming import stream_items
 
 obstore = pytest.importorskip("obstore", reason="needs the extra cloud")
 pytest.importorskip("moto.server", reason="needs moto[server]")
@@ -47,6 +51,71 @@ def test_a_batch_costs_one_get_and_one_put_a_picture(store: Store, convcli: Any)
     code, _, errors = convcli(*TREE, "--overwrite", "-j", "2")
     assert (code, "8 done" in errors) == (0, True)
     assert store.counts() == {"LIST": 1, "GET": 8, "PUT": 8}
+
+
+def test_a_picture_costs_the_bytes_of_its_files_and_nothing_else(
+    store: Store, convcli: Any
+) -> None:
+    assert convcli(*TREE)[0] == 0
+    sizes = {entry.url: entry.size for entry in list_objects("s3://bucket")}
+    read = sum(size for url, size in sizes.items() if re.search(r"/in/\d/", url))
+    written = sum(size for url, size in sizes.items() if "/out/" in url)
+    traffic = store.bytes()
+    assert (traffic["GET"], traffic["PUT"]) == ((0, read), (written, 0))
+
+
+def test_lists_and_pictures_of_a_folder_are_known_to_be_done(store: Store) -> None:
+    """A shard that is run again needs to know it of results in a folder, too."""
+    sources = [Source(f"s3://bucket/in/{n}.png", f"{n}.png", modified=9) for n in range(3)]
+    Path("0.png").touch()
+    Path("1.png").touch()
+    os.utime("1.png", (8, 8))
+    for options, expected in (
+        (Options(), [True, True, False]),
+        (Options(skip_existing=True), [True, True, False]),
+        (Options(update=True), [True, False, False]),
+        (Options(overwrite=True), [None, None, None]),
+    ):
+        items = stream_items(sources, options, output_dir=".")
+        assert [item.was_done for item in items] == expected
+    assert store.counts() == {}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_list_of_objects_is_planned_as_it_is_read(store: Store, convcli: Any, order: int) -> None:
+    names = [f"s3://bucket/in/{n % 2}/a {n}.png" for n in (0, 2, 4, 6, 1, 3, 5, 7)][::order]
+    Path("list").write_text("\n".join(names))
+    flags = ["--files-from", "list", "--relative-to", "s3://bucket/in", "-d", "s3://bucket/out"]
+    assert convcli(*APPLY, *flags)[0] == 0
+    assert store.counts() == {"LIST": 1, "GET": 8, "PUT": 8}
+    obstore.delete(open_store("s3://bucket"), "out/1/a 3.png")
+    store.counts()
+    code, _, errors = convcli(*APPLY, *flags, "--skip-existing")
+    assert (code, "1 done, 7 skipped, 0 failed" in errors) == (0, True), errors
+    assert store.counts() == {"LIST": 1, "GET": 1, "PUT": 1}
+    Path("list").write_text("\n".join([names[0], *names]))
+    code, _, errors = convcli(*APPLY, *flags, "--overwrite")
+    assert (code, "8 done, 0 skipped, 1 failed" in errors) == (1, True), errors
+    assert f"{names[0]}: " in errors
+    assert "would also be written to s3://bucket/out/" in errors
+
+
+def test_options_of_streamed_batches_are_checked_as_those_of_files(
+    store: Store, convcli: Any
+) -> None:
+    code, _, errors = convcli(*TREE, "--save", "nothing=1")
+    assert (code, errors.count("\n")) == (2, 1), errors
+    assert "nothing" in errors
+    assert store.counts().keys() == {"LIST"}
+    store.request("PUT", "/bucket/in/2.jpg", png(1))
+    code, _, errors = convcli(*TREE, "--save", "compress_level=1")
+    assert (code, "1 failed" in errors) == (0 + 1, True), errors
+    assert "Error: s3://bucket/out/2.jpg: " in errors
+    white = '{"weight": [[1, 1], [1, 1]]}'
+    doubtful = ["apply", "-f", white, "-j", "1", "-r", "s3://bucket/in/0", "-d"]
+    expected = convcli(*doubtful[:5], "--dry-run", "-d", "out", "-r", "s3://bucket/in/0")[2]
+    assert "Warning: " in expected
+    assert "Warning: " not in convcli(*doubtful, "out", "--format", "npy")[2]
 
 
 def test_results_are_those_of_files(store: Store, convcli: Any) -> None:

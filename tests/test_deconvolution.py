@@ -22,13 +22,14 @@ from convcli import (
     load_filter,
     read_image,
 )
-from convcli.deconvolution import Deconvolution
+from convcli.deconvolution import Deconvolution, regularization
 from convcli.deconvolution.gain import Gain
 from convcli.deconvolution.model import BlurModel
 from convcli.deconvolution.richardson_lucy import richardson_lucy
 from convcli.deconvolution.tikhonov import tikhonov
 from convcli.images import Frame
 from convcli.kernel import reference
+from convcli.kernel.factors import Factors
 from convcli.kernel.geometry import conv_transpose_geometry
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.process import Processing, predict, process
@@ -195,6 +196,49 @@ def test_tikhonov_sharpens_a_noisy_picture() -> None:
     observed = blurred + np.random.default_rng(11).normal(0, 1 / 255, blurred.shape)
     result = deconvolve(observed, Filter(SLANTED), method="tikhonov", regularize=0.02)
     assert decibels(result, truth) > decibels(observed, truth) + 2
+
+
+@pytest.mark.parametrize("noise", [0.25, 1, 3])
+@pytest.mark.parametrize("kind", ["motion:length=9,angle=-25", "gaussian:sigma=2"])
+def test_the_regularization_that_a_photo_chooses_is_about_the_best(kind: str, noise: float) -> None:
+    truth, _ = photo()
+    psf = load_filter(kind)
+    observed = conv2d(truth, psf.kernel.astype(np.float32))
+    truth = truth[:, psf.kernel_shape[2] // 2 :, psf.kernel_shape[3] // 2 :]
+    truth = truth[:, : observed.shape[1], : observed.shape[2]]
+    observed += np.random.default_rng(13).normal(0, noise / 255, observed.shape)
+    chosen, *others = (
+        decibels(deconvolve(observed, psf, method="tikhonov", regularize=choice), truth)
+        for choice in ("auto", 1e-3, 5e-3, 0.02, 0.06)
+    )
+    assert chosen > max(others) - 0.3
+    if noise <= 1:
+        assert chosen > decibels(observed, truth) + 2
+
+
+def test_the_regularization_of_factors_and_dilated_kernels_is_that_of_their_weights() -> None:
+    truth, _ = photo()
+    observed = conv2d(truth, np.full((1, 1, 5, 5), 0.04, np.float32), dilation=2, pad=4)
+    line = np.full(5, 0.2)
+    spread = np.zeros(9)
+    spread[::2] = line
+    dense, factors, dilated = (
+        model_of(weight, observed.shape[1:], dilation=dilation).best_regularization(observed)
+        for weight, dilation in (
+            (np.outer(spread, spread)[np.newaxis, np.newaxis], 1),
+            (Factors(spread, spread), 1),
+            (Factors(line, line), 2),
+        )
+    )
+    assert dense == factors == dilated != regularization.DEFAULT
+
+
+def test_a_picture_too_small_to_tell_takes_the_default_regularization() -> None:
+    observed = np.random.default_rng(14).random((1, 20, 20)).astype(np.float32)
+    assert (
+        model_of(BOX[np.newaxis, np.newaxis], (20, 20)).best_regularization(observed)
+        == regularization.DEFAULT
+    )
 
 
 def test_tikhonov_takes_filters_with_negative_weights() -> None:
@@ -392,7 +436,11 @@ def test_black_regions_give_no_warnings_and_stay_black() -> None:
         (BOX, {"iterations": 0}, "iterations must be a whole number from 1 .*: got 0"),
         (BOX, {"iterations": 2.5}, "iterations must be"),
         (BOX, {"iterations": True}, "iterations must be"),
-        (BOX, {"regularize": float("nan")}, "regularize must be a finite number above 0: got nan"),
+        (
+            BOX,
+            {"regularize": float("nan")},
+            "regularize must be auto, or a finite .* above 0: got nan",
+        ),
         (BOX, {"regularize": 0}, "regularize must be"),
         (BOX, {"method": "wiener"}, "method must be one of richardson-lucy, tikhonov"),
         (BOX, {"pad_mode": "same"}, "pad_mode must be one of"),
@@ -409,6 +457,8 @@ def test_filters_that_leave_samples_out_or_combine_banks_are_refused() -> None:
     Deconvolution(Filter(BOX, stride=1))
     with pytest.raises(FilterError, match="a bank with reduce"):
         Deconvolution(Filter(np.ones((2, 1, 3, 3)), reduce="sum"))
+    with pytest.raises(FilterError, match="a number where channels have kernels of their own"):
+        Deconvolution(Filter(np.ones((3, 3, 1, 1))), "tikhonov", regularize="auto")
     with pytest.raises(ShapeError, match="reads 3 channels and the picture has 1"):
         deconvolve(np.ones((4, 4)), Filter(np.ones((3, 3, 1, 1))))
 

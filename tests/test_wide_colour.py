@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deep_files import png16, samples_of_png, tiff16
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from convcli import Filter, ImageError, Picture, apply_filters, read_image, write_image
-from convcli.images import read_header
+from convcli.images import extras, read_header
 from convcli.images.codecs import png
 from convcli.images.decoding import two_passes
 from convcli.images.raster import ArrayRaster
@@ -198,11 +198,44 @@ def test_every_plan_of_filters_keeps_16_bits(plan: png.Plan) -> None:
     y, x, band = np.ogrid[:20, :30, :3]
     samples = (30_000 + 20_000 * np.sin(x / 7 + band) * np.cos(y / 5)).astype(np.uint16)
     raster, file = ArrayRaster(samples), io.BytesIO()
-    before, after = png._around_pixels(raster, Image.new("RGB", (1, 1)), {})
+    before, after = png.around_pixels(raster, Image.new("RGB", (1, 1)), {})
     file.write(before)
-    png._write_pixels(raster, file, plan, 2)
+    png.write_pixels(raster, file, plan, 2)
     file.write(after)
     np.testing.assert_array_equal(samples_of_png(file.getvalue()), samples)
+
+
+@pytest.mark.parametrize("flags", [[], ["--dry-run"]])
+def test_without_the_extra_a_tiff_is_refused_with_both_remedies(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    monkeypatch.setattr(extras, "is_installed", lambda package: False)
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    source.write_bytes(tiff16(noise(3), "<", 8))
+    done = run("apply", "-f", "identity", source, "-o", target, *flags)
+    assert done.exit_code == 1
+    assert done.stderr.endswith(
+        "TIFF of 16 bits in colour needs the package tifffile: pip install 'convcli[deep]', "
+        "or write it with --depth 8\n"
+    )
+    assert not target.exists()
+    done = run("apply", "-f", "identity", source, "-o", target, "--depth", "8", *flags)
+    assert (done.exit_code, done.stderr) == (0, "")
+    done = run("apply", "-f", "identity", source, "-o", tmp_path / "out.exr", *flags)
+    assert done.exit_code == 2
+    assert "OpenEXR files need the package OpenEXR: pip install 'convcli[deep]'" in done.stderr
+
+
+def test_a_drawing_of_8_bits_in_16_is_as_small_as_zlib_makes_it() -> None:
+    # Lines of text have repetitions far apart, which a sample does not show.
+    image = Image.new("RGB", (900, 600), "white")
+    for line in range(30):
+        text = f"Line {line}: the quick brown fox jumps over the lazy dog; " * 2
+        ImageDraw.Draw(image).text((9, 20 * line), text, fill="black")
+    samples = np.asarray(image).astype(np.uint16) * 257
+    file = io.BytesIO()
+    write_image(read_image(png16(samples)), file, format="png")
+    assert len(file.getvalue()) < 1.05 * len(png16(samples))
 
 
 def test_metadata_and_compression_go_into_a_16_bit_png(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ SCHEMES = ("s3", "gs", "az")
 
 _URL = re.compile(rf"({'|'.join(SCHEMES)})://", re.IGNORECASE)
 
+_NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound")
+
 ATTEMPTS = 3
 """How many times a body is read that breaks off, which obstore does not repeat by itself."""
 
@@ -107,9 +109,10 @@ def _opened(bucket: str, limits: Limits, process: int) -> Any:
 
 def _is_http_wanted() -> bool:
     """Return whether the environment allows HTTP; client options replace what obstore reads."""
+    allowed = (os.environ.get(f"{name}_ALLOW_HTTP", "") for name in ("AWS", "AZURE", "GOOGLE"))
     names = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT")
-    endpoints = (os.environ.get(name, "") for name in names)
-    is_allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true"
+    endpoints = (os.environ.get(name, "") for name in (*names, "GOOGLE_BASE_URL"))
+    is_allowed = any(value.lower() in ("true", "1") for value in allowed)
     return is_allowed or any(endpoint.startswith("http://") for endpoint in endpoints)
 
 
@@ -170,7 +173,7 @@ def find_object(url: str) -> Entry | None:
         try:
             return _entry(bucket, obstore.head(store, key))
         except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
+            if _NO_BUCKET.search(str(error)):
                 raise
             return None
 
@@ -255,8 +258,8 @@ def errors() -> Iterator[None]:
     except ConvcliError:
         raise
     except FileNotFoundError as error:
-        is_bucket = "NoSuchBucket" in str(error)
-        raise ImageError(f"there is no such {'bucket' if is_bucket else 'object'}") from error
+        missing = "bucket" if _NO_BUCKET.search(str(error)) else "object"
+        raise ImageError(f"there is no such {missing}") from error
     except ValueError as error:
         raise ImageError(f"it is no name of an object: {_line(error)}") from error
     except Exception as error:
@@ -273,7 +276,7 @@ def _reason(error: Exception) -> str:
     is_refused = re.search("status code: 40[13]", text) is not None
     if is_refused or type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
         return "access is denied: check the credentials and what they allow"
-    if "NoSuchBucket" in text:
+    if _NO_BUCKET.search(text):
         return "there is no such bucket"
     code = re.search(r"<Code>(\w+)</Code>", text)
     return f"the store failed: {f'{code[1]}, ' if code else ''}{_line(error)}"

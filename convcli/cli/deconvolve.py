@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from convcli.cli import completion, options
 from convcli.cli.groups import GroupedCommand, option
+from convcli.cli.values import AutoFloat
 
 METHODS = ("richardson-lucy", "tikhonov")
 
@@ -15,7 +16,7 @@ EPILOG = """\b
 Examples:
   convcli deconvolve -f motion-blur photo.jpg -o restored.png
   convcli deconvolve -f my-filter.json --linear --iterations 50 photo.jpg -o restored.tif
-  convcli deconvolve -f my-filter.json --method tikhonov --regularize 0.02 *.png -d restored
+  convcli deconvolve -f my-filter.json --method tikhonov --regularize auto *.png -d restored
 """
 
 
@@ -51,12 +52,12 @@ Examples:
 @option(
     "Filter",
     "--regularize",
-    type=float,
-    metavar="X",
+    type=AutoFloat("above 0"),
+    metavar="X|auto",
     default=0.001,
     show_default=True,
     help="With tikhonov, the noise to expect, as its variance by that of the detail: larger is "
-    "smoother. A photo with noise of one level of 255 takes 0.02.",
+    "smoother. A photo with noise of one level of 255 takes 0.02; auto measures both.",
 )
 @options.flip
 @options.geometry(
@@ -73,7 +74,7 @@ def deconvolve(
     name: str,
     method: str,
     iterations: int | None,
-    regularize: float,
+    regularize: float | Literal["auto"],
     pad_mode: str | None,
     **given: Any,
 ) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import click
 
 from convcli.cli import completion, options
 from convcli.cli.groups import option
-from convcli.cli.values import Converter
+from convcli.cli.values import AutoFloat, Converter
 
 
 class AutoNumbers(Converter):
@@ -36,25 +35,6 @@ class AutoNumbers(Converter):
         ):
             self.fail(f"{value!r} is not {self.name.replace('|', ' or ')}", param, ctx)
         return int(parts[0]) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
-
-
-class Ridge(Converter):
-    """``auto``, or a number from 0 up."""
-
-    name = "auto|X"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str | float:
-        """Return "auto" or a float; a usage error for anything else."""
-        if value == "auto":
-            return "auto"
-        number = -1.0
-        with suppress(ValueError):
-            number = float(value)
-        if 0 <= number < float("inf"):
-            return number
-        return self.fail(f"{value!r} is not auto or a number from 0 up", param, ctx)
 
 
 model = options.several(
@@ -109,7 +89,7 @@ model = options.several(
     option(
         "Fit",
         "--ridge",
-        type=Ridge(),
+        type=AutoFloat("from 0 up"),
         default="auto",
         show_default=True,
         metavar="auto|X",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -32,6 +32,28 @@ class WholeNumbers(Converter):
         if numbers is None or len(numbers) > 2 or min(numbers) < self.least:
             self.fail(f"{value!r} is not N or Y,X, whole numbers from {self.least} up", param, ctx)
         return numbers[0] if len(numbers) == 1 else numbers
+
+
+class AutoFloat(Converter):
+    """``auto``, or a finite number ``"above 0"`` or ``"from 0 up"``."""
+
+    name = "auto|X"
+
+    def __init__(self, bound: Literal["above 0", "from 0 up"]) -> None:
+        self.bound = bound
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | float:
+        """Return "auto" or a float; a usage error for anything else."""
+        if value == "auto":
+            return "auto"
+        number = -1.0
+        with suppress(ValueError):
+            number = float(value)
+        if 0 < number < float("inf") or (number == 0 and self.bound == "from 0 up"):
+            return number
+        return self.fail(f"{value!r} is not auto or a number {self.bound}", param, ctx)
 
 
 class Pad(Converter):

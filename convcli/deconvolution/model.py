@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from convcli.deconvolution.gain import Gain
+from convcli.deconvolution.regularization import best_regularization
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.dispatch import prepare, run
 from convcli.kernel.engine.problem import ConvolutionProblem
@@ -47,6 +48,7 @@ class BlurModel:
         self._folds = pad_mode not in (None, "zeros")
         unpadded = model.without_pads() if self._folds else model
         self._transpose = PreparedTranspose(kernel, unpadded, groups)
+        self._kernel = kernel
         self._geometry, self._model, self._pad_mode = geometry, model, pad_mode
         gain = Gain.of(kernel, groups)
         inverse, lost = (values.astype(kernel.dtype) for values in gain.inverse())
@@ -103,9 +105,19 @@ class BlurModel:
         height, width = self._geometry.image
         return scene[:, top : top + height, left : left + width]
 
+    def best_regularization(self, observed: FloatArray) -> float:
+        """Return Tikhonov's λ for a picture (1, H, W) and a kernel of one channel."""
+        centre = self._centre(0), self._centre(1)
+        gain = float(self._inverse.item())
+        return best_regularization(self._kernel, self._model.dilation, centre, gain, observed[0])
+
+    def _centre(self, axis: int) -> int:
+        """Return the row or column of the scene, of those under the kernel, that is its middle."""
+        return round(self._centroid[axis] * self._model.dilation[axis])
+
     def _positions(self, axis: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
         """Return, for each row or column of the scene, the nearest one of the picture."""
         model = self._model
-        first = model.pads[axis] - round(self._centroid[axis] * model.dilation[axis])
+        first = model.pads[axis] - self._centre(axis)
         size = model.output[axis]
         return source_index(first, first + model.image[axis], size, "replicate")

@@ -7,11 +7,13 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.deconvolution.model import BlurModel
+from convcli.deconvolution.regularization import DEFAULT
 from convcli.deconvolution.richardson_lucy import richardson_lucy
 from convcli.deconvolution.tikhonov import tikhonov
 from convcli.errors import FilterError, ImageError
@@ -31,9 +33,6 @@ METHODS = ("richardson-lucy", "tikhonov")
 ITERATIONS = {"richardson-lucy": 20, "tikhonov": 200}
 """By default. Tikhonov's end as soon as they change nothing any more."""
 
-REGULARIZE = 1e-3
-"""The default of Tikhonov's λ."""
-
 MOST_ITERATIONS = 1_000_000
 
 ARRAYS = 8
@@ -51,7 +50,7 @@ class Deconvolution(FrameOperator):
 
     method: str = "richardson-lucy"
     iterations: int | None = None
-    regularize: float = REGULARIZE
+    regularize: float | Literal["auto"] = DEFAULT
     pad_mode: str | None = None
 
     def __post_init__(self) -> None:
@@ -77,6 +76,11 @@ class Deconvolution(FrameOperator):
         if lowest == highest == 0:
             raise FilterError(
                 f"filter {self.name}: its weights are all 0, so nothing of a picture is left"
+            )
+        if self.regularize == "auto" and filter.kernel_shape[:2] != (1, 1):
+            raise FilterError(
+                f"filter {self.name}: regularize must be a number where channels have kernels of "
+                "their own"
             )
         if self.method == "richardson-lucy" and lowest < 0:
             raise FilterError(
@@ -125,7 +129,10 @@ class Deconvolution(FrameOperator):
             return flat
         iterations = self.iterations or ITERATIONS[self.method]
         if self.method == "tikhonov":
-            scene = tikhonov(model, observed, iterations, self.regularize)
+            regularize = self.regularize
+            if regularize == "auto":
+                regularize = model.best_regularization(observed)
+            scene = tikhonov(model, observed, iterations, regularize)
         else:
             scene = richardson_lucy(model, observed, iterations)
         return model.within_frame(scene)
@@ -148,7 +155,7 @@ class Deconvolution(FrameOperator):
 
 
 def _check_options(
-    method: str, iterations: int | None, regularize: float, pad_mode: str | None
+    method: str, iterations: int | None, regularize: float | str, pad_mode: str | None
 ) -> None:
     if method not in METHODS:
         raise FilterError(f"method must be one of {', '.join(METHODS)}: got {shown(method)}")
@@ -162,9 +169,15 @@ def _check_options(
                 f"iterations must be a whole number from 1 to {MOST_ITERATIONS:,}: "
                 f"got {shown(iterations)}"
             )
-    is_number = isinstance(regularize, (int, float)) and not isinstance(regularize, bool)
-    if not (is_number and 0 < regularize < math.inf):
-        raise FilterError(f"regularize must be a finite number above 0: got {shown(regularize)}")
+    is_allowed = regularize == "auto" or (
+        isinstance(regularize, (int, float))
+        and not isinstance(regularize, bool)
+        and 0 < regularize < math.inf
+    )
+    if not is_allowed:
+        raise FilterError(
+            f"regularize must be auto, or a finite number above 0: got {shown(regularize)}"
+        )
     if pad_mode is not None and pad_mode not in PAD_MODES:
         raise FilterError(
             f"pad_mode must be one of {', '.join(PAD_MODES)}, or None for a scene that goes on: "

@@ -48,11 +48,10 @@ def can_enlarge_samples(frame: Frame, stages: Sequence[Stage], dtype: np.dtype[A
         or max(stage.geometry.stride) == 1
     ):
         return False
-    kernel = filter.kernel_as(np.float32)
-    if is_cheap(kernel, stage.geometry, frame.raster.channels):
-        return True
-    is_small = not isinstance(kernel, Factors) or len(kernel.column) * len(kernel.row) <= MOST_DENSE
-    return is_small and fits(stage.geometry, frame.raster.channels)
+    channels, (rows, columns) = frame.raster.channels, filter.kernel_shape[2:]
+    if filter.factors is None or rows * columns <= MOST_DENSE:
+        return fits(stage.geometry, channels)
+    return is_cheap(filter.kernel_as(np.float32), stage.geometry, channels)
 
 
 def enlarge_samples(
@@ -166,18 +165,15 @@ class _EnlargedStrips:
         values, finish = self._conversion.of(padded)
         # Infinities as in IEEE 754, without warnings.
         with np.errstate(over="ignore", invalid="ignore"):
+            enlarger = self._enlarger
             if (
-                isinstance(self._enlarger, InterleavedTranspose)
+                isinstance(enlarger, InterleavedTranspose)
                 and self._conversion.is_by_sample
-                and not self._enlarger.corrects_borders
+                and enlarger.writes_directly(start, stop)
             ):
-                blocks = self._enlarger.blocks(
-                    values, start, stop, finish=finish, dtype=samples.dtype
-                )
-                for begin, end, block in blocks:
-                    outputs[begin - start : end - start] = block
+                enlarger.write(values, outputs, start, stop, finish)
             else:
-                for begin, end, block in self._enlarger.blocks(values, start, stop):
+                for begin, end, block in enlarger.blocks(values, start, stop):
                     finish(block, outputs[begin - start : end - start])
         if self._samples_alpha:
             alpha = rows[selected.selection.place(selected.centres)][:, self._columns, -1]

@@ -21,6 +21,7 @@ from statistics import median
 from typing import NamedTuple
 
 from bundled import bundled_jobs
+from enlargements import SHIFTED_VIPS, enlargements
 from peers import HERE, Command, Job, Tools, commands, jobs, sharpen
 from report import facts, table, version
 from routes import routes
@@ -34,6 +35,8 @@ JPEG_TOLERANCE = 1.2
 """The same after JPEG, where one grey level before coding can become several."""
 FFMPEG_JPEG_TOLERANCE = 6.0
 """ffmpeg has tables of its own for JPEG, and its own way from half-size colours to RGB."""
+SHIFTED_TOLERANCE = 4.0
+"""``vips resize`` enlarges around a corner of the picture, not its centre (seen in 8.14)."""
 ARRAY_TOLERANCE = 1e-4
 """Of the largest value: sums of float32 in different order."""
 
@@ -130,6 +133,8 @@ def pictures(*arguments: str | Path | int) -> str:
 
 def tolerance(job: Job, tool: str) -> float:
     """Return by how much a tool's result may differ from ours."""
+    if tool.startswith(SHIFTED_VIPS):
+        return SHIFTED_TOLERANCE
     if job.extension != ".jpg":
         return TOLERANCE
     return FFMPEG_JPEG_TOLERANCE if tool == "ffmpeg" else JPEG_TOLERANCE
@@ -268,7 +273,7 @@ def main() -> None:
         (work / "results").mkdir()
         chosen = [
             job
-            for make in (jobs, routes, bundled_jobs)
+            for make in (jobs, routes, enlargements, bundled_jobs)
             for job in make(quick=asked.quick)
             if word in job.name.lower()
         ]

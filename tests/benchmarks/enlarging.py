@@ -16,7 +16,8 @@ import numpy as np
 from arrays import cv2, torch
 from PIL import Image
 
-from convcli import Filter, read_image, upsample
+from convcli import Filter, Picture, read_image, upsample
+from convcli.images import Frame
 
 PRESETS = ("nearest", "bilinear", "bicubic", "lanczos")
 OPENCV = {
@@ -48,12 +49,31 @@ def by_preset(path: str, preset: str, scale: tuple[int, int]) -> dict[str, Call]
     return calls
 
 
-def by_kernel(path: str, taps: int, *, normalize: bool) -> dict[str, Call]:
-    """Return what we do with a dense kernel."""
-    picture = read_image(path)
-    weight = np.random.default_rng(1).random((taps, taps))
+def by_kernel(path: str, taps: int, *, separates: bool, normalize: bool) -> dict[str, Call]:
+    """Return what we do with a kernel of our own, which is given dense."""
+    picture, rng = read_image(path), np.random.default_rng(1)
+    weight = np.outer(*rng.random((2, taps))) if separates else rng.random((taps, taps))
     kernel = Filter(weight, divisor=float(weight.sum()) / 4)
     return {"convcli": lambda: upsample(picture, kernel, normalize=normalize)}
+
+
+def by_samples(path: str, kind: str) -> dict[str, Call]:
+    """Return what we do with other samples than opaque ones of 8 bits."""
+    image = Image.open(path).convert("RGB")
+    samples = np.asarray(image)
+    alpha = np.full(samples.shape[:2], 255, np.uint8)
+    if kind == "transparent":
+        alpha[:] = np.arange(image.width) * 255 // image.width
+    frames = {
+        "16 bits": Frame.of(samples.astype(np.uint16) * 257, "RGB"),
+        "floats": Frame.of(samples / np.float32(255), "RGB"),
+        "grey": Frame.of(np.asarray(image.convert("L"))[..., np.newaxis], "L"),
+        "opaque": Frame.of(np.dstack([samples, alpha]), "RGBA"),
+        "transparent": Frame.of(np.dstack([samples, alpha]), "RGBA"),
+        "linear light": Frame.of(samples, "RGB"),
+    }
+    picture, linear = Picture((frames[kind],)), kind == "linear light"
+    return {"convcli": lambda: upsample(picture, "bicubic", linear=linear)}
 
 
 def measure(name: str, calls: dict[str, Call], rounds: int) -> None:
@@ -76,10 +96,15 @@ def main(path: str, rounds: int) -> None:
     for scale in ((2, 2), (3, 3), (4, 4), (2, 3)):
         for preset in PRESETS:
             measure(f"{preset} {scale}", by_preset(path, preset, scale), rounds)
+    for kind in ("16 bits", "floats", "grey", "opaque", "transparent", "linear light"):
+        measure(f"bicubic, {kind}", by_samples(path, kind), rounds)
     for taps in (3, 5, 9):
-        for normalize in (False, True):
-            name = f"dense {taps}×{taps}{' normalized' if normalize else ''}"
-            measure(name, by_kernel(path, taps, normalize=normalize), rounds)
+        for separates in (True, False):
+            for normalize in (False, True):
+                kind = "separable" if separates else "dense"
+                name = f"{kind} {taps}×{taps}{' normalized' if normalize else ''}"
+                calls = by_kernel(path, taps, separates=separates, normalize=normalize)
+                measure(name, calls, rounds)
 
 
 if __name__ == "__main__":

@@ -69,15 +69,23 @@ def holds_wide_colour(format_name: str, mode: str) -> bool:
 
 
 def deep_mode(
-    frame: Frame, mode: str, format_name: str, profile: bytes | None, *, is_animated: bool
+    frame: Frame,
+    mode: str,
+    format_name: str,
+    profile: bytes | None,
+    *,
+    is_animated: bool,
+    is_alike: bool,
 ) -> DeepMode | None:
     """Decide how a frame of ``mode`` goes into a format with more than 8 bits; None if it does not.
 
+    Frames of an animation (``is_animated``) go into APNG alone, if all are alike (``is_alike``).
     Also None where Pillow does all of it. Raises :class:`ImageError` where that takes an extra that
     is not installed; warns with :class:`ImageWarning` of what is lost.
     """
     dtype = frame.raster.dtype
-    if format_name not in _HELD or (is_animated and format_name not in PAGE_FORMATS):
+    is_apng = is_animated and is_alike and format_name == "PNG"
+    if format_name not in _HELD or (is_animated and not (is_apng or format_name in PAGE_FORMATS)):
         return None
     if mode == "CMYK" and format_name == "EXR":
         raise ImageError('OpenEXR holds no CMYK: mode="RGB" converts the picture')
@@ -91,7 +99,7 @@ def deep_mode(
     if not target:
         return None
     stored = f"{target};{FLOAT if is_float else WIDE}"
-    is_pillows = target == "L" and stored not in _HELD[format_name].split()
+    is_pillows = target == "L" and not is_apng and stored not in _HELD[format_name].split()
     is_cut = dtype == np.float32 and not is_float
     if is_pillows and target == mode and not is_cut:
         return None
@@ -132,6 +140,7 @@ def _check_extra(format_name: str, is_float: bool) -> None:
 
 
 def _check_profile(format_name: str, mode: str, profile: bytes | None) -> None:
-    is_told = profile is None or is_srgb(profile) or format_name in PROFILE_FORMATS
-    if not is_told and profile is not None and suits(profile, mode):
+    if profile is None or is_srgb(profile) or format_name in PROFILE_FORMATS:
+        return
+    if suits(profile, mode):
         warn(f"{format_name} holds no ICC profile: it is left out, so colours may be off")

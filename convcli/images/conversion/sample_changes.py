@@ -1,6 +1,6 @@
 """Changes of samples with 16 bits or floats, which no image of Pillow's holds in colour.
 
-They are decided as :mod:`convcli.images.conversion.changes` has it: first, without samples.
+They are decided first, without samples, like those of :mod:`convcli.images.conversion.changes`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class SampleChange(NamedTuple):
 
 
 def all_made(samples: Samples, changes: Iterable[SampleChange]) -> Samples:
-    """Return samples with all changes made in turn."""
+    """Return samples with all changes applied in order."""
     for change in changes:
         samples = change.made(samples)
     return samples
@@ -50,10 +50,10 @@ def all_made(samples: Samples, changes: Iterable[SampleChange]) -> Samples:
 def sample_mode_changes(
     before: str, after: str, profile: bytes | None, holder: str = "", verb: str = "holds"
 ) -> list[SampleChange] | None:
-    """Return what brings samples of one mode to another; None where that needs 8 bits.
+    """Return the changes from one mode to another; None where they need 8 bits.
 
-    That is ink, and a change of colour space through a ``profile`` that is not sRGB's. ``holder``
-    is what has no transparency, for the warning: the mode ``after``, or a format.
+    Those from and to CMYK do, and those that use a ``profile`` other than sRGB's. ``holder`` names
+    what has no transparency in the warning: the mode ``after``, or a format.
     """
     if before == after:
         return []

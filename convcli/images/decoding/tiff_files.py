@@ -1,6 +1,7 @@
-"""TIFF that Pillow does not read whole: floats in colour, samples in planes, grey with alpha.
+"""TIFF that Pillow does not read, or reads only in part.
 
-Samples are read by tifffile, of an extra; tags by Pillow, as those of every TIFF.
+That is TIFF of floats in colour, of 16 bits in planes, and of 16-bit grey with alpha. Samples are
+read by tifffile, of an extra; tags by Pillow, as those of every TIFF.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _PROFILE, _XMP = 34675, 700
 _INTEGERS, _FLOATS = 1, 3
 _GREY, _RGB, _INK = (0, 1), 2, 5
 _WHITE_IS_ZERO, _PREMULTIPLIED = 0, 1
+# Pillow's names of compressions.
 _NAMES = {5: "tiff_lzw", 8: "tiff_adobe_deflate", 32946: "tiff_adobe_deflate", 32773: "packbits"}
 
 

@@ -79,7 +79,8 @@ class WideImage:
         self._transparent = transparent if _has_transparent_colour(image) else None
         self._stored: Stored | bytes | None = None
         self._greatest = _greatest(image)
-        self._size = image.size[::-1]
+        self.size = image.size[::-1]
+        """Height and width, as they are stored."""
         self._is_sgi = _is_plain_sgi(image)
         is_stored = self._greatest or self._is_sgi or is_uncompressed(image)
         self._passes = None if is_stored else TwoPasses(image, self._raw, reopen)
@@ -89,12 +90,12 @@ class WideImage:
         if self._passes is not None:
             self._passes.load()
         elif not (self._greatest or self._is_sgi):
-            self._stored, self._size = strips(self._image)
+            self._stored, self.size = strips(self._image)
         elif self._is_plain:
             self._image.fp.seek(self._image.tile[0].offset)
             self._stored = self._image.fp.read()
         else:
-            self._stored = memory(2 * len(self.mode) * self._size[0] * self._size[1])
+            self._stored = memory(2 * len(self.mode) * self.size[0] * self.size[1])
             fill(memoryview(self._stored), self._image.fp, self._image.tile[0].offset)
 
     @property
@@ -112,16 +113,16 @@ class WideImage:
             samples = wide_samples.joined(None if passes.is_one else passes.image, passes.low)
         elif self._is_sgi:
             assert stored is not None
-            samples = wide_samples.of_sgi(stored, self._size)
+            samples = wide_samples.of_sgi(stored, self.size)
         elif self._greatest:
             assert stored is not None
             samples = wide_samples.of_netpbm(
-                stored, self._size, self._greatest, is_plain=self._is_plain
+                stored, self.size, self._greatest, is_plain=self._is_plain
             )
         else:
             assert stored is not None
             big = self._raw.replace("N", NATIVE).endswith("B")
-            samples = wide_samples.of_bytes(stored, self._size, big_endian=big)
+            samples = wide_samples.of_bytes(stored, self.size, big_endian=big)
             samples = samples[:, :, :3] if self._raw.startswith("RGBX") else samples
         if self._raw.startswith("RGBa"):
             samples = wide_samples.unmultiplied(samples)

@@ -59,8 +59,8 @@ RANK = Measured(0.2, 0.71)  # starting on one more rank
 PASS = Measured(0.045, 0.092)  # a pass over 16-bit sums of 8-bit samples
 SUM = Measured(0.11, 0.224)  # a pass over 32-bit sums
 BYTE = Measured(0.2, 0.096)  # reading and writing one of those
-FLOAT_PASS = Measured(0.09, 0.15)  # a pass over floats
-FLOAT_SAMPLE = Measured(0.55, 0.9)  # reading, finishing and writing one of those
+FLOAT_PASS = Measured(0.09, 0.13)  # a pass over floats
+FLOAT_SAMPLE = Measured(0.55, 1.2)  # reading, finishing and writing one of those
 WORD_PASS = Measured(0.08, 0.14)  # a pass over 32-bit sums of 16-bit samples
 WORD = Measured(0.3, 0.6)  # reading and writing one of those
 
@@ -90,8 +90,8 @@ class ProblemSize(NamedTuple):
     is_box: bool = False
     separable_passes: int | None = None
     word_passes: int | None = None
-    float_passes: int | None = None
     is_whole: bool = False
+    float_passes: int | None = None
 
     @classmethod
     def of(cls, problem: ConvolutionProblem, passes: int | None = None) -> ProblemSize:

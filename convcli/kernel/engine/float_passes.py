@@ -117,7 +117,7 @@ class _Thread:
             if source.dtype.kind == "f" and not np.isfinite(np.add.reduce(sums, axis=None)):
                 self.exact(source, target, group, first, past)
                 continue
-            self.method.finish(sums, target[:, first:past], group)
+            self.method.finish(sums, target[..., first:past, :], group)
 
     def _offset(self, tap: Tap) -> int:
         row, sample = tap[0] * self.window.dilation[0], tap[1] * self.window.dilation[1]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.dispatch import prepare
@@ -83,50 +83,59 @@ class InterleavedTranspose:
         first, past = start // self._stride[0], -(-stop // self._stride[0])
         return first + self._rows.origin, past + self._rows.last
 
-    @property
-    def corrects_borders(self) -> bool:
-        """Whether values are multiplied at the borders, after they are put in order."""
-        return self._correction is not None
-
-    def blocks(
-        self,
-        padded: NDArray[Any],
-        start: int,
-        stop: int,
-        *,
-        finish: Finish | None = None,
-        dtype: np.dtype[Any] | None = None,
-    ) -> Iterator[Block]:
+    def blocks(self, padded: NDArray[Any], start: int, stop: int) -> Iterator[Block]:
         """Give the output rows start to stop, some at a time, for one thread.
 
-        ``padded`` (rows, samples) are the input rows that :meth:`rows_read` names. ``finish`` turns
-        them into samples of ``dtype``, before they are put in order: those are smaller to move. It
-        cannot be given if borders are corrected.
+        ``padded`` (rows, samples) are the input rows that :meth:`rows_read` names.
         """
-        assert finish is None or self._correction is None
         _, most, samples = self._shape
-        stride, computed = self._stride[0], self._method.problem.dtype
-        by_phase = self._buffer("by_phase", self._shape, computed)
-        shape = most * stride, samples * self._stride[1]
-        ordered = self._buffer("ordered", shape, dtype or computed)
-        if finish is not None:
-            finished = self._buffer("finished", self._shape, ordered.dtype)
-        first, past = start // stride, -(-stop // stride)
+        shape = most * self._stride[0], samples * self._stride[1]
+        ordered = self._buffer("ordered", shape, self._method.problem.dtype)
+        for tile, found in self._tiles(padded, start, stop):
+            target = ordered[: found.shape[1] * self._stride[0]]
+            self._put_in_order(found, target)
+            low = tile * self._stride[0]
+            begin, end = max(low, start), min(low + len(target), stop)
+            values = target[begin - low : end - low, : self._samples]
+            if self._correction is not None:
+                self._correction.apply(values, begin, end)
+            yield begin, end, values
+
+    def writes_directly(self, start: int, stop: int) -> bool:
+        """Return whether :meth:`write` can write some output rows."""
+        return (
+            self._correction is None
+            and start % self._stride[0] == stop % self._stride[0] == 0
+            and self._samples == self._shape[2] * self._stride[1]
+        )
+
+    def write(
+        self, padded: NDArray[Any], target: NDArray[Any], start: int, stop: int, finish: Finish
+    ) -> None:
+        """Write the output rows start to stop as samples (rows, samples).
+
+        ``finish`` makes samples of values before they are put in order: those are smaller to move.
+        """
+        finished = self._buffer("finished", self._shape, target.dtype)
+        for tile, found in self._tiles(padded, start, stop):
+            count = found.shape[1]
+            for values, samples in zip(found, finished[:, :count], strict=True):
+                finish(values, samples)
+            low = tile * self._stride[0] - start
+            self._put_in_order(finished[:, :count], target[low : low + count * self._stride[0]])
+
+    def _tiles(
+        self, padded: NDArray[Any], start: int, stop: int
+    ) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Give the values (phases, rows, samples) of some input rows, with the first of them."""
+        most = self._shape[1]
+        by_phase = self._buffer("by_phase", self._shape, self._method.problem.dtype)
+        first, past = start // self._stride[0], -(-stop // self._stride[0])
         for tile in range(first, past, most):
             count = min(most, past - tile)
             found = by_phase[:, :count]
             self._method.rows(padded[np.newaxis, tile - first :], found, 0, 0, count)
-            if finish is not None:
-                for values, target in zip(found, finished[:, :count], strict=True):
-                    finish(values, target)
-                found = finished[:, :count]
-            self._put_in_order(found, ordered[: count * stride])
-            low = tile * stride
-            begin, end = max(low, start), min(low + count * stride, stop)
-            values = ordered[begin - low : end - low, : self._samples]
-            if self._correction is not None:
-                self._correction.apply(values, begin, end)
-            yield begin, end, values
+            yield tile, found
 
     def _buffer(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return a buffer of this thread's."""
@@ -140,7 +149,7 @@ class InterleavedTranspose:
         stride_y, stride_x = self._stride
         rows, channels = by_phase.shape[1], self._interleaved
         word = _WORDS.get(channels * by_phase.itemsize)
-        if word is not None:
+        if word is not None and _is_aligned(ordered, word):
             by_phase, ordered, channels = by_phase.view(word), ordered.view(word), 1
         source = by_phase.reshape(stride_y, stride_x, rows, -1, channels)
         target = ordered.reshape(rows, stride_y, -1, stride_x, channels)
@@ -153,3 +162,9 @@ class InterleavedTranspose:
 
 _WORDS = {2: np.uint16, 4: np.uint32, 8: np.uint64, 16: np.complex128}
 """Types that hold a whole pixel of so many bytes, to copy it at once."""
+
+
+def _is_aligned(samples: NDArray[Any], word: DTypeLike) -> bool:
+    """Return whether rows can be viewed as words."""
+    size = np.dtype(word).itemsize
+    return samples.ctypes.data % size == 0 and samples.strides[0] % size == 0

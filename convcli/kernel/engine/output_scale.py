@@ -59,7 +59,9 @@ class BorderCorrection:
         first, past = scale.inside[1]
         self._left, self._right = slice(0, first * interleaved), slice(past * interleaved, None)
         # Of a separable kernel all rows away from the borders have the same.
-        inside = left[np.unique(scale.rows[self._top : self._bottom])]
+        # (Not np.unique, which imports numpy.ma: a tenth of the time of a small picture.)
+        kinds = np.flatnonzero(np.bincount(scale.rows[self._top : self._bottom]))
+        inside = left[kinds]
         is_alike = len(inside) > 0 and bool((np.ptp(inside, 0) < ALIKE).all())
         self._alike = self._values[scale.rows[self._top]] if is_alike else None
 
