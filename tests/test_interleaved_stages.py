@@ -74,6 +74,20 @@ def test_samples_are_nearest_to_what_planes_have(
         np.testing.assert_allclose(found, expected, rtol=0, atol=0.5 + 2e-5 * top)
 
 
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("mapping", ["clip", "abs"])
+def test_sums_beyond_every_number_are_white_or_black(mapping: str, linear: bool) -> None:
+    huge = Filter([[1e30, -1e30]], range=mapping)
+    samples = np.zeros((4, 40, 3), np.uint8)
+    samples[:, 20:] = 255
+    operators = [Convolution(huge), Convolution(huge)]
+    result = process(Picture((Frame.of(samples, "RGB"),)), operators, Processing(linear=linear))
+    found = result.frames[0].samples
+    assert set(np.unique(found)) <= {0, 255}
+    assert (found[:, :18] == 0).all()
+    assert (found[:, 22:-2] == 0).all()
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", ["two", "channels within"])
 def test_pictures_overwritten_in_place_are_the_same(name: str, mode: str) -> None:

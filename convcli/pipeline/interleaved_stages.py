@@ -210,6 +210,8 @@ def convolve_stages(
     prepared = InterleavedStages(frame, stages, linear=linear)
     block = prepared.block()
 
+    # Sums of huge weights may be infinite, or no number: NaN becomes black.
+    @np.errstate(over="ignore", invalid="ignore")
     def compute(strip: Strip) -> None:
         start, stop, read = strip
         low, high = prepared.source_rows(start, stop)

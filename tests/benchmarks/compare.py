@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from bundled import bundled_jobs
 from enlargements import SHIFTED_VIPS, enlargements
 from peers import HERE, Command, Job, Tools, commands, jobs, sharpen
 from report import facts, table, version
@@ -272,7 +273,7 @@ def main() -> None:
         (work / "results").mkdir()
         chosen = [
             job
-            for make in (jobs, routes, enlargements)
+            for make in (jobs, routes, enlargements, bundled_jobs)
             for job in make(quick=asked.quick)
             if word in job.name.lower()
         ]
