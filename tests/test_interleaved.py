@@ -14,7 +14,7 @@ from convcli.kernel.engine.dispatch import choose
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import conv_geometry
 from convcli.kernel.window import Window
-from convcli.pipeline import process as process_module
+from convcli.pipeline import routes
 from convcli.pipeline.interleaved import OpaqueStrips
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.process import Processing, process
@@ -78,13 +78,13 @@ def result_of(samples: np.ndarray, filter: Filter, mode: str, **options: object)
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Return a list that grows by one whenever the route is taken."""
     calls: list[object] = []
-    route = process_module.convolve_interleaved
+    convolve = routes.convolve_interleaved
 
     def watching(*given: object, **options: object) -> None:
         calls.append(given)
-        route(*given, **options)
+        convolve(*given, **options)
 
-    monkeypatch.setattr(process_module, "convolve_interleaved", watching)
+    monkeypatch.setattr(routes, "convolve_interleaved", watching)
     return calls
 
 

@@ -8,8 +8,7 @@ from cases import MODES
 
 from convcli import Filter, Picture, load_filter
 from convcli.images import Frame
-from convcli.pipeline import interleaved_stages
-from convcli.pipeline import process as process_module
+from convcli.pipeline import interleaved_stages, routes
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.process import Processing, process
 from convcli.pipeline.strips import StripSizes
@@ -126,7 +125,7 @@ def test_the_route_is_taken(
         calls.append(arguments)
         interleaved_stages.convolve_stages(*arguments, **named)
 
-    monkeypatch.setattr(process_module, "convolve_stages", counted)
+    monkeypatch.setattr(routes, "convolve_stages", counted)
     samples = np.random.default_rng(0).integers(0, 256, (9, 8, len(mode)), np.uint8)
     operators = [Convolution(filter) for filter in filters]
     process(Picture((Frame.of(samples, mode),)), operators, Processing(**options))

@@ -24,7 +24,7 @@ from convcli import (
 )
 from convcli.filters.bundled import bundled_filters
 from convcli.images import Frame
-from convcli.pipeline import process as process_module
+from convcli.pipeline import routes
 from convcli.pipeline.apply import upsampling
 from convcli.pipeline.operators import Convolution, TransposedConvolution
 from convcli.pipeline.process import Processing, predict, process
@@ -379,7 +379,7 @@ def test_plain_pictures_are_filtered_in_place(
         shortest.append(given)
         convolve_samples(*given, **options)
 
-    monkeypatch.setattr(process_module, "convolve_samples", watching)
+    monkeypatch.setattr(routes, "convolve_samples", watching)
     for name, expected in (("landscape.jpg", True), ("zone_plate.png", True), ("badge.png", False)):
         shortest.clear()
         source = read_image(samples / name)

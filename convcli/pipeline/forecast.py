@@ -15,7 +15,7 @@ from convcli.kernel.engine.int16_bank import Int16Bank
 from convcli.kernel.geometry import LARGEST, Pair
 from convcli.pipeline.interleaved import can_be_interleaved
 from convcli.pipeline.operators import Convolution
-from convcli.pipeline.process import can_convolve_samples
+from convcli.pipeline.routes import can_convolve_samples
 from convcli.pipeline.shapes import shapes_of_frame
 from convcli.system.threads import processors
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,37 +13,18 @@ from convcli.images import Frame, Picture
 from convcli.images.picture import dtype_of
 from convcli.images.raster import ArrayRaster, Raster, UnreadRaster, new_raster
 from convcli.kernel.geometry import Pair
-from convcli.pipeline.interleaved import (
-    OpaqueStrips,
-    can_be_interleaved,
-    convolve_interleaved,
-    extremes_interleaved,
-)
-from convcli.pipeline.interleaved_stages import can_be_staged, convolve_stages
-from convcli.pipeline.operators import (
-    Convolution,
-    FrameOperator,
-    Operator,
-    TransposedConvolution,
-)
+from convcli.pipeline.operators import FrameOperator, Operator, TransposedConvolution
+from convcli.pipeline.routes import FrameTask, write_result
 from convcli.pipeline.shapes import (
     MAX_PIXELS,
-    AlphaPolicy,
     FrameShapes,
     Stage,
     check_sum,
     result_mode,
     shapes_of_frame,
 )
-from convcli.pipeline.strips import (
-    STRIP_SIZES,
-    StripSizes,
-    convolve_samples,
-    extremes,
-    write_layers,
-)
-from convcli.pipeline.value_range import range_mapping, samples_of, unchanged
-from convcli.pipeline.whole_frames import check_whole_frames, write_whole
+from convcli.pipeline.strips import STRIP_SIZES, StripSizes
+from convcli.pipeline.whole_frames import check_whole_frames
 from convcli.system.progress import part_of
 from convcli.system.warn import warn
 
@@ -187,86 +167,10 @@ def _process_frame(
         target = ArrayRaster(np.empty((*last.size, channels), dtype))
     else:
         target = new_raster(last.size, channels, dtype, mode)
-    to_srgb = linear and not processing.is_float
-    if isinstance(operator, FrameOperator):
-        finish = partial(samples_of, in_range=unchanged, dtype=dtype, to_srgb=to_srgb)
-        write_whole(frame, stages, operator, target, finish, linear=linear, sizes=processing.strips)
-        return Frame(target, mode)
-    if isinstance(operator, TransposedConvolution):
-        from convcli.pipeline import enlarge  # modules that apply does not need
-
-        if enlarge.can_enlarge_samples(frame, stages, dtype):
-            enlarge.enlarge_samples(
-                frame,
-                last,
-                operator,
-                target,
-                linear=linear,
-                to_srgb=to_srgb,
-                sizes=processing.strips,
-            )
-            return Frame(target, mode)
-    if (
-        isinstance(operator, Convolution)
-        and not linear
-        and can_convolve_samples(frame, stages)
-        and dtype == frame.raster.dtype
-    ):
-        convolve_samples(frame, last, operator, target, in_place=in_place, sizes=processing.strips)
-        return Frame(target, mode)
-    if (
-        isinstance(operator, Convolution)
-        and len(stages) == 1
-        and not linear
-        and can_be_interleaved(frame, last)
-        and dtype == frame.raster.dtype
-    ):
-        find = partial(extremes_interleaved, frame, last, operator, processing.strips)
-        mapping = range_mapping(frame, stages, find)
-        convolve_interleaved(
-            frame, last, operator, target, mapping, in_place=in_place, sizes=processing.strips
-        )
-        return Frame(target, mode)
-    if (
-        not processing.is_float
-        and can_be_staged(frame, stages, linear=linear)
-        and dtype == frame.raster.dtype
-    ):
-        convolve_stages(
-            frame, stages, target, linear=linear, in_place=in_place, sizes=processing.strips
-        )
-        return Frame(target, mode)
-    find = partial(extremes, frame, stages, linear, processing.strips)
-    in_range = unchanged if processing.is_float else range_mapping(frame, stages, find)
-    finish = partial(samples_of, in_range=in_range, dtype=dtype, to_srgb=to_srgb)
-    plain = not linear and dtype == frame.raster.dtype
-    opaque = OpaqueStrips.of(frame, stages) if plain else None
-    write_layers(
-        frame,
-        stages,
-        target,
-        finish,
-        linear=linear,
-        in_place=in_place,
-        shortcut=None if opaque is None else opaque.samples,
-        sizes=processing.strips,
+    write_result(
+        FrameTask(frame, stages, target, linear, processing.is_float, in_place, processing.strips)
     )
     return Frame(target, mode)
-
-
-def can_convolve_samples(frame: Frame, stages: Sequence[Stage]) -> bool:
-    """Return whether integer samples can be convolved directly, without conversion to floats."""
-    stage = stages[-1]
-    filter = stage.operator.filter
-    return (
-        len(stages) == 1
-        and stage.alpha_policy is AlphaPolicy.OPAQUE
-        and not filter.is_cross_channel
-        and filter.reduce is None
-        and filter.range == "clip"
-        and stage.geometry.stride[1] == 1
-        and frame.raster.dtype.kind == "u"
-    )
 
 
 def _fits(raster: Raster, size: Pair, channels: int, dtype: np.dtype[np.generic]) -> bool:
