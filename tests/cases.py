@@ -53,6 +53,8 @@ class Case:
         """Return this case, changed into one that a method of the engine can compute."""
         if method == "separable":
             return replace(self, channels=self.groups, filters=self.groups)
+        if method == "float passes":
+            return replace(self, channels=self.groups, filters=self.groups, stride=(1, 1))
         return replace(self, stride=(1, 1)) if method == "fft" else self
 
     def arrays(self, dtype: type = np.float64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

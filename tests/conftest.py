@@ -23,6 +23,9 @@ from convcli.cli import cli
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "sample_images"
 
+# Tests start hundreds of processes, and each would compile every module anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A shell's background ignores it, and processes that tests interrupt would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -33,6 +36,8 @@ settings.register_profile(
     "convcli", derandomize=True, deadline=None, database=None, max_examples=60
 )
 settings.load_profile("convcli")
+
+pytest_plugins = ("object_store",)
 
 
 @pytest.fixture

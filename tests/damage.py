@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import json
 import struct
+import tempfile
 import warnings
 import zlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from deep_files import Part, apng, png16, tiff16
 from PIL import Image, features
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I", "I;16", "F")
@@ -79,6 +82,79 @@ def pictures(rng: np.random.Generator) -> Samples:
         add("JPEG progressive", drawn("RGB", rng), "JPEG", progressive=True)
         add("GIF transparent", drawn("P", rng), "GIF", transparency=3, interlace=1)
         add("PNG transparent", drawn("P", rng), "PNG", transparency=bytes(range(200)))
+    return found
+
+
+def deep_pictures(rng: np.random.Generator) -> Samples:
+    """Return files of 16 bits and of floats, by name: those that are read and written here."""
+    noise = rng.integers(0, 65536, (7, 9, 4)).astype(np.uint16)
+    noise[:4] = (51_200, 7710, 23_000, 32_768)
+    found: Samples = {}
+    for mode in ("L", "LA", "RGB", "RGBA"):
+        found[f"PNG 16 {mode}"] = png16(noise[..., -len(mode) :])
+    transparent = (b"tRNS", struct.pack(">HHH", *noise[0, 0, :3]))
+    exif = (b"eXIf", b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0")
+    found["PNG 16 with extras"] = png16(noise[..., :3], transparent, exif)
+    for dispose, blend in ((0, 1), (1, 0), (2, 1)):
+        parts = [Part(noise, 0, 0, dispose, blend), Part(noise[3:, 2:7], 1, 2, dispose, blend)]
+        found[f"APNG 16 {dispose} {blend}"] = apng((7, 9), parts)
+    floats = noise[..., :3].astype("<f4") / 9999 - 1
+    found["PPM 16"] = b"P6 9 7 65535\n" + noise[..., :3].astype(">u2").tobytes()
+    found["PPM 10"] = b"P6 9 7 1023\n" + (noise[..., :3] >> 6).astype(">u2").tobytes()
+    numbers = b" ".join(b"%d" % value for value in noise[..., :3].ravel())
+    found["PPM 16 plain"] = b"P3 # by hand\n9 7\n65535\n" + numbers
+    found["PGM 16"] = b"P5 9 7 65535\n" + noise[..., 0].astype(">u2").tobytes()
+    found["PFM"] = b"PF\n9 7\n-1.0\n" + floats.tobytes()
+    found["PFM grey"] = b"Pf\n9 7\n1.0\n" + floats[..., 0].astype(">f4").tobytes()
+    if find_spec("tifffile"):
+        found |= _deep_tiffs(noise, floats)
+    if find_spec("OpenEXR"):
+        found |= _exrs(floats)
+    return found
+
+
+def _deep_tiffs(noise: np.ndarray, floats: np.ndarray) -> Samples:
+    import tifffile
+
+    found: Samples = {}
+    for order in "<>":
+        for compression in (1, 8):
+            for name, channels, extra in (("RGB", 3, None), ("RGBA", 4, 2), ("RGBa", 4, 1)):
+                data = tiff16(noise[..., :channels], order, compression, extra=extra, turn=6)
+                found[f"TIFF 16 {name} {order} {compression}"] = data
+    colours = {"photometric": "rgb", "planarconfig": "contig"}
+    for name, samples, options in (
+        ("planes", noise[..., :3].transpose(2, 0, 1), {"planarconfig": "separate"}),
+        ("tiles", noise[..., :3], {"tile": (16, 16), "compression": "zlib", "predictor": 2}),
+        ("LA", noise[..., :2], {"photometric": "minisblack", "extrasamples": ["unassalpha"]}),
+        ("half", floats.astype(np.float16), {}),
+        ("float", floats, {"compression": "zlib"}),
+        ("double", floats.astype(np.float64), {"byteorder": ">"}),
+        ("pages", np.stack([floats, 2 * floats]), {"rowsperstrip": 2}),
+    ):
+        file = io.BytesIO()
+        tifffile.imwrite(file, samples, **{**colours, **options})
+        found[f"TIFF {name}"] = file.getvalue()
+    return found
+
+
+def _exrs(floats: np.ndarray) -> Samples:
+    import OpenEXR
+
+    found: Samples = {}
+    for kind in (np.float16, np.float32):
+        for compression in ("NO", "ZIP", "PIZ", "RLE"):
+            planes = {
+                name: np.ascontiguousarray(floats[..., number], kind)
+                for number, name in enumerate("RGB")
+            }
+            header = {
+                "compression": getattr(OpenEXR, f"{compression}_COMPRESSION"),
+                "type": OpenEXR.scanlineimage,
+            }
+            with tempfile.NamedTemporaryFile(suffix=".exr") as file:
+                OpenEXR.File(header, planes).write(file.name)
+                found[f"EXR {compression} {kind.__name__}"] = Path(file.name).read_bytes()
     return found
 
 

@@ -130,8 +130,8 @@ def test_the_search_for_circles_finds_one_within_a_room() -> None:
     assert circles(graph) == [["banded", "rows"]]
 
 
-def test_the_lesson_reaches_the_engine_through_two_modules() -> None:
-    """Of the engine, the lesson uses ``prepare``, ``run`` and the classes they take."""
+def test_the_lesson_reaches_the_engine_through_few_modules() -> None:
+    """Of the engine, the lesson uses ``prepare``, ``run``, what they take, and enlarging."""
     doors = {
         other
         for name, others in imports_of_the_house().items()
@@ -139,7 +139,9 @@ def test_the_lesson_reaches_the_engine_through_two_modules() -> None:
         for other in others
         if ".engine" in other
     }
-    assert doors <= {f"convcli.kernel.engine.{name}" for name in ("dispatch", "method", "problem")}
+    assert doors <= {
+        f"convcli.kernel.engine.{name}" for name in ("dispatch", "method", "problem", "transposed")
+    }
 
 
 @pytest.mark.parametrize(

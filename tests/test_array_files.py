@@ -52,7 +52,8 @@ def test_an_array_with_channels_last_is_warned_of(
         (".tif", 1, 2.0, ""),
         (".im", 3, 2.0, "are clipped: IM holds floats of grey pictures only; .npy holds all"),
         (".png", 3, 2.0, "are clipped: PNG holds no floats; .npy holds all"),
-        (".png", 1, 0.5, "floats become 8 bits: PNG holds no floats; .npy and tif do"),
+        (".png", 1, 0.5, "floats become 16 bits: PNG holds no floats; .npy and tif do"),
+        (".jpg", 1, 0.5, "floats become 8 bits: JPEG holds no floats; .npy and tif do"),
     ],
 )
 def test_floats_that_a_format_does_not_hold_are_warned_of(

@@ -566,21 +566,23 @@ def test_one_image_needs_no_bar(pictures: list[str], tmp_path: Path) -> None:
     assert on_a_terminal("apply", "-f", "sharpen", pictures[0], "-o", tmp_path / "o.png") == (0, "")
 
 
+@pytest.mark.parametrize("words", [("apply", "-f", "sharpen"), ("upsample",)], ids=" ".join)
 def test_one_image_loads_nothing_that_only_batches_need(
-    pictures: list[str], tmp_path: Path
+    words: tuple[str, ...], pictures: list[str], tmp_path: Path
 ) -> None:
 
     code = f"""
 import sys
 from convcli.cli import cli
 try:
-    cli(["apply", "-f", "sharpen", {pictures[0]!r}, "-d", {str(tmp_path / "o")!r}])
+    cli([*{words!r}, {pictures[0]!r}, "-d", {str(tmp_path / "o")!r}])
 except SystemExit as exit:
     assert exit.code == 0
 names = ("concurrent.futures", "multiprocessing", "click._termui_impl", "convcli.batch.report",
-         "convcli.batch.dry_run", "convcli.batch.executors", "convcli.batch.process_pool",
-         "numpy.ma")
-print([name for name in names if name in sys.modules])
+         "convcli.batch.dry_run", "convcli.batch.process_pool", "convcli.filters.kinds",
+         "numpy.ma", "hashlib")
+from importlib.util import find_spec
+print([name for name in names if name in sys.modules or not find_spec(name)])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

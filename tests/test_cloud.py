@@ -1,175 +1,24 @@
-"""Object stores: a real S3 server on 127.0.0.1, behind a proxy that counts and injects faults."""
+"""Batches on object stores."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
-from processes import PATIENCE
+from object_store import Store, png
 
 from convcli import ImageError
-from convcli.batch.stores import Limits, list_objects, open_store, read_object, write_object
+from convcli.batch import Options
+from convcli.batch.inputs import Source
+from convcli.batch.stores import list_objects, open_store, read_object, write_object
+from convcli.batch.streaming import stream_items
 
 obstore = pytest.importorskip("obstore", reason="needs the extra cloud")
 pytest.importorskip("moto.server", reason="needs moto[server]")
-pytestmark = pytest.mark.filterwarnings("ignore")  # those of the server
-
-
-class Proxy(BaseHTTPRequestHandler):
-    """Passes requests on, unless a fault is waiting for one of that method."""
-
-    protocol_version = "HTTP/1.1"
-    server: Any
-
-    def handle_one(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length)
-        self.server.requests.append((self.command, self.path))
-        faults = self.server.faults.get(self.command, [])
-        fault = faults.pop(0) if faults else None
-        if fault == "slow":
-            time.sleep(1)
-        if fault == "error":
-            self.reply(500, b"<Error><Code>InternalError</Code></Error>", {})
-            return
-        upstream = HTTPConnection("127.0.0.1", self.server.upstream, timeout=PATIENCE)
-        upstream.request(self.command, self.path, body, dict(self.headers))
-        answer = upstream.getresponse()
-        data = answer.read()
-        headers = dict(answer.getheaders())
-        upstream.close()
-        if fault == "error after":  # the store has done it, and the answer is lost
-            self.reply(500, b"<Error><Code>InternalError</Code></Error>", {})
-        elif fault == "dropped":
-            self.reply(answer.status, data, headers, len(data) // 2)
-            self.close_connection = True
-        else:
-            self.reply(answer.status, data, headers)
-
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_one  # noqa: N815
-
-    def reply(
-        self, status: int, data: bytes, headers: dict[str, str], most: int | None = None
-    ) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            if name.lower() not in ("content-length", "connection", "transfer-encoding", "date"):
-                self.send_header(name, value)
-        length = headers.get("Content-Length", str(len(data)))
-        self.send_header("Content-Length", length)
-        self.end_headers()
-        self.wfile.write(data[:most])
-
-    def log_message(self, *_: object) -> None:
-        """Stay silent."""
-
-
-class Store:
-    """The server as tests see it."""
-
-    def __init__(self, proxy: Any) -> None:
-        self.proxy = proxy
-
-    def request(self, method: str, path: str, body: bytes = b"") -> bytes:
-        connection = HTTPConnection("127.0.0.1", self.proxy.upstream, timeout=PATIENCE)
-        connection.request(method, path, body)
-        data = connection.getresponse().read()
-        connection.close()
-        return data
-
-    def counts(self) -> dict[str, int]:
-        """Return how many requests of each method there were, listings apart."""
-        counts = Counter(
-            "LIST" if "list-type" in path else method for method, path in self.proxy.requests
-        )
-        self.proxy.requests.clear()
-        return dict(counts)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Store]:
-    code = (
-        "import sys, warnings; warnings.simplefilter('ignore')\n"
-        "from moto.moto_server.werkzeug_app import DomainDispatcherApplication\n"
-        "from moto.moto_server.werkzeug_app import create_backend_app\n"
-        "from werkzeug.serving import make_server\n"
-        "app = DomainDispatcherApplication(create_backend_app)\n"
-        "server = make_server('127.0.0.1', 0, app, threaded=True)\n"
-        "print(server.port, flush=True); server.serve_forever()\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert process.stdout is not None
-    proxy: Any = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    proxy.daemon_threads = True
-    proxy.upstream = int(process.stdout.readline())
-    proxy.requests, proxy.faults = [], {}
-    thread = threading.Thread(target=proxy.serve_forever, daemon=True)
-    thread.start()
-    yield Store(proxy)
-    proxy.shutdown()
-    proxy.server_close()
-    process.kill()
-    process.communicate()
-
-
-def png(color: int, mode: str = "RGB") -> bytes:
-    buffer = BytesIO()
-    Image.new(mode, (6, 4), (color, 5, 7, 9)[: len(mode)]).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-@pytest.fixture
-def store(server: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
-    """Return a store with eight pictures in a bucket."""
-    port = server.proxy.server_address[1]
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ALLOW_HTTP": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    server.request("POST", "/moto-api/reset")
-    server.request("PUT", "/bucket")
-    for number in range(8):
-        server.request("PUT", f"/bucket/in/{number % 2}/a%20{number}.png", png(number))
-    for name in ("in/notes.txt", "in/.hidden.png", "other/x.png"):
-        server.request("PUT", f"/bucket/{name}", png(9))
-    server.proxy.faults.clear()
-    server.proxy.requests.clear()
-    return server
-
-
-@pytest.fixture
-def convcli(store: Store) -> Callable[..., tuple[int, str, str]]:
-    """Run a command in a process of its own: a store's threads do not survive a fork."""
-
-    def invoke(*arguments: object) -> tuple[int, str, str]:
-        command = [sys.executable, "-m", "convcli", *map(str, arguments)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, env=os.environ, check=False
-        )
-        assert "Traceback" not in done.stderr
-        return done.returncode, done.stdout, done.stderr
-
-    return invoke
 
 
 APPLY = ("apply", "-f", "sharpen", "-j", "1")
@@ -202,6 +51,71 @@ def test_a_batch_costs_one_get_and_one_put_a_picture(store: Store, convcli: Any)
     code, _, errors = convcli(*TREE, "--overwrite", "-j", "2")
     assert (code, "8 done" in errors) == (0, True)
     assert store.counts() == {"LIST": 1, "GET": 8, "PUT": 8}
+
+
+def test_a_picture_costs_the_bytes_of_its_files_and_nothing_else(
+    store: Store, convcli: Any
+) -> None:
+    assert convcli(*TREE)[0] == 0
+    sizes = {entry.url: entry.size for entry in list_objects("s3://bucket")}
+    read = sum(size for url, size in sizes.items() if re.search(r"/in/\d/", url))
+    written = sum(size for url, size in sizes.items() if "/out/" in url)
+    traffic = store.bytes()
+    assert (traffic["GET"], traffic["PUT"]) == ((0, read), (written, 0))
+
+
+def test_lists_and_pictures_of_a_folder_are_known_to_be_done(store: Store) -> None:
+    """A shard that is run again needs to know it of results in a folder, too."""
+    sources = [Source(f"s3://bucket/in/{n}.png", f"{n}.png", modified=9) for n in range(3)]
+    Path("0.png").touch()
+    Path("1.png").touch()
+    os.utime("1.png", (8, 8))
+    for options, expected in (
+        (Options(), [True, True, False]),
+        (Options(skip_existing=True), [True, True, False]),
+        (Options(update=True), [True, False, False]),
+        (Options(overwrite=True), [None, None, None]),
+    ):
+        items = stream_items(sources, options, output_dir=".")
+        assert [item.was_done for item in items] == expected
+    assert store.counts() == {}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_list_of_objects_is_planned_as_it_is_read(store: Store, convcli: Any, order: int) -> None:
+    names = [f"s3://bucket/in/{n % 2}/a {n}.png" for n in (0, 2, 4, 6, 1, 3, 5, 7)][::order]
+    Path("list").write_text("\n".join(names))
+    flags = ["--files-from", "list", "--relative-to", "s3://bucket/in", "-d", "s3://bucket/out"]
+    assert convcli(*APPLY, *flags)[0] == 0
+    assert store.counts() == {"LIST": 1, "GET": 8, "PUT": 8}
+    obstore.delete(open_store("s3://bucket"), "out/1/a 3.png")
+    store.counts()
+    code, _, errors = convcli(*APPLY, *flags, "--skip-existing")
+    assert (code, "1 done, 7 skipped, 0 failed" in errors) == (0, True), errors
+    assert store.counts() == {"LIST": 1, "GET": 1, "PUT": 1}
+    Path("list").write_text("\n".join([names[0], *names]))
+    code, _, errors = convcli(*APPLY, *flags, "--overwrite")
+    assert (code, "8 done, 0 skipped, 1 failed" in errors) == (1, True), errors
+    assert f"{names[0]}: " in errors
+    assert "would also be written to s3://bucket/out/" in errors
+
+
+def test_options_of_streamed_batches_are_checked_as_those_of_files(
+    store: Store, convcli: Any
+) -> None:
+    code, _, errors = convcli(*TREE, "--save", "nothing=1")
+    assert (code, errors.count("\n")) == (2, 1), errors
+    assert "nothing" in errors
+    assert store.counts().keys() == {"LIST"}
+    store.request("PUT", "/bucket/in/2.jpg", png(1))
+    code, _, errors = convcli(*TREE, "--save", "compress_level=1")
+    assert (code, "1 failed" in errors) == (0 + 1, True), errors
+    assert "Error: s3://bucket/out/2.jpg: " in errors
+    white = '{"weight": [[1, 1], [1, 1]]}'
+    doubtful = ["apply", "-f", white, "-j", "1", "-r", "s3://bucket/in/0", "-d"]
+    expected = convcli(*doubtful[:5], "--dry-run", "-d", "out", "-r", "s3://bucket/in/0")[2]
+    assert "Warning: " in expected
+    assert "Warning: " not in convcli(*doubtful, "out", "--format", "npy")[2]
 
 
 def test_results_are_those_of_files(store: Store, convcli: Any) -> None:
@@ -253,29 +167,6 @@ def test_two_inputs_of_one_result_are_reported(store: Store, convcli: Any) -> No
     assert code == 1
     assert "s3://bucket/in/0/a 0.bmp would also be written to s3://bucket/out/0/a 0.png" in errors
     assert "8 done, 0 skipped, 1 failed" in errors
-
-
-@pytest.mark.parametrize(
-    ("method", "fault"),
-    [("GET", "error"), ("GET", "dropped"), ("PUT", "error"), ("PUT", "error after")],
-)
-def test_faults_of_the_server_are_survived(
-    store: Store, convcli: Any, method: str, fault: str
-) -> None:
-    store.proxy.faults[method] = [None, None, None, fault] if method == "GET" else [None, fault]
-    code, _, errors = convcli(*TREE)
-    assert code == 0, errors
-    assert "8 done, 0 skipped, 0 failed" in errors
-    assert store.proxy.faults[method] == []
-
-
-def test_answers_that_take_too_long_are_asked_for_again(store: Store) -> None:
-    store.proxy.faults["GET"] = ["slow"]
-    limits = Limits(read=0.3, request=5, retries=2, retry=5)
-    assert read_object("s3://bucket/in/0/a 0.png", limits) == png(0)
-    store.proxy.faults["GET"] = ["slow"] * 20
-    with pytest.raises(ImageError, match="the store failed: "):
-        read_object("s3://bucket/in/0/a 0.png", Limits(read=0.2, request=5, retries=1, retry=2))
 
 
 @pytest.mark.parametrize(

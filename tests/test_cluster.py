@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,19 +11,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import worker_faults
+from object_store import Store
 from PIL import Image
 from processes import PATIENCE
 
-from convcli.batch import Job, Options
+from convcli.batch import Job, Options, scheduling
 from convcli.batch.dispatch import run_jobs, run_shard
 from convcli.batch.scheduling import results_of
 from convcli.batch.shards import Item
+from convcli.batch.stores import read_object
 
 distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of Dask about itself
@@ -31,12 +36,16 @@ FAULTS = str(worker_faults.__file__)
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parent), "COLUMNS": "200"}
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """Return a cluster of two workers; a task is given up when two workers have died of it."""
+@contextmanager
+def local_cluster(failures: int) -> Iterator[Any]:
+    """Start two workers; a task is given up when ``failures + 1`` workers have died of it."""
     import dask
 
-    settings = {"distributed.scheduler.allowed-failures": 1, "distributed.admin.log-format": ""}
+    settings = {
+        "distributed.scheduler.allowed-failures": failures,
+        "distributed.admin.log-format": "",
+        "distributed.deploy.lost-worker-timeout": "300s",  # restarting takes long on a busy machine
+    }
     with (
         dask.config.set(settings),
         distributed.LocalCluster(
@@ -49,6 +58,19 @@ def cluster() -> Iterator[Any]:
         ) as cluster,
     ):
         yield cluster
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Any]:
+    with local_cluster(1) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(started: Any) -> Any:
+    """Return a cluster of two workers, also where a test before has killed some."""
+    started.wait_for_workers(2, timeout=PATIENCE)
+    return started
 
 
 @pytest.fixture
@@ -157,11 +179,10 @@ def test_the_shard_of_a_killed_worker_is_done_again_and_what_it_wrote_counts(
     assert len(os.listdir("out")) == 12
 
 
-def test_a_picture_that_kills_its_workers_fails_alone(
-    cluster: Any, begin: Start, pictures: list[str]
-) -> None:
+def test_a_picture_that_kills_its_workers_fails_alone(begin: Start, pictures: list[str]) -> None:
     poison = renamed(pictures[1], "poison")
-    code, _, errors = ended(begin(cluster.scheduler_address))
+    with local_cluster(0) as cluster:
+        code, _, errors = ended(begin(cluster.scheduler_address))
     assert code == 1
     error, summary = errors.splitlines()
     assert error == f"Error: {poison}: every worker that ran it died"
@@ -170,12 +191,16 @@ def test_a_picture_that_kills_its_workers_fails_alone(
 
 
 def test_a_shard_that_takes_long_is_started_a_second_time(
-    cluster: Any, begin: Start, pictures: list[str]
+    cluster: Any, run: Any, monkeypatch: pytest.MonkeyPatch, pictures: list[str]
 ) -> None:
+    monkeypatch.setattr(scheduling, "PATIENCE", 0.2)
     held = renamed(pictures[2], "held")
-    code, _, errors = ended(begin(cluster.scheduler_address))
-    assert code == 0, errors
-    assert errors.startswith("12 done, 0 skipped, 0 failed")
+    done = run(
+        *["apply", "-f", "sharpen", "-r", "in", "-d", "out"],
+        *["--cluster", cluster.scheduler_address],
+    )
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.startswith("12 done, 0 skipped, 0 failed")
     assert len(os.listdir("out")) == 12
     Path(f"{held}.go").touch()
     wait_for(lambda: not cluster.scheduler.tasks)
@@ -248,12 +273,41 @@ def test_the_client_keeps_no_results_that_it_has_passed_on(
     job = Job("gone.png", "out.png", "PNG")
     do = partial(run_shard, operators=[], options=Options())
     with connected(cluster.scheduler_address, None) as pool:
-        shards = ((Item(job),) for _ in range(300))
+        shards = ((Item(job),) for _ in range(100))
         most = 0
         for result in results_of(shards, do, pool, lambda item, reason: pytest.fail(reason)):
             assert result.error == "gone.png: there is no such file"
             most = max(most, len(pool._client.futures))
     assert most <= 3 * pool.width()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [([], "done"), (ValueError("lost with its worker"), "ValueError"), (CancelledError(), "none")],
+)
+def test_every_outcome_of_a_task_is_passed_on(outcome: Any, expected: str) -> None:
+    """Also an error of fetching results; a future that nobody completes is waited for for ever."""
+    from convcli.batch.cluster import _pass_on
+
+    class Client:
+        async def gather(self, task: object, asynchronous: bool) -> Any:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return outcome
+
+    client: Any = Client()
+    for is_cancelled in (False, True):
+        future: Future[Any] = Future()
+        if is_cancelled:
+            future.cancel()
+        asyncio.run(_pass_on(client, client, future))
+        assert future.done()
+        if is_cancelled or expected == "none":
+            assert future.cancelled()
+        elif expected == "done":
+            assert future.result() == []
+        else:
+            assert type(future.exception()).__name__ == expected
 
 
 def test_a_scheduler_that_ends_ends_the_batch(begin: Start, pictures: list[str]) -> None:
@@ -310,3 +364,27 @@ def test_run_jobs_takes_the_pool_of_a_cluster(cluster: Any, pictures: list[str])
         results = list(run_jobs(iter(jobs), [], pool=pool))
     assert sorted(result.job for result in results) == jobs
     assert {result.status for result in results} == {"ok"}
+
+
+def test_workers_read_and_write_objects(cluster: Any, store: Store, convcli: Any) -> None:
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT_URL")
+    with distributed.Client(cluster, set_as_default=False) as client:
+        client.run(lambda values: os.environ.update(values), {n: os.environ[n] for n in names})
+    tree = ["apply", "-f", "sharpen", "-r", "s3://bucket/in", "--cluster"]
+    tree += [cluster.scheduler_address, "-d"]
+    code, _, errors = convcli(*tree, "s3://bucket/out", "--report", "s3://bucket/r.jsonl")
+    assert code == 0, errors
+    assert "8 done, 0 skipped, 0 failed" in errors
+    # The report is put twice: empty before the batch, whole after it.
+    assert store.counts() == {"LIST": 2, "GET": 8, "PUT": 8 + 2}
+    assert len(read_object("s3://bucket/r.jsonl").splitlines()) == 8
+    store.counts()
+    code, _, errors = convcli(*tree, "s3://bucket/out", "--skip-existing")
+    assert (code, "0 done, 8 skipped" in errors) == (0, True), errors
+    assert store.counts() == {"LIST": 2}
+    store.always["GET"] = ("in/0/a%202.png", "denied")
+    code, _, errors = convcli(*tree, "shared")
+    assert (code, "Error: s3://bucket/in/0/a 2.png: access is denied" in errors) == (1, True)
+    assert "7 done, 0 skipped, 1 failed" in errors
+    for path in Path("shared").rglob("*.png"):
+        assert path.read_bytes() == read_object(f"s3://bucket/out/{path.relative_to('shared')}")

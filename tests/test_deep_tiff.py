@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from deep_files import png16
+from deep_files import png16, tiff16
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 from test_modes import wide_profile
-from test_wide_colour import tiff16
 
 from convcli import Filter, ImageError, Picture, apply_filters, read_image, write_image
 from convcli.images.codecs import tiff_predictors
@@ -137,6 +137,40 @@ def test_metadata_is_kept(tmp_path: Path) -> None:
     assert not bare.keys() & {"icc_profile", "exif", "dpi", "xmp"}
 
 
+@pytest.mark.parametrize("kind", ["u2", "f4"])
+def test_a_profile_is_read_kept_and_applied_or_refused(run, tmp_path: Path, kind: str) -> None:
+    samples = drawn("RGB", "u2")
+    stored = samples if kind == "u2" else (samples / 65535).astype("f4")
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    # In planes, so that tifffile reads either.
+    tifffile.imwrite(
+        source,
+        stored.transpose(2, 0, 1),
+        photometric="rgb",
+        planarconfig="separate",
+        iccprofile=wide_profile(),
+    )
+    done = run("apply", "-f", "identity", source, "-o", target)
+    assert (done.exit_code, done.stderr) == (0, "")
+    with tifffile.TiffFile(target) as file:
+        assert file.pages[0].iccprofile == wide_profile()
+        np.testing.assert_array_equal(file.pages[0].asarray(), stored)
+    done = run("apply", "-f", "identity", "--profile", "srgb", source, "-o", target, "--overwrite")
+    if kind == "f4":
+        assert done.exit_code == 1
+        assert "floats of RGB are not converted to sRGB" in done.stderr
+        return
+    assert (done.exit_code, done.stderr) == (0, "")
+    (tmp_path / "in.png").write_bytes(
+        png16(samples, (b"iCCP", b"wide\0\0" + zlib.compress(wide_profile())))
+    )
+    same = read_image(tmp_path / "in.png", profile="srgb").frames[0].samples
+    assert (same != samples).any()
+    with tifffile.TiffFile(target) as file:
+        assert not file.pages[0].iccprofile
+        np.testing.assert_array_equal(file.pages[0].asarray(), same)
+
+
 def test_pages_keep_their_size_depth_and_profile(tmp_path: Path) -> None:
     pages = [
         Frame.of(drawn("RGB", "u2"), "RGB"),
@@ -228,6 +262,21 @@ def test_broken_and_strange_files_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(file, np.zeros((80, 90, 3), "f4"), photometric="rgb")
     with pytest.raises(ImageError, match="more than the limit of 50 pixels"):
         read_image(file.getvalue(), max_pixels=50)
+
+
+def test_pages_that_are_missing_are_noticed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = io.BytesIO()
+    stack = np.zeros((3, 8, 9, 3), "f4")
+    tifffile.imwrite(file, stack, photometric="rgb", software="a name of some length", contiguous=0)
+    data = file.getvalue()
+    assert len(read_image(data).frames) == 3
+    # The first page is whole; the table of the second, or that of the third, lies behind the end.
+    for length in (1300, 1600):
+        with pytest.raises(ImageError, match="truncated, or pages are missing"):
+            read_image(data[:length])
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_tiff_with_more_strips_than_it_has_places_for_is_refused() -> None:

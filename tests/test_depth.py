@@ -11,7 +11,17 @@ import pytest
 from deep_files import png16, samples_of_png
 from PIL import Image
 
-from convcli import Filter, ImageError, Picture, apply_filters, read_image, upsample, write_image
+from convcli import (
+    Filter,
+    ImageError,
+    ImageWarning,
+    Picture,
+    apply_filters,
+    read_image,
+    upsample,
+    write_image,
+)
+from convcli.images.picture import Frame
 
 WIDE = np.random.default_rng(4).integers(0, 65536, (7, 9, 3)).astype(np.uint16)
 
@@ -52,6 +62,26 @@ def test_floats_are_not_clipped(run, photo: Path, pixels, tmp_path: Path) -> Non
     assert (done.exit_code, done.stderr) == (0, "")
     found = read_image(target).frames[0].samples
     np.testing.assert_allclose(found, pixels * (-3 / 255), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "channels"), [(".png", 1), (".png", 3), (".ppm", 3), (".pgm", 1)]
+)
+def test_floats_become_16_bits_where_a_format_has_no_more(
+    tmp_path: Path, suffix: str, channels: int
+) -> None:
+    values = np.linspace(0, 1, 30 * channels, dtype=np.float32).reshape(5, 6, channels)
+    values[0, 0] = np.nan
+    mode, path = {1: "L", 3: "RGB"}[channels], tmp_path / f"out{suffix}"
+    with pytest.warns(ImageWarning, match="floats become 16 bits"):
+        write_image(Picture((Frame.of(values, mode),)), path)
+    (frame,) = read_image(path).frames
+    assert (frame.mode, frame.raster.dtype) == (mode, np.uint16)
+    exact = np.nan_to_num(values) * 65535
+    assert np.abs(frame.samples - exact).max() <= 0.51
+    # Of an array 8 bits are enough: it is no picture of a file with more.
+    write_image(values.transpose(2, 0, 1), path, overwrite=True)
+    assert read_image(path).depth == "8"
 
 
 @pytest.mark.parametrize(("depth", "dtype"), [("8", "u1"), ("16", "u2"), ("float", "f4")])

@@ -18,7 +18,9 @@ from convcli.kernel.window import Window
 
 DTYPES = [np.float32, np.float64]
 UNITS = (1.0, 0.25, 8.0)
-FOR_FLOATS = [name for name, method in METHODS.items() if not method.only_bytes]
+FOR_FLOATS = [
+    name for name, method in METHODS.items() if not (method.only_bytes or method.only_words)
+]
 
 
 def bits(dtype: type) -> int:

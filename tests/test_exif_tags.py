@@ -152,3 +152,27 @@ def test_tags_that_libtiff_refuses_are_left_out(tmp_path: Path) -> None:
 
 def test_the_lists_do_not_contradict_each_other() -> None:
     assert not COMMON & NOT_KEPT
+
+
+@pytest.mark.parametrize(
+    ("description", "loss"),
+    [
+        ('{"shape": [2, 9, 11, 3]}', ""),
+        ("ImageJ=1.11a\nimages=2\nslices=2\n", "ImageJ's description of a stack"),
+        ('<?xml version="1.0"?><OME><Image/></OME>', "the description of pixels in OME-XML"),
+    ],
+)
+def test_a_description_of_pages_does_not_go_into_a_result(
+    run, tmp_path: Path, description: str, loss: str
+) -> None:
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    Image.new("L", (9, 8)).save(source, exif=table({0x010E: description}))
+    for flags in (["--dry-run"], []):
+        done = run("apply", "-f", "identity", source, "-o", target, *flags)
+        assert done.exit_code == 0
+        assert loss in done.stderr
+        assert bool(done.stderr) == bool(loss)
+    assert 0x010E not in tags_of(target)
+    Image.new("L", (9, 8)).save(source, exif=table({0x010E: "A view"}))
+    run("apply", "-f", "identity", source, "-o", target, "--overwrite")
+    assert tags_of(target)[0x010E] == "A view"

@@ -141,13 +141,31 @@ def test_folders_are_searched_for_it() -> None:
     assert ".exr" in readable_extensions()
 
 
-def test_a_part_of_deep_data_is_refused(tmp_path: Path) -> None:
-    data = exr(tmp_path / "in.exr", {"Y": plane(3)}).read_bytes()
-    kind = data.replace(
-        b"type\0string\0\x0d\0\0\0scanlineimage", b"type\0string\0\x0c\0\0\0deepscanline"
+@pytest.mark.parametrize("flags", [[], ["--dry-run"]])
+def test_deep_data_are_refused(run, tmp_path: Path, flags: list[str]) -> None:
+    samples = np.empty(SIZE, object)
+    for place in np.ndindex(SIZE):
+        samples[place] = np.array([1, 2], np.float32)
+    source = exr(
+        tmp_path / "in.exr",
+        {"Z": samples, "A": samples.copy()},
+        type=OpenEXR.deepscanline,
+        compression=OpenEXR.ZIPS_COMPRESSION,
     )
-    assert kind != data
-    flags = bytearray(kind)
-    flags[5] |= 0x08  # the version field says that there is deep data
-    with pytest.raises(ImageError):
-        read_image(bytes(flags))
+    done = run("apply", "-f", "identity", source, "-o", tmp_path / "out.exr", *flags)
+    assert done.exit_code == 1
+    assert "an OpenEXR file of deep data is not read: flatten it first" in done.stderr
+    assert not (tmp_path / "out.exr").exists()
+
+
+def test_a_display_window_of_its_own_is_warned_of(run, tmp_path: Path) -> None:
+    display = (np.array([0, 0], np.int32), np.array([19, 19], np.int32))
+    source = exr(tmp_path / "in.exr", {"Y": plane(3)}, displayWindow=display)
+    for flags in (["--dry-run"], []):
+        done = run("apply", "-f", "identity", source, "-o", tmp_path / "out.exr", *flags)
+        assert done.exit_code == 0
+        assert "the data window of the OpenEXR file: its display window is lost" in done.stderr
+    header = OpenEXR.File(str(tmp_path / "out.exr"), header_only=True).parts[0].header
+    for one, other in zip(header["displayWindow"], header["dataWindow"], strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(channels_of(tmp_path / "out.exr")["Y"], plane(3))

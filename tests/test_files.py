@@ -125,3 +125,32 @@ def test_an_unwritable_target_is_reported(tmp_path: Path, name: str, fault: str)
 def test_a_full_disk_is_reported() -> None:
     with pytest.raises(ImageError, match="No space left"):
         write(Path("/dev/full"))
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="needs posix_fadvise")
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_large_file_goes_to_the_disk_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, knows: bool
+) -> None:
+    ranges: list[tuple[int, int]] = []
+
+    def begin(number: int, start: int, size: int, advice: int) -> None:
+        assert advice == os.POSIX_FADV_DONTNEED
+        assert os.fstat(number).st_size >= start + size - 8192  # which a buffer may still hold
+        ranges.append((start, size))
+        if not knows:
+            raise OSError
+
+    monkeypatch.setattr(os, "posix_fadvise", begin)
+    part = bytes(range(256)) * 20_000
+    with replacing(tmp_path / "a", overwrite=False) as file:
+        file.write(b"head")
+        for _ in range(5):
+            file.write(part)
+        file.seek(0)
+        file.write(b"HEAD")
+    assert (tmp_path / "a").read_bytes() == b"HEAD" + 5 * part
+    ends = [start + size for start, size in ranges]
+    assert [start for start, _ in ranges] == [0, *ends[:-1]]
+    assert len(ranges) > 1
+    assert ends[-1] <= 5 * len(part) + 8

@@ -129,7 +129,8 @@ def test_a_column_and_row_of_100_000_taps_are_never_multiplied_out() -> None:
 def test_the_forecast_names_the_method_that_is_taken(name: str, monkeypatch) -> None:
     from convcli import Picture, apply_filters
     from convcli.images import Frame
-    from convcli.pipeline import operators, prepared
+    from convcli.kernel.engine.int16_bank import BlockFunction, Int16Bank
+    from convcli.pipeline import interleaved_stages, operators, prepared
 
     taken: list[str] = []
     real = operators.prepare
@@ -139,8 +140,15 @@ def test_the_forecast_names_the_method_that_is_taken(name: str, monkeypatch) -> 
         taken.extend(key for key, kind in METHODS.items() if type(method) is kind)
         return method
 
-    for module in (operators, prepared):
+    for_thread = Int16Bank.for_thread
+
+    def in_integers(bank: Int16Bank, **given: bool) -> BlockFunction:
+        taken.append("int16")
+        return for_thread(bank, **given)
+
+    for module in (operators, prepared, interleaved_stages):
         monkeypatch.setattr(module, "prepare", prepare)
+    monkeypatch.setattr(Int16Bank, "for_thread", in_integers)
     size = (90, 120)
     samples = np.zeros((*size, 3), np.uint8)
     apply_filters(Picture((Frame.of(samples, "RGB"),)), [load_filter(name)])

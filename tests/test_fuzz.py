@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import numpy as np
 import pytest
-from damage import arrays, damaged, filters, has_every_codec, pictures
+from damage import arrays, damaged, deep_pictures, filters, has_every_codec, pictures
 from PIL import Image
 
 from convcli import FilterError, ImageError, apply_filters, load_filter, read_image, write_image
@@ -126,8 +126,11 @@ def _failures(
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX processes")
 
 
-def test_undamaged_samples_of_many_kinds_are_read_and_written(tmp_path: Path) -> None:
-    samples = pictures(np.random.default_rng(SEED))
+@pytest.mark.parametrize("make", [pictures, deep_pictures])
+def test_undamaged_samples_of_many_kinds_are_read_and_written(
+    tmp_path: Path, make: Callable[[np.random.Generator], dict[str, bytes]]
+) -> None:
+    samples = make(np.random.default_rng(SEED))
     path, refused = tmp_path / "sample", {}
     for name, data in samples.items():
         path.write_bytes(data)
@@ -138,11 +141,26 @@ def test_undamaged_samples_of_many_kinds_are_read_and_written(tmp_path: Path) ->
             except ImageError as error:
                 refused[name] = str(error)
     assert refused == {}
-    assert len(samples) > (90 if has_every_codec() else 50)
+    if make is pictures:
+        assert len(samples) > (90 if has_every_codec() else 50)
 
 
 def test_damaged_pictures_are_read_or_refused(tmp_path: Path) -> None:
     survive(tmp_path, pictures(np.random.default_rng(SEED)), read_or_refuse)
+
+
+def test_damaged_pictures_of_16_bits_and_of_floats_are_read_or_refused(tmp_path: Path) -> None:
+    survive(tmp_path, deep_pictures(np.random.default_rng(SEED)), read_or_refuse)
+
+
+def test_what_is_cut_off_is_refused_or_was_not_needed() -> None:
+    for name, data in deep_pictures(np.random.default_rng(SEED)).items():
+        whole = [frame.samples for frame in read_image(data).frames]
+        for length in range(1, len(data), max(1, len(data) // 60)):
+            with warnings.catch_warnings(), suppress(ImageError):
+                warnings.simplefilter("ignore")
+                for frame, expected in zip(read_image(data[:length]).frames, whole, strict=True):
+                    np.testing.assert_array_equal(frame.samples, expected, f"{name}, {length}")
 
 
 def test_a_header_that_announces_gigabytes_is_refused(

@@ -326,7 +326,8 @@ def test_an_animation_of_too_many_pixels_is_refused(
         ("CMYK", ".png", "CMYK", "RGB"),
         ("I;16", ".jpg", "16 bits become 8", "L"),
         ("I;16", ".webp", "16 bits become 8", "RGB"),
-        ("F", ".png", "clipped", "L"),
+        ("F", ".png", "clipped", "I;16"),
+        ("F", ".jpg", "clipped", "L"),
     ],
 )
 def test_what_a_format_cannot_hold_is_converted_with_a_warning(

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from convcli import PlanError
-from convcli.batch.inputs import Source, expand, read_list
+from convcli.batch import lists
+from convcli.batch.inputs import Source, expand
+from convcli.batch.lists import is_in_order, read_list
 
 TEMPORARY = ".convcli-0123456789abcdef.png"
 
@@ -120,20 +122,29 @@ def test_an_unfinished_result_is_refused_by_name_and_passed_over_in_a_list(tree:
     ],
 )
 def test_a_list_is_read_by_lines_or_by_nul(
-    tmp_path: Path, content: bytes, null: bool, names: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, null: bool, names: list[str]
 ) -> None:
     (tmp_path / "list").write_bytes(content)
-    assert read_list(str(tmp_path / "list"), null=null) == names
+    assert list(read_list(str(tmp_path / "list"), null=null)) == names
+    monkeypatch.setattr(lists, "PIECE", 2)  # names and their ends come in pieces
+    assert list(read_list(str(tmp_path / "list"), null=null)) == names
 
 
 def test_a_list_with_the_wrong_separator_is_reported(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(b"a.png\0b.png\0")
     with pytest.raises(PlanError, match="null=True reads it"):
-        read_list(str(tmp_path / "list"))
+        list(read_list(str(tmp_path / "list")))
     with pytest.raises(PlanError, match="cannot be read: No such file"):
-        read_list(str(tmp_path / "gone"))
+        list(read_list(str(tmp_path / "gone")))
     with pytest.raises(PlanError, match="cannot be read: Is a directory"):
-        read_list(str(tmp_path))
+        list(read_list(str(tmp_path)))
+
+
+def test_a_list_is_in_order_if_each_name_comes_after_the_last(tmp_path: Path) -> None:
+    for names, expected in (("a a-b a/b b", True), ("a b ab", False), ("a a", False), ("", True)):
+        (tmp_path / "list").write_text(names.replace(" ", "\n"))
+        assert is_in_order(str(tmp_path / "list")) == expected
+    assert not is_in_order("-")
 
 
 def test_a_dash_in_a_list_is_a_file_of_that_name() -> None:

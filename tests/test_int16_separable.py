@@ -8,8 +8,9 @@ from cases import MODES
 
 from convcli.kernel.engine import dispatch
 from convcli.kernel.engine.dispatch import choose
-from convcli.kernel.engine.int16_separable import Int16Separable, Profile, passes_of
+from convcli.kernel.engine.int16_separable import Int16Separable, passes_of
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.engine.steps import Profile
 from convcli.kernel.window import Window
 
 BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.JpegImagePlugin import get_sampling
 
 from convcli import Picture, read_image, write_image
@@ -91,9 +91,8 @@ def test_metadata_is_kept_once() -> None:
 def test_codings_that_cannot_be_cut_into_bands_are_left_to_pillow(
     options: dict[str, Any], takes: bool
 ) -> None:
-    image = Image.new("RGB", (1000, 400))
-    assert jpeg.can_write(image, options) is takes
-    assert not jpeg.can_write(Image.new("RGB", (1000, 200)), options)
+    assert jpeg.can_write("RGB", (1000, 400), options) is takes
+    assert not jpeg.can_write("RGB", (1000, 200), options)
 
 
 def test_a_large_picture_is_written_in_bands(tmp_path: Path) -> None:
@@ -174,3 +173,40 @@ def test_a_jpeg_keeps_the_tables_and_sampling_of_its_source(
         with Image.open(tmp_path / "in.jpg") as source, Image.open(tmp_path / f"{name}.jpg") as one:
             assert (one.quantization == source.quantization) == (name != "other")
             assert get_sampling(one) == (0 if name == "finer" else 2)
+
+
+@pytest.mark.parametrize(
+    ("mode", "flags", "expected"),
+    [
+        ("RGB", [], "RGB"),
+        ("RGB", ["--profile", "srgb"], "RGB"),
+        ("RGB", ["--mode", "L"], "L"),
+        ("RGB", ["--linear"], "RGB"),
+        ("L", ["--mode", "RGB"], "RGB"),
+        ("L", [], "L"),
+        ("CMYK", [], "CMYK"),
+        ("CMYK", ["--mode", "RGB"], "RGB"),
+    ],
+)
+def test_tables_and_progressive_coding_stay_when_colours_are_converted(
+    run, tmp_path: Path, mode: str, flags: list[str], expected: str
+) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    extra = {"icc_profile": profile.replace(b"sRGB built-in", b"another thing")}
+    source, target = tmp_path / "in.jpg", tmp_path / "out.jpg"
+    sampling = {} if mode == "L" else {"subsampling": 1}
+    picture(mode, (80, 60)).save(
+        source, quality=61, progressive=True, **sampling, **(extra if mode == "RGB" else {})
+    )
+    done = run("apply", "-f", "identity", *flags, source, "-o", target)
+    assert done.exit_code == 0
+    with Image.open(source) as before, Image.open(target) as after:
+        assert after.mode == expected
+        assert after.info.get("progressive")
+        # Grey has the first table alone.
+        tables = before.quantization
+        assert all(
+            tables[number % len(tables)] == one for number, one in after.quantization.items()
+        )
+        if expected == mode == "RGB":
+            assert get_sampling(after) == 1

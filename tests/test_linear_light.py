@@ -70,6 +70,16 @@ def test_light_becomes_the_nearest_sample(dtype: type) -> None:
     np.testing.assert_allclose(found, exact, rtol=0, atol=0.5 + 1e-6 * top)
 
 
+def test_8_bit_samples_change_where_the_curve_says_and_at_no_other_float32() -> None:
+    exact = decode((np.arange(255) + 0.5) / 255)
+    above = exact.astype(np.float32)
+    above = np.where(above < exact, np.nextafter(above, np.float32(1)), above)
+    below = np.nextafter(above, np.float32(0))
+    dtype = np.dtype(np.uint8)
+    assert srgb_samples(above.copy(), dtype).tolist() == list(range(1, 256))
+    assert srgb_samples(below.copy(), dtype).tolist() == list(range(255))
+
+
 def test_light_outside_0_to_1_is_clipped_and_nan_is_black() -> None:
     light = np.array([np.nan, -np.inf, -1, -0.001, 1.001, 300, np.inf], np.float32)
     assert srgb_samples(light, np.dtype(np.uint8)).tolist() == [0, 0, 0, 0, 255, 255, 255]

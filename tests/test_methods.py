@@ -11,8 +11,9 @@ from cases import Case, over_cases
 
 from convcli import conv2d, conv2d_backward, conv_transpose2d
 from convcli.kernel import reference
-from convcli.kernel.engine import dispatch, int16
-from convcli.kernel.engine.dispatch import METHODS, choose, correlate, prepare
+from convcli.kernel.engine import cost_model, dispatch, int16
+from convcli.kernel.engine.dispatch import METHODS, choose, correlate, costs, prepare, size_of
+from convcli.kernel.engine.float_passes import MOST_WEIGHTS, FloatPasses, steps_of
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import factors
@@ -21,12 +22,17 @@ from convcli.kernel.weight_gradient import weight_gradient
 from convcli.kernel.window import Window
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
-FOR_FLOATS = [name for name, method in METHODS.items() if not method.only_bytes]
+FOR_FLOATS = [
+    name for name, method in METHODS.items() if not (method.only_bytes or method.only_words)
+]
 
 
 def can(method: str, case: Case) -> bool:
     if method == "separable":
         return case.channels == case.filters == case.groups
+    if method == "float passes":
+        is_small = case.kernel[0] * case.kernel[1] <= MOST_WEIGHTS
+        return case.stride == (1, 1) and case.channels == case.filters == case.groups and is_small
     return method != "fft" or case.stride == (1, 1)
 
 
@@ -129,14 +135,16 @@ INTEGERS = {
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
 @pytest.mark.parametrize(("pixel", "dilation"), [(1, (1, 1)), (3, (1, 1)), (4, (2, 3))])
 @pytest.mark.parametrize("name", INTEGERS)
+@pytest.mark.parametrize(("method", "dtype"), [("int16", np.uint8), ("int32", np.uint16)])
 def test_integer_weights_are_summed_exactly(
-    name: str, pixel: int, dilation: tuple[int, int], mode: str
+    method: str, dtype: type, name: str, pixel: int, dilation: tuple[int, int], mode: str
 ) -> None:
     rows, bias = INTEGERS[name]
     weight = np.float32(rows)[None, None]
-    samples = np.random.default_rng(0).integers(0, 256, (40, 33, pixel), np.uint8)
-    samples[::3] //= 200  # blacks and whites too
-    samples[::3] *= 255
+    top = np.iinfo(dtype).max
+    samples = np.random.default_rng(0).integers(0, top + 1, (40, 33, pixel), dtype)
+    samples[::3] //= top // 5 * 4  # blacks and whites too
+    samples[::3] *= top
     window = Window((-2, -1), (41, 30), weight.shape[2:], (1, 1), dilation, mode, pixel)
     source, biases = samples.reshape(1, 1, 40, -1), np.float32([bias])
     exact = correlate(
@@ -145,9 +153,9 @@ def test_integer_weights_are_summed_exactly(
         window._replace(interleaved=1),
         method="direct",
     )
-    expected = np.clip(np.floor(exact[:, 0].transpose(1, 2, 0) + bias + 0.5), 0, 255)
-    out = np.empty((1, 1, 41, 30 * pixel), np.uint8)
-    correlate(source, weight, window, bias=biases, out=out, method="int16")
+    expected = np.clip(np.floor(exact[:, 0].transpose(1, 2, 0) + bias + 0.5), 0, top)
+    out = np.empty((1, 1, 41, 30 * pixel), dtype)
+    correlate(source, weight, window, bias=biases, out=out, method=method)
     np.testing.assert_array_equal(out.reshape(41, 30, pixel), expected)
 
 
@@ -221,11 +229,22 @@ def dense(*shape: int) -> np.ndarray:
 GAUSSIAN = np.exp(-(np.linspace(-3, 3, 31) ** 2))
 
 
+@pytest.fixture(params=["with_avx512", "without"])
+def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let methods cost what they do on one kind of machine."""
+    for name, value in vars(cost_model).copy().items():
+        if isinstance(value, cost_model.Measured):
+            monkeypatch.setattr(cost_model, name, getattr(value, request.param))
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize(
     ("kernel", "expected"),
     [
         (dense(3, 3), "banded"),
-        (np.ones((3, 3)), "banded"),
+        (np.ones((3, 3)), "float passes"),
+        (np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256, "float passes"),
         (dense(9, 9), "banded"),
         (dense(31, 31), "fft"),
         (dense(63, 63), "fft"),
@@ -239,17 +258,18 @@ def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str) -> None:
     assert choose(problem(kernel, channels=1)) == expected
 
 
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
         (INTEGERS["sharpen"][0], "int16"),
         (INTEGERS["gauss"][0], "int16"),
-        (np.ones((3, 3)), "int16"),
-        (np.ones((3, 3)) / 9, "banded"),  # no sum of whole numbers
+        (np.diag((1, 1, 1)), "int16"),
+        (np.ones((3, 3)) / 9, "float passes"),  # no sum of whole numbers
         (np.full((3, 3), 17), "int16 separable"),  # sums that signed 16 bits do not hold
-        (np.full((3, 3), 29), "banded"),  # sums that 16 bits do not hold
-        (np.full((2, 1), -129), "banded"),
-        (np.arange(25).reshape(5, 5) - 12, "banded"),  # too many passes
+        (np.full((3, 3), 29), "float passes"),  # sums that 16 bits do not hold
+        (np.full((2, 1), -129), "float passes"),
+        (np.arange(81).reshape(9, 9) % 23 - 11, "banded"),  # too many passes
     ],
 )
 def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
@@ -257,11 +277,30 @@ def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
 ) -> None:
     given = problem(np.array(rows, np.float32))
     assert choose(given, from_bytes=True) == expected
-    assert choose(given) == "banded"
+    assert choose(given) in ("banded", "separable", "float passes")
     assert (
         choose(given._replace(window=given.window._replace(stride=(2, 1))), from_bytes=True)
         != "int16"
     )
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (INTEGERS["sharpen"][0], "int32"),
+        (INTEGERS["gauss"][0], "float passes"),
+        (np.ones((3, 3)) / 9, "float passes"),  # no sum of whole numbers
+        (np.full((3, 1), 10_922), "int32"),
+        (np.full((3, 1), 10_923), "float passes"),  # sums that 32 bits do not hold
+    ],
+)
+def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_16_bits(
+    rows: np.ndarray, expected: str
+) -> None:
+    given = problem(np.array(rows, np.float32))
+    assert choose(given, from_words=True) == expected
+    assert choose(given) == "float passes"
 
 
 def test_a_method_is_kept_for_the_next_picture_of_that_size_and_filter() -> None:
@@ -292,10 +331,26 @@ def test_few_methods_are_kept() -> None:
     assert prepare(given, keep=True) is not first
 
 
-def test_with_a_stride_the_separable_method_is_chosen_for_smaller_kernels() -> None:
-    given = problem(np.ones((3, 3)), channels=1)
-    assert choose(given) == "banded"
+@pytest.mark.usefixtures("machine")
+def test_the_separable_method_is_chosen_for_separable_kernels() -> None:
+    given = problem(np.outer(GAUSSIAN[8:23], GAUSSIAN[8:23]), channels=1)
+    assert choose(given) == "separable"
     assert choose(given._replace(window=given.window._replace(stride=(2, 2)))) == "separable"
+
+
+@pytest.mark.usefixtures("machine")
+def test_exact_transforms_take_longer_and_are_chosen_for_larger_kernels() -> None:
+    weight = np.random.default_rng(0).integers(-9, 10, (1, 1, 31, 31)).astype(np.float32)
+    whole = problem(weight[0, 0])
+    other = whole._replace(weight=whole.weight / 3)
+    costs_of = {
+        name: costs(size_of(given, from_bytes=True))
+        for name, given in (("whole", whole), ("other", other))
+    }
+    assert costs_of["whole"]["fft"] > 1.5 * costs_of["other"]["fft"]
+    assert costs_of["whole"]["banded"] == costs_of["other"]["banded"]
+    # Samples that are floats are seldom whole numbers.
+    assert costs(size_of(whole))["fft"] == costs_of["other"]["fft"]
 
 
 @pytest.mark.parametrize("stride", [1, 2, 7])
@@ -391,3 +446,38 @@ def test_a_convolution_leaves_no_circles_in_memory(
         assert [reference() for reference in made] == [None]
     finally:
         gc.enable()
+
+
+def test_float_passes_take_profiles_apart_unless_terms_cancel_out() -> None:
+    binomial = [1.0, 4, 6, 4, 1]
+    in_pairs = problem(np.outer(binomial, binomial) / 256)
+    assert [len(steps) for steps in steps_of(in_pairs)[0]] == [1] * 9  # the last is by 1/256
+    cancels = np.convolve(binomial, [1, -4, 6, -4, 1])
+    assert len(steps_of(problem(cancels[np.newaxis]))[0]) == 1
+
+
+@pytest.mark.parametrize("block", [1, 300, 1 << 17])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 3e38])
+def test_float_passes_spread_an_infinity_no_further_than_the_kernel_reaches(
+    value: float, block: int
+) -> None:
+    weight = np.outer([0.25, 0.5, 0.25], [1, 0, 0, 2, 1]).astype(np.float32)
+    given = problem(weight, channels=1, size=(23, 17))
+    image = np.random.default_rng(0).random((1, 23, 17), np.float32)
+    image[0, 7, 9] = image[0, 15, 3] = image[0, 15, 4] = value
+    found, expected = (np.empty((1, 23, 17), np.float32) for _ in range(2))
+    FloatPasses(given, block).rows(image, found, 0, 0, 23)
+    dispatch.METHODS["direct"](given).rows(image, expected, 0, 0, 23)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", [name for name in FOR_FLOATS if name != "decimated"])
+def test_methods_write_filters_that_are_spread_over_several_axes(method: str) -> None:
+    """A transposed convolution has its phases there. The rows take more than one block."""
+    given = problem(np.outer([0.25, 0.5, 0.25], [1, 0, 2]), channels=1, size=(300, 900))
+    image = np.random.default_rng(0).random((1, 1, 300, 900), np.float32)
+    found, expected = np.empty((1, 1, 1, 1, 300, 900), np.float32), np.empty_like(image)
+    prepared = METHODS[method](given)
+    dispatch.run(prepared, image, found)
+    dispatch.run(METHODS["direct"](given), image, expected)
+    np.testing.assert_allclose(found[:, 0, 0], expected, rtol=1e-5, atol=1e-6)

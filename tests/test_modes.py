@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deep_files import sgi16
 from PIL import Image, ImageCms
 
 from convcli import ImageError, ImageWarning, apply_filters, load_filter, read_image, write_image
@@ -112,17 +113,23 @@ def test_a_transparent_value_of_16_bit_grey_becomes_alpha() -> None:
     assert frame.samples.tolist() == [[[1000, 0], [50_000, 65535]]]
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        struct.pack(">hBBHHHHIII", 474, 0, 2, 3, 1, 1, 3, 0, 255, 0).ljust(512, b"\0") + bytes(6),
-        struct.pack(">hBBHHHHIII", 474, 0, 2, 2, 1, 1, 1, 0, 255, 0).ljust(512, b"\0") + bytes(2),
-    ],
-    ids=["SGI", "grey SGI"],
-)
-def test_bits_that_pillow_does_not_read_are_warned_of(data: bytes) -> None:
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_bits_that_pillow_does_not_read_are_warned_of(channels: int) -> None:
+    samples = np.random.default_rng(1).integers(0, 65536, (3, 5, channels)).astype(np.uint16)
     with pytest.warns(ImageWarning, match="16 bits a channel, of which Pillow reads 8"):
-        read_image(data)
+        (frame,) = read_image(sgi16(samples, is_packed=True)).frames
+    np.testing.assert_array_equal(frame.samples, samples >> 8)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_every_bit_of_an_sgi_without_compression_is_read(channels: int) -> None:
+    samples = np.random.default_rng(1).integers(0, 65536, (3, 5, channels)).astype(np.uint16)
+    data = sgi16(samples, is_packed=False)
+    (frame,) = read_image(data).frames
+    assert frame.mode == {1: "L", 3: "RGB", 4: "RGBA"}[channels]
+    np.testing.assert_array_equal(frame.samples, samples)
+    with pytest.raises(ImageError, match="truncated"):
+        read_image(data[:-1])
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from deep_files import sgi16
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import AppendingTiffWriter
 from test_modes import grey_profile, ink_profile, png, wide_profile
 
-from convcli.images.decoding.wide_colour import is_trusted
+from convcli.images.decoding.two_passes import is_trusted
 
 PACKAGE = Path(__file__).parent.parent / "convcli"
 RNG = np.random.default_rng(5)
@@ -95,8 +96,8 @@ def posing() -> bytes:
 
 
 def moving_deep() -> bytes:
-    """Return a TIFF of two pages of 16-bit grey."""
-    return paged((WIDE, {}), (WIDE, {}))
+    """Return a TIFF of a page of 16-bit grey and one of colours of 8."""
+    return paged((WIDE, {}), (COLOUR, {}))
 
 
 def broken_exif() -> bytes:
@@ -182,7 +183,7 @@ ROWS = [
         *("ico", "png", "only the largest of 2 pictures is used"),
     ),
     row(
-        lambda: struct.pack(">hBBHHHHIII", 474, 0, 2, 3, 1, 1, 3, 0, 255, 0).ljust(518, b"\0"),
+        lambda: sgi16(np.zeros((1, 1, 3), np.uint16), is_packed=True),
         *("sgi", "png", "16 bits a channel, of which Pillow reads 8 in colour pictures"),
     ),
     row(lambda: png(16, 0, bytes(4), 2, (b"tRNS", b"\0\1")), "png", "png"),
@@ -197,7 +198,7 @@ ROWS = [
     row(lambda: png(16, 2, bytes(6), 1), "png", "pgm", "PGM holds no colours"),
     row(
         lambda: array(np.full((2, 3, 9, 8), 999, np.uint16)),
-        *("npy", "png", "an array of uint16", "16 bits become 8: PNG holds no more in animations"),
+        *("npy", "png", "an array of uint16"),
     ),
     row(
         of(WIDE, "PNG"),
@@ -251,7 +252,8 @@ ROWS = [
         command="deconvolve",
     ),
     # Depth.
-    row(of(FLOATS, "TIFF"), "tif", "png", "floats become 8 bits: PNG"),
+    row(of(FLOATS, "TIFF"), "tif", "jpg", "floats become 8 bits: JPEG"),
+    row(of(FLOATS, "TIFF"), "tif", "png", "floats become 16 bits: PNG"),
     row(lambda: array(np.zeros((3, 9, 8), "f4")), "npy", "png"),
     row(
         lambda: array(np.ones((3, 9, 8), "f4")), "npy", "jpg", filter="far.json", pixels=(CLIPPED,)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+import mmap
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from deep_files import png16, samples_of_png
-from PIL import Image
+from deep_files import png16, samples_of_png, tiff16
+from PIL import Image, ImageDraw
 
 from convcli import Filter, ImageError, Picture, apply_filters, read_image, write_image
+from convcli.images import extras, read_header
 from convcli.images.codecs import png
-from convcli.images.decoding import wide_colour
+from convcli.images.decoding import stored_samples, two_passes
 from convcli.images.raster import ArrayRaster
 
 CHANNELS = {"LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
@@ -22,47 +24,6 @@ CHANNELS = {"LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
 
 def noise(channels: int, size: tuple[int, int] = (7, 9)) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 65536, (*size, channels)).astype(np.uint16)
-
-
-def tiff16(
-    samples: np.ndarray, order: str, compression: int, *, extra: int | None = None, turn: int = 1
-) -> bytes:
-    """Return uint16 samples (H, W, C) as TIFF in strips of two rows: 1 is raw, 8 is deflate."""
-    height, width, channels = samples.shape
-    strips = [samples[top : top + 2].astype(f"{order}u2").tobytes() for top in range(0, height, 2)]
-    strips = [zlib.compress(strip) for strip in strips] if compression == 8 else strips
-    data = b"".join(strips)
-    starts = [8 + sum(map(len, strips[:number])) for number in range(len(strips))]
-    place = 8 + len(data) + len(data) % 2
-    blocks = b""
-
-    def later(values: list[int], kind: str) -> int:
-        nonlocal blocks
-        blocks += struct.pack(f"{order}{len(values)}{kind}", *values)
-        return place + len(blocks) - len(values) * struct.calcsize(kind)
-
-    tags = {
-        256: ("H", [width]),
-        257: ("H", [height]),
-        258: ("H", [16] * channels),
-        259: ("H", [compression]),
-        262: ("H", [5 if channels == 4 and extra is None else 2]),
-        273: ("I", starts),
-        274: ("H", [turn]),
-        277: ("H", [channels]),
-        278: ("H", [2]),
-        279: ("I", [len(strip) for strip in strips]),
-    } | ({} if extra is None else {338: ("H", [extra])})
-    table = struct.pack(f"{order}H", len(tags))
-    for tag, (kind, values) in sorted(tags.items()):
-        packed = struct.pack(f"{order}{len(values)}{kind}", *values)
-        field = packed.ljust(4, b"\0")
-        if len(packed) > 4:
-            field = struct.pack(f"{order}I", later(values, kind))
-        table += struct.pack(f"{order}HHI", tag, 3 if kind == "H" else 4, len(values)) + field
-    mark = {"<": b"II", ">": b"MM"}[order]
-    head = mark + struct.pack(f"{order}HI", 42, place + len(blocks))
-    return head + data + b"\0" * (len(data) % 2) + blocks + table + bytes(4)
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGB", "RGBA"])
@@ -177,6 +138,27 @@ def test_a_broken_file_is_refused(data: bytes) -> None:
         read_image(data)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # which Pillow thinks it is
+def test_a_table_of_tags_that_is_cut_off_is_refused() -> None:
+    data = tiff16(noise(4), "<", 1, extra=1)
+    # The last tag says that colours are premultiplied.
+    for length in (5, 12, 16):
+        with pytest.raises(ImageError, match="truncated in its table of tags"):
+            read_image(data[:-length])
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 24, 32])
+@pytest.mark.parametrize("compression", [1, 8])
+def test_a_tiff_with_other_bits_is_refused_with_their_number(bits: int, compression: int) -> None:
+    data = tiff16(noise(3, (8, 8)), "<", compression, bits=bits)
+    for read in (read_image, read_header):
+        with pytest.raises(
+            ImageError,
+            match=f"it is a TIFF of 3 channels of {bits}-bit integers, .* convert it first",
+        ):
+            read(data)
+
+
 def test_a_palette_of_16_bits_does_not_exist() -> None:
     data = bytearray(png16(noise(3)))
     data[25] = 3  # colour type
@@ -192,14 +174,14 @@ def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
 
 
 def test_a_pillow_that_unpacks_otherwise_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    swapped = {"RGB;16B": wide_colour._Passes("RGB;16L", "RGB;16B", "RGB")}
-    monkeypatch.setattr(wide_colour, "_PASSES", wide_colour._PASSES | swapped)
-    wide_colour.is_trusted.cache_clear()
+    swapped = two_passes._Passes("RGB;16L", "RGB;16B", "RGB")
+    monkeypatch.setitem(two_passes.PASSES, "RGB;16B", swapped)
+    two_passes.is_trusted.cache_clear()
     try:
         with pytest.warns(UserWarning, match="16 bits a channel, of which Pillow reads 8"):
             (frame,) = read_image(png16(noise(3))).frames
     finally:
-        wide_colour.is_trusted.cache_clear()
+        two_passes.is_trusted.cache_clear()
     np.testing.assert_array_equal(frame.samples, noise(3) >> 8)
 
 
@@ -217,11 +199,44 @@ def test_every_plan_of_filters_keeps_16_bits(plan: png.Plan) -> None:
     y, x, band = np.ogrid[:20, :30, :3]
     samples = (30_000 + 20_000 * np.sin(x / 7 + band) * np.cos(y / 5)).astype(np.uint16)
     raster, file = ArrayRaster(samples), io.BytesIO()
-    before, after = png._around_pixels(raster, Image.new("RGB", (1, 1)), {})
+    before, after = png.around_pixels(raster, Image.new("RGB", (1, 1)), {})
     file.write(before)
-    png._write_pixels(raster, file, plan, 2)
+    png.write_pixels(raster, file, plan, 2)
     file.write(after)
     np.testing.assert_array_equal(samples_of_png(file.getvalue()), samples)
+
+
+@pytest.mark.parametrize("flags", [[], ["--dry-run"]])
+def test_without_the_extra_a_tiff_is_refused_with_both_remedies(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    monkeypatch.setattr(extras, "is_installed", lambda package: False)
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    source.write_bytes(tiff16(noise(3), "<", 8))
+    done = run("apply", "-f", "identity", source, "-o", target, *flags)
+    assert done.exit_code == 1
+    assert done.stderr.endswith(
+        "TIFF of 16 bits in colour needs the package tifffile: pip install 'convcli[deep]', "
+        "or write it with --depth 8\n"
+    )
+    assert not target.exists()
+    done = run("apply", "-f", "identity", source, "-o", target, "--depth", "8", *flags)
+    assert (done.exit_code, done.stderr) == (0, "")
+    done = run("apply", "-f", "identity", source, "-o", tmp_path / "out.exr", *flags)
+    assert done.exit_code == 2
+    assert "OpenEXR files need the package OpenEXR: pip install 'convcli[deep]'" in done.stderr
+
+
+def test_a_drawing_of_8_bits_in_16_is_as_small_as_zlib_makes_it() -> None:
+    # Lines of text have repetitions far apart, which a sample does not show.
+    image = Image.new("RGB", (900, 600), "white")
+    for line in range(30):
+        text = f"Line {line}: the quick brown fox jumps over the lazy dog; " * 2
+        ImageDraw.Draw(image).text((9, 20 * line), text, fill="black")
+    samples = np.asarray(image).astype(np.uint16) * 257
+    file = io.BytesIO()
+    write_image(read_image(png16(samples)), file, format="png")
+    assert len(file.getvalue()) < 1.05 * len(png16(samples))
 
 
 def test_metadata_and_compression_go_into_a_16_bit_png(tmp_path: Path) -> None:
@@ -266,3 +281,24 @@ def test_alpha_weighs_colours_in_16_bits() -> None:
     third = Filter([[1, 1]], divisor=2, pad="valid")
     (frame,) = apply_filters(read_image(png16(samples)), [third]).frames
     assert frame.samples.tolist() == [[[16384, 49151, 300, 2]]]
+
+
+@pytest.mark.parametrize("size", [100, 5 << 20])
+@pytest.mark.parametrize("fails", ["", "madvise", "mmap"])
+def test_memory_for_samples_can_be_written_whatever_the_system_gives(
+    monkeypatch: pytest.MonkeyPatch, size: int, fails: str
+) -> None:
+    class Poor(mmap.mmap):
+        def madvise(self, *arguments: int) -> None:
+            raise OSError("no large pages")
+
+    def none(*arguments: object, **options: object) -> None:
+        raise OSError("no memory")
+
+    replaced = {"madvise": Poor, "mmap": none}.get(fails)
+    if replaced is not None:
+        monkeypatch.setattr(stored_samples.mmap, "mmap", replaced)
+    data = stored_samples.memory(size)
+    assert len(data) == size
+    data[-1:] = b"x"
+    assert bytes(data[-2:]) == b"\0x"

@@ -7,13 +7,15 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from convcli.batch import process_pool
+from convcli import PlanError
+from convcli.batch import process_pool, scheduling
 from convcli.batch.process_pool import ProcessPool
 from convcli.batch.scheduling import results_of
 from convcli.system.signals import become_worker
@@ -124,3 +126,64 @@ def be_terminated() -> None:
     become_worker()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(30)
+
+
+class HangingPool:
+    """Two workers of a cluster: some shards hang at the first attempt, or wait behind others."""
+
+    repeats, breaks = True, False
+
+    def __init__(self, hanging: set[int]) -> None:
+        self.hanging = hanging
+        self.submitted: list[int] = []
+
+    def width(self) -> int:
+        return 4
+
+    def slots(self) -> int:
+        return 2
+
+    def submit(self, do: Any, shard: Any, again: bool) -> Future[Any]:
+        future: Future[Any] = Future()
+        if shard[0] not in self.hanging or shard[0] in self.submitted:
+            future.set_result(do(shard, again))
+        self.submitted.append(shard[0])
+        return future
+
+    def loss(self, error: BaseException | None) -> str | None:
+        return None
+
+    def restart(self) -> None:
+        raise AssertionError
+
+    def alone(self) -> Any:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("count", "hanging"), [(6, {1}), (6, {0, 5}), (6, {1, 2, 3}), (2, {0}), (3, {0, 1, 2})]
+)
+def test_slow_shards_are_handed_out_twice_and_those_that_wait_behind_them(
+    monkeypatch: pytest.MonkeyPatch, count: int, hanging: set[int]
+) -> None:
+    monkeypatch.setattr(scheduling, "PATIENCE", 0.03)
+    monkeypatch.setattr(scheduling, "LOOK", 0.01)
+    pool = HangingPool(hanging)
+    shards = ((number,) for number in range(count))
+    values = [one.value for one in results_of(shards, double, pool, negative)]  # type: ignore[attr-defined]
+    assert sorted(values) == [2 * number for number in range(count)]
+    assert sorted(pool.submitted) == sorted([*range(count), *hanging])
+
+
+def test_an_error_of_a_listing_is_raised_after_what_was_handed_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def shards() -> Iterator[Any]:
+        yield from ((number,) for number in range(3))
+        raise PlanError("the listing breaks off")
+
+    values = []
+    with pytest.raises(PlanError, match="breaks off"):
+        for one in results_of(shards(), double, HangingPool(set()), negative):
+            values.append(one.value)  # type: ignore[attr-defined]
+    assert sorted(values) == [0, 2, 4]

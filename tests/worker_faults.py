@@ -12,16 +12,21 @@ import time
 from pathlib import Path
 from typing import Any
 
+SETTLED = 1.0
+"""Seconds after which a worker may die: a nanny whose worker dies at its start starts no other."""
+
 
 def dask_setup(worker: object) -> None:
     """Put the faults in place; called by Dask when a worker starts."""
     from convcli.batch import cluster_checks, run
 
+    started = time.monotonic()
     read_image, size = run.read_image, cluster_checks._size
 
     def read(source: Any, **options: Any) -> Any:
         name = str(source)
         if "poison" in name:
+            time.sleep(max(0.0, started + SETTLED - time.monotonic()))
             os.kill(os.getpid(), signal.SIGKILL)
         if "held" in name and not Path(f"{name}.begun").exists():
             Path(f"{name}.begun").write_text(str(os.getpid()))

@@ -7,14 +7,15 @@ the scheduler repeats it where its worker is lost, and gives up after some worke
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from convcli.batch.cluster_checks import check_paths, check_versions
@@ -29,8 +30,9 @@ from convcli.system.signals import at_termination
 
 if TYPE_CHECKING:
     from distributed import Client
+    from distributed import Future as Task
 
-CONNECTING = 7.0
+CONNECTING = 5.0
 """Seconds in which a scheduler must reply."""
 
 SHARDS_PER_SLOT = 2
@@ -92,12 +94,30 @@ def connected(
 def _silence() -> None:
     """Keep Dask's log off standard error: what matters of it is in results and errors."""
     for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] == "distributed":
+        if name.split(".")[0] in ("distributed", "tornado", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _short(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
+
+
+async def _pass_on(client: Client, task: Task[Any], future: Future[Any]) -> None:
+    """Give the outcome of a task to a future.
+
+    Dask's own executor leaves its future waiting for ever where a worker dies with a result that
+    was not fetched yet, and the repeated task kills its workers (seen in distributed 2026.8.0).
+    """
+    with suppress(InvalidStateError):  # it was cancelled meanwhile
+        try:
+            results = await client.gather(task, asynchronous=True)
+        except (CancelledError, asyncio.CancelledError):
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        except Exception as error:
+            future.set_exception(error)
+        else:
+            future.set_result(results)
 
 
 class ClusterPool:
@@ -109,7 +129,6 @@ class ClusterPool:
     def __init__(self, client: Client, address: str) -> None:
         """Use a connected client."""
         self._client, self._address = client, address
-        self._executor = client.get_executor(pure=False)
         self._folder = os.getcwd()
         self._slots, self._counted = 1, float("-inf")
 
@@ -128,9 +147,15 @@ class ClusterPool:
     def submit(self, do: Do, shard: Shard, again: bool) -> Future[list[Result]]:
         """Hand out a shard; the scheduler may repeat it, so that it is never surely the first."""
         key = f"convcli-{uuid4().hex}"
-        future: Future[list[Result]] = self._executor.submit(
-            run_on_worker, do, shard, self._folder, key=key
-        )
+        task = self._client.submit(run_on_worker, do, shard, self._folder, key=key, pure=False)
+        future: Future[list[Result]] = Future()
+
+        def cancel(future: Future[list[Result]]) -> None:
+            if future.cancelled() and not task.cancelled():
+                task.cancel()
+
+        future.add_done_callback(cancel)
+        self._client.loop.add_callback(_pass_on, self._client, task, future)
         return future
 
     def loss(self, error: BaseException | None) -> str | None:

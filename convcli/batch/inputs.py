@@ -1,4 +1,4 @@
-"""Input files from the names that a user gives: folders searched, lists read. No image is opened.
+"""Input files from the names that a user gives: folders searched. No image is opened.
 
 File names are decoded as by ``os.fsdecode``: bytes that are not UTF-8 become surrogate escapes, and
 are encoded back unchanged.
@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import BinaryIO, NamedTuple
 
 from convcli.batch.stores import is_url, list_objects, opened_object, read_object, split_url
@@ -87,36 +88,6 @@ def each_source(
             yield from _files_of(path, recursive, output_dir, left_out)
 
 
-def read_list(name: str, *, null: bool = False) -> list[str]:
-    """Return the names in a file, or in standard input for "-": one a line, or each ended by NUL.
-
-    Blank lines are skipped; lines may end with CR LF. Raises :class:`PlanError`.
-    """
-    data = _bytes_of(name)
-    if null:
-        return [os.fsdecode(item) for item in data.split(b"\0") if item]
-    if b"\0" in data:
-        raise PlanError(f"the list {name} holds NUL characters: null=True reads it")
-    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    return [os.fsdecode(line.removesuffix(b"\r")) for line in lines if line.strip()]
-
-
-def _bytes_of(name: str) -> bytes:
-    try:
-        if is_url(name):
-            return read_object(name)
-        if name != STREAM:
-            with open(name, "rb") as file:
-                return file.read()
-        return read_standard_input()
-    except OSError as error:
-        reason = error.strerror or error
-        raise PlanError(f"the list {name} cannot be read: {reason}") from error
-    except ImageError as error:
-        place = "on standard input" if name == STREAM else name
-        raise PlanError(f"the list {place}: {error}") from error
-
-
 def _files_of(
     name: str, recursive: bool, output_dir: str | None, left_out: Counter[str]
 ) -> Iterable[Source]:
@@ -129,6 +100,13 @@ def _files_of(
     return _images_in(name, output_dir, left_out)
 
 
+@cache
+def _readable_extensions() -> frozenset[str]:
+    from convcli.images import readable_extensions  # loads all of Pillow's plugins
+
+    return readable_extensions()
+
+
 def _objects_of(
     url: str, recursive: bool, output_dir: str | None, left_out: Counter[str]
 ) -> Iterable[Source]:
@@ -137,14 +115,13 @@ def _objects_of(
     Stores have no folders: a URL is taken for one if it ends with a slash or names a bucket, or if
     ``recursive`` is given and it has no extension of a picture.
     """
-    from convcli.images import readable_extensions  # loads all of Pillow's plugins
-
     try:
-        is_folder = split_url(url)[1] in ("", "/") or url.endswith("/")
+        is_folder = not split_url(url)[1] or url.endswith("/")
     except ImageError as error:
         raise PlanError(f"{url}: {error}") from error
-    extension = os.path.splitext(url)[1].lower()
-    if not is_folder and not (recursive and extension not in readable_extensions()):
+    if recursive and not is_folder:
+        is_folder = os.path.splitext(url)[1].lower() not in _readable_extensions()
+    if not is_folder:
         return [Source(url, url.rpartition("/")[2])]
     if not recursive:
         raise PlanError(f"{url} is a folder: recursive=True takes the images in it")
@@ -152,32 +129,28 @@ def _objects_of(
 
 
 def _objects_below(root: str, output_dir: str | None, left_out: Counter[str]) -> Iterator[Source]:
-    from convcli.images import readable_extensions
-
-    extensions = readable_extensions()
+    extensions = _readable_extensions()
     root = "/".join(filter(None, split_url(root)))
+    start = len(root) + 1
     results = None if output_dir is None else f"{output_dir.rstrip('/')}/"
+    results = None if results == f"{root}/" else results
     try:
         for entry in list_objects(root):
-            place = entry.url.removeprefix(f"{root}/")
-            is_result = results is not None and results != f"{root}/"
-            if is_result and entry.url.startswith(str(results)):
+            if results is not None and entry.url.startswith(results):
                 continue
-            if any(part.startswith(".") for part in place.split("/")):
+            place = entry.url[start:]
+            if place.startswith(".") or "/." in place:  # hidden
                 continue
-            extension = os.path.splitext(place)[1].lower()
-            if extension in extensions:
+            if place[place.rfind(".") :].lower() in extensions:
                 yield Source(entry.url, place, True, entry.size, entry.modified)
             else:
-                left_out[extension] += 1
+                left_out[os.path.splitext(place)[1].lower()] += 1
     except ImageError as error:
         raise PlanError(f"{root} cannot be listed: {error}") from error
 
 
 def _images_in(root: str, output_dir: str | None, left_out: Counter[str]) -> Iterator[Source]:
-    from convcli.images import readable_extensions  # loads all of Pillow's plugins
-
-    extensions = readable_extensions()
+    extensions = _readable_extensions()
     for folder, folders, files in os.walk(root, onerror=_refuse):
         folders[:] = sorted(
             name
@@ -228,7 +201,8 @@ def _placed_below_url(base: str, sources: Iterable[Source]) -> Iterator[Source]:
             raise PlanError(
                 f"{source.path} is not below {base}, so it has no place relative to that folder"
             )
-        yield source._replace(place=source.path.removeprefix(base))
+        place = source.path[len(base) :]
+        yield Source(source.path, place, source.is_found, source.size, source.modified)
 
 
 def _below(folder: str, base: str) -> str | None:

@@ -6,6 +6,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -155,12 +156,16 @@ class _Places:
         return os.path.join(self._folders[folder], name)
 
 
-def known_format(name: str, place: str = "") -> str:
-    """Return the format of an extension or name; raises a PlanError that begins with ``place``."""
+_format_named = cache(output_format)
+"""A batch has few extensions and many names."""
+
+
+def known_format(name: str) -> str:
+    """Return the format of an extension or name. Raises :class:`PlanError`."""
     try:
-        return output_format(name)
+        return _format_named(name)
     except ImageError as error:
-        raise PlanError(f"{place}{error}") from None
+        raise PlanError(str(error)) from None
 
 
 def _single_job(sources: Sequence[Source], output: str, format: str | None) -> Job:
@@ -206,8 +211,11 @@ def job_by_name(source: Source, folder: str | None, suffix: str, format: str | N
     if not extension:
         raise PlanError(f"{source.path} has no extension to take the format from: give format=NAME")
     target = os.path.join(folder or "", stem + suffix + extension)
-    known = known_format(extension if format is None else format, f"{source.path}: ")
-    return Job(source.path, target, known)
+    named = extension if format is None else format
+    try:
+        return Job(source.path, target, _format_named(named))
+    except ImageError as error:
+        raise PlanError(f"{source.path}: {error}") from None
 
 
 def _without_results(sources: Sequence[Source], jobs: Sequence[Job]) -> list[Job]:

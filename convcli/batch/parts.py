@@ -7,7 +7,6 @@ order, divides the same paths in the same way.
 from __future__ import annotations
 
 import os
-from hashlib import blake2b
 from typing import NamedTuple
 
 from convcli.batch.inputs import STREAM, Source
@@ -31,8 +30,14 @@ class Part(NamedTuple):
         >>> [name for name in ("a.png", "b.png", "c.png") if Part(1, 2).has(name)]
         ['b.png', 'c.png']
         """
-        digest = blake2b(os.fsencode(key), digest_size=8).digest()
-        return int.from_bytes(digest, "big") % self.total == self.number - 1
+        return int.from_bytes(digest_of(key), "big") % self.total == self.number - 1
+
+
+def digest_of(text: str) -> bytes:
+    """Return 8 bytes that are the same for a path on every machine, and differ between paths."""
+    from hashlib import blake2b  # which loads OpenSSL
+
+    return blake2b(os.fsencode(text), digest_size=8).digest()
 
 
 def parse_part(text: str) -> Part:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 from convcli.batch.inputs import STREAM, contents, name_of
 from convcli.batch.jobs import Job
@@ -177,6 +177,17 @@ def check_nothing_lost(texts: Iterable[str]) -> None:
         raise ImageError(f"its result would lose something: {losses}")
 
 
+class Encoding(TypedDict):
+    """Those arguments of ``write_image`` and ``encode_image`` that decide about the bytes."""
+
+    format: str
+    quality: int | None
+    save: Mapping[str, Any] | None
+    strip: bool
+    depth: str | None
+    check: Callable[[], object] | None
+
+
 class _Attempt:
     """A job in progress: its shapes and warnings as far as they are known."""
 
@@ -239,17 +250,8 @@ class _Attempt:
         if is_url(target):
             self._put(result, format)
             return
-        write = partial(
-            write_image,
-            result,
-            format=format,
-            quality=options.quality,
-            save=options.save,
-            strip=options.strip,
-            overwrite=options.replaces,
-            depth=options.depth,
-            check=partial(check_nothing_lost, self.warnings) if options.strict else None,
-        )
+        encoding = self._encoding(format)
+        write = partial(write_image, result, overwrite=options.replaces, **encoding)
         if target != STREAM:
             _make_folder(os.path.dirname(target))
             write(target)
@@ -259,22 +261,23 @@ class _Attempt:
         except ImageError as error:  # it does not name the input
             raise ImageError(f"{name_of(self._job.source)}: {error}") from error
 
+    def _encoding(self, format: str) -> Encoding:
+        options = self._options
+        return Encoding(
+            format=format,
+            quality=options.quality,
+            save=options.save,
+            strip=options.strip,
+            depth=options.depth,
+            check=partial(check_nothing_lost, self.warnings) if options.strict else None,
+        )
+
     def _put(self, result: Picture, format: str) -> None:
         """Write the result to an object store, all parts encoded before the first is put."""
         options = self._options
         folder, _, name = self._job.target.rpartition("/")
         try:
-            files = encode_image(
-                result,
-                name,
-                format=format,
-                quality=options.quality,
-                save=options.save,
-                strip=options.strip,
-                depth=options.depth,
-                check=partial(check_nothing_lost, self.warnings) if options.strict else None,
-            )
-            for part, data in files:
+            for part, data in encode_image(result, name, **self._encoding(format)):
                 write_object(f"{folder}/{part}", data, overwrite=options.replaces)
         except ExistsError:
             raise

@@ -17,12 +17,19 @@ from typing import Protocol, TypeAlias
 
 from convcli.batch.run import Result
 from convcli.batch.shards import Item, Shard, halves
+from convcli.errors import ConvcliError
 
 Do: TypeAlias = Callable[[Shard, bool], list[Result]]
 """Runs a shard; the flag says that an earlier attempt may have run some of it."""
 
 SLOW = 3
 """How many times the median a shard may take before it is handed out a second time."""
+
+PATIENCE = 5.0
+"""Seconds that a shard may take in any case."""
+
+UNKNOWN = 10
+"""How many times PATIENCE a shard may wait where none has ended yet, so that there is no median."""
 
 LOOK = 0.5
 """Seconds between two looks for slow shards."""
@@ -76,8 +83,6 @@ def results_of(
     do: Do,
     pool: Pool,
     lost: Callable[[Item, str], Result],
-    *,
-    patience: float = 5.0,
 ) -> Generator[Result]:
     """Yield the results of ``do(shard, again)`` of every shard as they end.
 
@@ -87,11 +92,12 @@ def results_of(
     every item that was handed out, and no more are.
 
     Once all shards are handed out and none waits, one that takes more than three times the median
-    (by item), and ``patience`` seconds, is handed out a second time; the first result is used.
+    (by item), and PATIENCE, is handed out a second time; the first result is used.
 
-    When this iterator is closed, shards that have not begun are cancelled.
+    When this iterator is closed, shards that have not begun are cancelled. An error of ``shards``,
+    such as one of a listing, is raised once those that were handed out have ended.
     """
-    loop = _Loop(iter(shards), do, pool, lost, patience)
+    loop = _Loop(iter(shards), do, pool, lost)
     try:
         yield from loop.run()
     finally:
@@ -104,12 +110,13 @@ class _Loop:
     do: Do
     pool: Pool
     lost: Callable[[Item, str], Result]
-    patience: float
     pending: dict[Future[list[Result]], _Attempt] = field(default_factory=dict)
     halved: deque[Shard] = field(default_factory=deque)
     suspects: list[Item] = field(default_factory=list)
     is_broken: bool = False
     is_exhausted: bool = False
+    error: ConvcliError | None = None
+    ended: float = field(default_factory=time.monotonic)
     paces: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def run(self) -> Iterator[Result]:
@@ -137,6 +144,8 @@ class _Loop:
                 yield from future.result()
             else:
                 yield self.lost(item, reason)
+        if self.error is not None:
+            raise self.error
 
     def cancel(self) -> None:
         for future in self.pending:
@@ -145,7 +154,7 @@ class _Loop:
     def _hand_out(self) -> None:
         while len(self.pending) < self.pool.width():
             again = bool(self.halved)
-            shard = self.halved.popleft() if again else next(self.shards, None)
+            shard = self.halved.popleft() if again else self._next()
             if shard is None:
                 self.is_exhausted = True
                 return
@@ -154,7 +163,15 @@ class _Loop:
             if future.done():  # computed in this thread, or refused
                 return
 
+    def _next(self) -> Shard | None:
+        try:
+            return next(self.shards, None)
+        except ConvcliError as error:
+            self.error, self.shards = error, iter(())
+            return None
+
     def _ended(self, future: Future[list[Result]]) -> Iterator[Result]:
+        self.ended = time.monotonic()
         attempt = self.pending.pop(future, None)
         if attempt is None:  # the other attempt at this shard has ended first
             return
@@ -192,19 +209,30 @@ class _Loop:
             yield self.lost(item, reason)
 
     def _repeat_slow(self, slots: int) -> None:
-        """Hand out slow shards a second time, if there is a free worker for them."""
+        """Hand out slow shards a second time, if there is a free worker for them.
+
+        A shard may wait behind a slow one while other workers are free, which is not seen from
+        here: where nothing ends for as long, those that wait are handed out a second time too.
+        """
         now = time.monotonic()
-        if len(self.pending) >= slots:
-            return
+        is_free = len(self.pending) < slots
         for attempt in list(self.pending.values()):
-            if attempt.begun is None:  # all run now, and this one perhaps for some time
+            if is_free and attempt.begun is None:  # all run now, and this one perhaps for some time
                 attempt.begun = now
-            expected = median(self.paces) * len(attempt.shard) if self.paces else float("inf")
-            is_slow = now - attempt.begun > max(SLOW * expected, self.patience)
-            if is_slow and len(attempt.futures) == 1 and len(self.pending) < slots:
+            is_waiting = attempt.begun is None
+            since = self.ended if attempt.begun is None else attempt.begun
+            is_slow = now - since > self._limit(attempt, is_waiting)
+            may_run = is_waiting or len(self.pending) < slots
+            if is_slow and may_run and len(attempt.futures) == 1:
                 future = _submitted(self.pool, self.do, attempt.shard, True)
                 attempt.futures.append(future)
                 self.pending[future] = attempt
+
+    def _limit(self, attempt: _Attempt, is_waiting: bool) -> float:
+        """Return the seconds that an attempt may take, or may wait with nothing ended."""
+        if self.paces:
+            return max(SLOW * median(self.paces) * len(attempt.shard), PATIENCE)
+        return UNKNOWN * PATIENCE if is_waiting else float("inf")
 
 
 def _submitted(pool: Pool, do: Do, shard: Shard, again: bool) -> Future[list[Result]]:

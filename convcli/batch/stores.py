@@ -27,10 +27,15 @@ SCHEMES = ("s3", "gs", "az")
 
 _URL = re.compile(rf"({'|'.join(SCHEMES)})://", re.IGNORECASE)
 
+_NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound")
+
 ATTEMPTS = 3
 """How many times a body is read that breaks off, which obstore does not repeat by itself."""
 
 _LONGEST_PAUSE = 15.0
+
+_METADATA = "//169.254.169.254/"
+"""Where obstore asks a machine in a cloud for its credentials, if there are no others."""
 
 _LISTED_AT_ONCE = 1000
 _HEADER_BYTES = 256 << 10
@@ -104,9 +109,10 @@ def _opened(bucket: str, limits: Limits, process: int) -> Any:
 
 def _is_http_wanted() -> bool:
     """Return whether the environment allows HTTP; client options replace what obstore reads."""
+    allowed = (os.environ.get(f"{name}_ALLOW_HTTP", "") for name in ("AWS", "AZURE", "GOOGLE"))
     names = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT")
-    endpoints = (os.environ.get(name, "") for name in names)
-    is_allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true"
+    endpoints = (os.environ.get(name, "") for name in (*names, "GOOGLE_BASE_URL"))
+    is_allowed = any(value.lower() in ("true", "1") for value in allowed)
     return is_allowed or any(endpoint.startswith("http://") for endpoint in endpoints)
 
 
@@ -167,7 +173,7 @@ def find_object(url: str) -> Entry | None:
         try:
             return _entry(bucket, obstore.head(store, key))
         except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
+            if _NO_BUCKET.search(str(error)):
                 raise
             return None
 
@@ -188,14 +194,14 @@ def _entry(bucket: str, meta: Any) -> Entry:
 
 
 @contextmanager
-def opened_object(url: str) -> Iterator[BufferedReader]:
-    """Yield an object as a file that seeks, of which only the parts that are used are read."""
+def opened_object(url: str, piece: int = _HEADER_BYTES) -> Iterator[BufferedReader]:
+    """Yield an object as a file that seeks, read in pieces, and only those that are used."""
     obstore = needed("obstore", "cloud", url)
     with errors():
         bucket, key = split_url(url)
         store = open_store(bucket)
-        reader = obstore.open_reader(store, key, buffer_size=_HEADER_BYTES)
-    yield BufferedReader(_Parts(reader), _HEADER_BYTES)
+        reader = obstore.open_reader(store, key, buffer_size=piece)
+    yield BufferedReader(_Parts(reader), piece)
 
 
 class _Parts(RawIOBase):
@@ -217,8 +223,17 @@ class _Parts(RawIOBase):
         return int(self._reader.tell())
 
     def readinto(self, buffer: Any) -> int:
+        start = self.tell()
         with errors():
-            data = bytes(self._reader.read(len(buffer)))
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    data = bytes(self._reader.read(len(buffer)))
+                    break
+                except Exception:
+                    if attempt == ATTEMPTS:
+                        raise
+                    time.sleep(0.1 * 2**attempt)
+                    self.seek(start)
         buffer[: len(data)] = data
         return len(data)
 
@@ -243,8 +258,8 @@ def errors() -> Iterator[None]:
     except ConvcliError:
         raise
     except FileNotFoundError as error:
-        is_bucket = "NoSuchBucket" in str(error)
-        raise ImageError(f"there is no such {'bucket' if is_bucket else 'object'}") from error
+        missing = "bucket" if _NO_BUCKET.search(str(error)) else "object"
+        raise ImageError(f"there is no such {missing}") from error
     except ValueError as error:
         raise ImageError(f"it is no name of an object: {_line(error)}") from error
     except Exception as error:
@@ -255,9 +270,13 @@ def errors() -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     text = str(error)
-    if type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
+    if _METADATA in text:
+        return "no credentials: neither the environment nor this machine has any for this store"
+    # Those of listings are of a general type.
+    is_refused = re.search("status code: 40[13]", text) is not None
+    if is_refused or type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
         return "access is denied: check the credentials and what they allow"
-    if "NoSuchBucket" in text:
+    if _NO_BUCKET.search(text):
         return "there is no such bucket"
     code = re.search(r"<Code>(\w+)</Code>", text)
     return f"the store failed: {f'{code[1]}, ' if code else ''}{_line(error)}"

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 from pathlib import Path
 
 from convcli.batch.inputs import Source
 from convcli.batch.jobs import Job, job_by_name
-from convcli.batch.parts import Part, key_of
+from convcli.batch.parts import Part, digest_of, key_of
 from convcli.batch.run import Options
 from convcli.batch.shards import Item
 from convcli.batch.stores import Entry, find_object, is_url, list_objects
 from convcli.errors import ConvcliError, ImageError, PlanError
-from convcli.images.split_names import existing, first_parts, is_split
+from convcli.images import check_save_options, output_format
+from convcli.images.split_names import existing, first_parts, is_split, may_be_split
 
 
 class Existing:
@@ -35,13 +35,13 @@ class Existing:
         self._known: dict[bytes, float] | None = None if is_sorted else {}
         if self._known is not None:
             while self._next is not None:
-                self._known[_digest(self._next.url)] = self._next.modified
+                self._known[digest_of(self._next.url)] = self._next.modified
                 self._next = next(self._entries, None)
 
     def modified(self, target: str) -> float | None:
         """Return when an object was modified, in seconds since 1970; None where there is none."""
         if self._known is not None:
-            return self._known.get(_digest(target))
+            return self._known.get(digest_of(target))
         while self._next is not None and self._next.url < target:
             self._next = next(self._entries, None)
         if self._next is None or self._next.url != target:
@@ -54,10 +54,6 @@ def _listed(folder: str) -> Iterator[Entry]:
         yield from list_objects(folder)
     except ImageError as error:
         raise PlanError(f"{folder} cannot be listed: {error}") from error
-
-
-def _digest(name: str) -> bytes:
-    return blake2b(os.fsencode(name), digest_size=8).digest()
 
 
 class Targets:
@@ -75,17 +71,19 @@ class Targets:
     def other(self, job: Job, place: str) -> str | None:
         """Add a job; return the source, or "another picture", that has the same target."""
         if self._known is not None:
-            digest = _digest(job.target)
+            digest = digest_of(job.target)
             if digest in self._known:
                 return "another picture"
             self._known[digest] = None
             return None
-        while self._open and not place.startswith(self._open[-1][0]):
-            self._open.pop()
-        for _, target, source in self._open:
+        waiting = self._open
+        while waiting and not place.startswith(waiting[-1][0]):
+            waiting.pop()
+        for _, target, source in waiting:
             if target == job.target:
                 return source
-        self._open.append((f"{os.path.splitext(place)[0]}.", job.target, job.source))
+        stem = place[: place.rfind(".") + 1] or f"{place}."
+        waiting.append((stem, job.target, job.source))
         return None
 
 
@@ -101,21 +99,29 @@ def stream_items(
 ) -> Iterator[Item]:
     """Yield the jobs of the sources as they come, with what is known of their results.
 
-    ``is_sorted`` says that the sources are those of one listing. Raises :class:`PlanError`.
+    ``is_sorted`` says that their places come in the order of a listing. Raises :class:`PlanError`,
+    also for save options that the format of the first result does not have.
     """
     keeps_order = is_sorted and format is None and not suffix
     results = None
     if is_url(output_dir) and not options.overwrite:
         results = Existing(output_dir, is_sorted=keeps_order)
     targets = Targets(is_sorted=is_sorted)
+    misfits: dict[str | None, str | None] = {}
     for source in sources:
         try:
             job = job_by_name(source, output_dir, suffix, format)
         except PlanError as error:
             yield Item(Job(source.path, output_dir, None), fault=str(error))
             continue
-        fault = None
-        if (other := targets.other(job, source.place)) is not None:
+        if job.format not in misfits:
+            misfits[job.format] = _misfit(job, options)
+            if len(misfits) == 1 and misfits[job.format] is not None:
+                raise PlanError(f"{job.target}: {misfits[job.format]}")
+        fault = misfits[job.format]
+        if fault is not None:
+            fault = f"{job.target}: {fault}"
+        elif (other := targets.other(job, source.place)) is not None:
             fault = f"{source.path}: {other} would also be written to {job.target}"
         elif job.source == job.target and not options.overwrite:
             fault = (
@@ -126,15 +132,29 @@ def stream_items(
             yield Item(job, was_done(job, options, results, source), source.size, fault)
 
 
+def _misfit(job: Job, options: Options) -> str | None:
+    """Return what is wrong with the save options for the format of a result, or None."""
+    if options.save and job.format is not None:
+        try:
+            check_save_options(output_format(job.format), options.save)
+        except ImageError as error:
+            return str(error)
+    return None
+
+
 def was_done(
     job: Job, options: Options, results: Existing | None, source: Source | None = None
 ) -> bool | None:
     """Return whether the result of a job is there, and current if that matters; None if unknown."""
-    if results is None:
+    if results is None and (is_url(job.target) or options.overwrite):
         return None
-    target = job.target
-    times = [results.modified(str(name)) for name in _first_names(target)]
-    there = next((time for time in times if time is not None), None)
+    if results is None:
+        there = _modified(str(existing(Path(job.target)) or ""))
+    elif may_be_split(job.target):
+        times = [results.modified(name) for name in _first_names(job.target)]
+        there = next((time for time in times if time is not None), None)
+    else:
+        there = results.modified(job.target)
     if there is None or not options.update:
         return there is not None
     modified = source.modified if source is not None and source.modified else _modified(job.source)

@@ -6,9 +6,9 @@ import gc
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -16,40 +16,14 @@ import click
 
 from convcli.cli.filter_values import show_doubts
 from convcli.cli.outcome import follow, show_previews
+from convcli.cli.planning import Batch, planned
 
 if TYPE_CHECKING:
     from convcli.batch import Job, Options
-    from convcli.batch.parts import Part
     from convcli.batch.report import Report
     from convcli.batch.scheduling import Pool
-    from convcli.batch.shards import Item
     from convcli.images.decoding.opened import Opened
     from convcli.pipeline.operators import Operator
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The inputs, outputs and progress display of a batch.
-
-    :class:`convcli.batch.Options` holds how each picture is processed.
-    """
-
-    images: Sequence[str]
-    files_from: str | None
-    null: bool
-    recursive: bool
-    relative_to: str | None
-    output: str | None
-    output_dir: str | None
-    suffix: str | None
-    format: str | None
-    jobs: int | None
-    shard: Part | None
-    cluster: str | None
-    dry_run: bool
-    report: str | None
-    progress: bool | None
-    quiet: bool
 
 
 def begin(images: Sequence[str], given: Mapping[str, Any]) -> Opened | None:
@@ -85,15 +59,17 @@ def run_batch(
     batch = Batch(**given)
     _check(batch, options)
     left_out: Counter[str] = Counter()
-    is_streamed = _is_streamed(batch)
-    jobs = [] if is_streamed else _plan(batch, options, left_out)
-    items = _stream(batch, options, left_out) if is_streamed else _known(jobs, batch, options)
+    items, jobs = planned(batch, options, left_out)
     first = next(items, None)
     items = iter(()) if first is None else chain([first], items)
-    if first is None and is_streamed and not batch.quiet:
-        click.echo("Nothing to do: no images were named or found", err=True)
+    total = None if jobs is None else len(jobs)
+    if jobs is None:  # the first stands for all
+        jobs = [] if first is None else [first.job]
     if not batch.quiet:
         show_doubts(operators, jobs)
+        if first is None:
+            place = "were" if batch.shard is None else f"in part {batch.shard} of those"
+            click.echo(f"Nothing to do: no images {place} named or found", err=True)
     if batch.dry_run:
         from convcli.batch.dry_run import preview_jobs
 
@@ -101,7 +77,6 @@ def run_batch(
         previews = preview_jobs(items, operators, options)
         show_previews(previews, left_out, skipped=skipped, quiet=batch.quiet)
         return
-    total = None if is_streamed else len(jobs)
     workers = batch.jobs or processors()
     workers = workers if total is None else min(workers, total or 1)
     if (workers == 1 and batch.cluster is None) or "obstore" in sys.modules:
@@ -130,60 +105,6 @@ def run_batch(
             quiet=batch.quiet,
             progress=batch.progress,
         )
-
-
-def _is_streamed(batch: Batch) -> bool:
-    """Return whether inputs are planned while they are listed."""
-    from convcli.batch.stores import is_url
-
-    return (
-        batch.recursive
-        and batch.output is None
-        and batch.output_dir is not None
-        and any(map(is_url, batch.images))
-    )
-
-
-def _stream(batch: Batch, options: Options, left_out: Counter[str]) -> Iterator[Item]:
-    from convcli.batch.inputs import each_source, placed_below, read_list
-    from convcli.batch.jobs import check_suffix, known_format
-    from convcli.batch.streaming import stream_items
-
-    if batch.format is not None:
-        known_format(batch.format)
-    if batch.suffix is not None:
-        check_suffix(batch.suffix)
-    sources = each_source(
-        batch.images,
-        listed=read_list(batch.files_from, null=batch.null) if batch.files_from else (),
-        recursive=True,
-        output_dir=batch.output_dir,
-        left_out=left_out,
-    )
-    return stream_items(
-        sources if batch.relative_to is None else placed_below(batch.relative_to, sources),
-        options,
-        output_dir=str(batch.output_dir),
-        suffix=batch.suffix or "",
-        format=batch.format,
-        part=batch.shard,
-        is_sorted=len(batch.images) == 1 and batch.files_from is None,
-    )
-
-
-def _known(jobs: Sequence[Job], batch: Batch, options: Options) -> Iterator[Item]:
-    """Yield the jobs with what is known of their results; those of a folder are listed at once."""
-    from convcli.batch.dispatch import described
-    from convcli.batch.stores import is_url
-    from convcli.batch.streaming import Existing, was_done
-
-    folder = batch.output_dir
-    if folder is None or not is_url(folder) or options.overwrite:
-        yield from (described(job, options) for job in jobs)
-        return
-    results = Existing(folder, is_sorted=False)
-    for job in jobs:
-        yield described(job, options, was_done(job, options, results))
 
 
 _NO_DESTINATION = """where do results go?
@@ -224,41 +145,6 @@ def _check(batch: Batch, options: Options) -> None:
     ):
         if is_wrong:
             raise click.UsageError(fault)
-
-
-def _plan(batch: Batch, options: Options, left_out: Counter[str]) -> list[Job]:
-    from convcli.batch.inputs import STREAM, expand, read_list
-    from convcli.batch.jobs import plan_jobs
-
-    listed = read_list(batch.files_from, null=batch.null) if batch.files_from else []
-    sources = expand(
-        batch.images,
-        listed=listed,
-        recursive=batch.recursive,
-        output_dir=batch.output_dir,
-        relative_to=batch.relative_to,
-        left_out=left_out,
-    )
-    jobs = plan_jobs(
-        sources,
-        output=batch.output,
-        output_dir=batch.output_dir,
-        suffix=batch.suffix,
-        format=batch.format,
-        overwrite=options.overwrite,
-        update=options.update,
-        save=options.save,
-        part=batch.shard,
-    )
-    if not jobs and not batch.quiet:
-        place = f"in part {batch.shard} of those" if sources and batch.shard else "were"
-        click.echo(f"Nothing to do: no images {place} named or found", err=True)
-    if any(job.target == STREAM for job in jobs) and not batch.dry_run:
-        if batch.report == STREAM:
-            raise click.UsageError("standard output is either for the image or for the report")
-        if sys.stdout is not None and sys.stdout.isatty():
-            raise click.UsageError("an image does not go to a terminal: use -o FILE, or a pipe")
-    return jobs
 
 
 def _cluster(batch: Batch, first: Job | None) -> AbstractContextManager[Pool]:

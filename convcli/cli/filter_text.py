@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from convcli.cli.filter_wording import (
+    COLOURS,
+    channel_names,
+    channels_text,
+    flat_text,
+    gain_text,
+    linear_text,
+    number_text,
+    pair_text,
+    ramp_text,
+    reduced,
+    seconds_text,
+)
 from convcli.errors import ImageError, ShapeError
 
 if TYPE_CHECKING:
@@ -24,10 +37,9 @@ _METHODS = {
     "fft": "fast Fourier transforms of tiles",
     "int16": "exact sums of 16-bit integers",
     "int16 to floats": "exact sums of 16-bit integers, as floats",
+    "int32": "exact sums of 32-bit integers",
     "decimated": "few samples of the smooth result, and what lies between them",
 }
-
-_COLOURS = {1: ("grey",), 3: ("red", "green", "blue")}
 
 _LABEL = 11
 
@@ -94,7 +106,8 @@ class _Text:
             how = f"{self._count} kernels {size} on each channel, reduced to their {filter.reduce}"
         elif filter.is_cross_channel:
             groups = f" in {filter.groups} groups" if filter.groups > 1 else ""
-            how = f"{size}, from {_channels(self._inputs)} to {_channels(self._count)}{groups}"
+            inputs, outputs = channels_text(self._inputs), channels_text(self._count)
+            how = f"{size}, from {inputs} to {outputs}{groups}"
         else:
             how = f"{size}, on each channel by itself"
         return [how + (", given as column and row" if filter.column is not None else "")]
@@ -108,18 +121,18 @@ class _Text:
         if self._filter.is_cross_channel and self._inputs > 1 and self._inputs <= MOST_LISTED:
             if self._count > MOST_LISTED:
                 return ["see sum: the value of equal channels is multiplied by it"]
-            read, written = _names(self._inputs), _names(self._count)
+            read, written = channel_names(self._inputs), channel_names(self._count)
             per_group = self._count // self._filter.groups
             lines = []
             for f, (weights, bias) in enumerate(zip(self._weights, self._biases, strict=True)):
                 first = f // per_group * len(weights)
                 terms = [(w, read[first + c]) for c, w in enumerate(weights) if w]
-                lines.append(f"{written[f]} = {_linear(terms, bias)}")
+                lines.append(f"{written[f]} = {linear_text(terms, bias)}")
             return lines
         if self._count > MOST_LISTED:
             return ["see sum: a value is multiplied by it"]
         outputs = [
-            _flat_text(row[0], bias) for row, bias in zip(self._sums, self._biases, strict=True)
+            flat_text(row[0], bias) for row, bias in zip(self._sums, self._biases, strict=True)
         ]
         return self._by_kernel(outputs)
 
@@ -134,12 +147,12 @@ class _Text:
             if self._count > MOST_LISTED:
                 lines.append(f"{name}: adds {self._listed(offsets, 'kernel')}, times the slope")
                 continue
-            texts = [_ramp_text(*pair) for pair in zip(sums, offsets, strict=True)]
+            texts = [ramp_text(*pair) for pair in zip(sums, offsets, strict=True)]
             if self._filter.reduce is not None and not any(sums):
-                reduced = _reduced(offsets, self._filter.reduce)
+                slope = reduced(offsets, self._filter.reduce)
                 texts = [
-                    f"{_ramp_text(0.0, reduced)}, {self._filter.reduce} of "
-                    f"{', '.join(map(_number, offsets))}"
+                    f"{ramp_text(0.0, slope)}, {self._filter.reduce} of "
+                    f"{', '.join(map(number_text, offsets))}"
                 ]
             lines += [f"{name}: {text}" for text in self._by_kernel(texts)]
         return lines
@@ -177,12 +190,12 @@ class _Text:
 
     def settings(self) -> list[str]:
         filter = self._filter
-        pad = filter.pad if isinstance(filter.pad, str) else _pair(filter.pad)
+        pad = filter.pad if isinstance(filter.pad, str) else pair_text(filter.pad)
         parts = [
-            f"stride {_pair(filter.stride or 1)}",
+            f"stride {pair_text(filter.stride or 1)}",
             f"pad {pad}",
             f"pad mode {filter.pad_mode}",
-            f"dilation {_pair(filter.dilation)}",
+            f"dilation {pair_text(filter.dilation)}",
             f"range {filter.range}",
         ]
         if any(self._biases):
@@ -205,7 +218,7 @@ class _Text:
         processors = "1 processor" if found.threads == 1 else f"{found.threads} processors"
         return [
             f"by {found.method}{how}",
-            f"{_seconds(found.seconds)} for {width}×{height} {kind} of 8 bits on {processors}:",
+            f"{seconds_text(found.seconds)} for {width}×{height} {kind} of 8 bits on {processors}:",
             "an estimate of the sums alone; converting samples and files come on top",
         ]
 
@@ -230,14 +243,14 @@ class _Text:
         return [
             f"  {'gain at':<{width}}{head}",
             *(
-                f"  {label:<{width}}" + "".join(f"{_gain(value):>9}" for value in values)
+                f"  {label:<{width}}" + "".join(f"{gain_text(value):>9}" for value in values)
                 for label, values in rows
             ),
         ]
 
     def _output(self, number: int) -> str:
-        if self._filter.reduce is None and self._count in _COLOURS:
-            return _COLOURS[self._count][number]
+        if self._filter.reduce is None and self._count in COLOURS:
+            return COLOURS[self._count][number]
         return f"kernel {number}"
 
     def _by_kernel(self, texts: list[str]) -> list[str]:
@@ -248,81 +261,7 @@ class _Text:
 
     def _listed(self, values: Sequence[float], what: str) -> str:
         if len(set(values)) == 1:
-            return _number(values[0])
+            return number_text(values[0])
         if len(values) <= MOST_LISTED:
-            return ", ".join(map(_number, values))
-        return f"from {_number(min(values))} to {_number(max(values))}, by {what}"
-
-
-def _flat_text(total: float, bias: float) -> str:
-    if not total:
-        return f"becomes {_number(bias)}"
-    if (_number(total), bias) == ("1", 0):
-        return "stays as it is"
-    text = f"v becomes {_linear([(total, 'v')], bias)}"
-    white = (1 - bias) / total
-    return f"{text}: white from v = {_number(white)} up" if 0 < white < 0.9 else text
-
-
-def _ramp_text(total: float, offset: float) -> str:
-    if not total:
-        return (
-            f"becomes flat, {_number(offset)} for a slope of 1 a pixel" if offset else "becomes 0"
-        )
-    steep = "stays as it is" if _number(total) == "1" else f"{_number(total)} times as steep"
-    sign = "plus" if offset > 0 else "minus"
-    return f"{steep}, {sign} {_number(abs(offset))} for a slope of 1 a pixel" if offset else steep
-
-
-def _reduced(values: Sequence[float], reduce: str) -> float:
-    if reduce == "magnitude":
-        return float(sum(value * value for value in values) ** 0.5)
-    return max(values) if reduce == "max" else sum(values)
-
-
-def _linear(terms: Sequence[tuple[float, str]], constant: float) -> str:
-    """Return ``0.3·red + 0.59·green - 0.1``."""
-    parts = list(_signed(terms, constant))
-    if not parts:
-        return "0"
-    text = " ".join(parts).removeprefix("+ ")
-    return f"-{text[2:]}" if text.startswith("- ") else text
-
-
-def _signed(terms: Sequence[tuple[float, str]], constant: float) -> Iterator[str]:
-    for weight, name in terms:
-        size = _number(abs(weight))
-        yield f"{'-' if weight < 0 else '+'} {name if size == '1' else f'{size}·{name}'}"
-    if constant:
-        yield f"{'-' if constant < 0 else '+'} {_number(abs(constant))}"
-
-
-def _channels(count: int) -> str:
-    return ", ".join(_COLOURS[count]) if count in _COLOURS else f"{count} channels"
-
-
-def _names(count: int) -> Sequence[str]:
-    return _COLOURS.get(count) or [f"channel {k}" for k in range(count)]
-
-
-def _pair(value: int | tuple[int, ...]) -> str:
-    if isinstance(value, int) or len(set(value)) == 1:
-        return str(value if isinstance(value, int) else value[0])
-    return ",".join(map(str, value))
-
-
-def _number(value: float) -> str:
-    text = f"{value:.4g}"
-    return "0" if float(text) == 0 else text
-
-
-def _gain(value: float) -> str:
-    return "0" if value < 5e-5 else f"{value:.4g}" if value >= 10 else f"{value:.3f}"
-
-
-def _seconds(seconds: float) -> str:
-    if seconds < 0.01:
-        return "0.01 s or less"
-    if seconds < 60:
-        return f"about {seconds:.2g} s"
-    return f"about {seconds / 60:.0f} minutes"
+            return ", ".join(map(number_text, values))
+        return f"from {number_text(min(values))} to {number_text(max(values))}, by {what}"

@@ -11,6 +11,7 @@ import click
 
 from convcli.cli.flags import in_flags
 from convcli.cli.terminal import Messages, printable
+from convcli.errors import PlanError
 from convcli.system.progress import listening
 
 if TYPE_CHECKING:
@@ -42,12 +43,15 @@ def follow(
         fault = None
         within = listening(messages.advance_within) if total == 1 else nullcontext()
         with within, closing(results):  # closing it terminates its workers
-            for result in map(named_by_flags, results):
-                tally.add(result, messages)
-                fault = None if report is None else _record(report, result)
-                if fault is not None:
-                    break
-                messages.advance()
+            try:
+                for result in map(named_by_flags, results):
+                    tally.add(result, messages)
+                    fault = None if report is None else _record(report, result)
+                    if fault is not None:
+                        break
+                    messages.advance()
+            except PlanError as error:  # of a listing or list, of which the beginning has run
+                fault = in_flags(str(error))
     if fault is not None:
         messages.error(fault)
     tally.show_existing(messages)
@@ -79,6 +83,8 @@ def show_previews(
 
 def named_by_flags(outcome: Outcome) -> Outcome:
     """Return an outcome whose messages name options instead of Python's parameters."""
+    if outcome.error is None and not outcome.warnings:
+        return outcome
     error = None if outcome.error is None else in_flags(outcome.error)
     return outcome._replace(error=error, warnings=tuple(map(in_flags, outcome.warnings)))
 

@@ -13,11 +13,13 @@ from convcli.explain.algebra import number_text
 from convcli.explain.notation import MOST_CELLS, Grid, parse_input, parse_kernel
 from convcli.explain.setting import Pair, Setting
 from convcli.kernel.geometry import (
+    Geometry,
     IntOrPair,
     PadLike,
     check_pad,
     conv_geometry,
     conv_transpose_geometry,
+    effective_size,
     pair,
 )
 
@@ -70,13 +72,7 @@ def settle(
         )
         output = (weights.shape[1], *geometry.image)
         # "same" may need rows that no kernel reaches, which are output padding.
-        extra = tuple(  # type: ignore[assignment]
-            geometry.image[k]
-            - ((size[k] - 1) * steps[k] + spread[k] * (taps[k] - 1) + 1)
-            + geometry.pads[k]
-            + geometry.pads[k + 2]
-            for k in (0, 1)
-        )
+        extra = _unreached(geometry, 0), _unreached(geometry, 1)
     else:
         _check_forward(size, taps, steps, spread, pad)
         geometry = conv_geometry((size[0], size[1]), (taps[0], taps[1]), steps, pad, spread)
@@ -147,6 +143,13 @@ def _row_pad(pad: PadLike) -> PadLike:
             return 0, pad[0], 0, pad[1]
         raise PlanError("with one dimension --pad is one number, or LEFT,RIGHT")
     return 0, pad
+
+
+def _unreached(geometry: Geometry, axis: int) -> int:
+    """Return how many rows, or columns, of a transposed result lie beyond the last kernel."""
+    reach = effective_size(geometry.kernel[axis], geometry.dilation[axis])
+    last = (geometry.output[axis] - 1) * geometry.stride[axis] + reach
+    return geometry.image[axis] + geometry.pads[axis] + geometry.pads[axis + 2] - last
 
 
 def _with_channels(map_in: Grid, kernel: Grid, transpose: bool) -> Grid:

@@ -13,7 +13,6 @@ from typing import Any
 from convcli.errors import FilterError
 from convcli.filters.arrays import read_weights
 from convcli.filters.filter import Filter
-from convcli.filters.suggestions import nearest_key
 from convcli.filters.validate import Report, short
 
 KEYS = tuple(field.name for field in fields(Filter))
@@ -33,6 +32,8 @@ def entries_of(text: bytes, folder: Path, report: Report) -> dict[str, Any] | No
         report("$schema must be text: the address of a JSON schema, for editors")
     for key in list(entries):
         if key not in KEYS:
+            from convcli.filters.suggestions import nearest_key
+
             near = nearest_key(key, KEYS)
             hint = f"did you mean {near!r}?" if near else f"known are {', '.join(KEYS)}"
             report(f"unknown key {short(key)}: {hint}")

@@ -14,8 +14,6 @@ from convcli.filters.arrays import MAGIC, read_weights
 from convcli.filters.bundled import bundled_filters
 from convcli.filters.entries import entries_of
 from convcli.filters.filter import Filter
-from convcli.filters.making import read_kind
-from convcli.filters.suggestions import near_filters
 from convcli.filters.validate import stop
 
 MOST_BYTES = 64 * 2**20
@@ -49,6 +47,9 @@ def load_filter(name: str | os.PathLike[str]) -> Filter:
     bundled = bundled_filters()
     if text in bundled:
         return _read_file(bundled[text])
+    # Files and bundled filters do without the catalogue of kinds: importing it takes milliseconds.
+    from convcli.filters.making import read_kind
+
     made = read_kind(text)
     if made is not None:
         return made
@@ -116,6 +117,8 @@ def read_file(path: Path) -> bytes:
 
 
 def _not_found(text: str) -> str:
+    from convcli.filters.suggestions import near_filters
+
     shown = text if len(text) <= 200 else f"{text[:200]}…"
     near = near_filters(text)
     hint = f"did you mean {' or '.join(', '.join(near).rsplit(', ', 1))}? " if near else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -266,6 +267,7 @@ def tensor_of(samples: Samples) -> NDArray[np.float32]:
     return planes
 
 
+@cache
 def full_scale(dtype: np.dtype[Any]) -> int:
     """Return the sample value that means 1.0: 255, 65535, or 1 for floats."""
     return 1 if dtype.kind == "f" else int(np.iinfo(dtype).max)

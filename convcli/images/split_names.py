@@ -24,6 +24,11 @@ def is_split(target: Path) -> bool:
     return has_channels(target) or has_frames(target)
 
 
+def may_be_split(target: str) -> bool:
+    """Return whether :func:`is_split` may hold of a path; fast, because it is not parsed."""
+    return CHANNEL in target or FRAME in target
+
+
 def has_channels(target: Path) -> bool:
     """Return whether ``target`` names a file for each channel."""
     return CHANNEL in target.name

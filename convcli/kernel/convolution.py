@@ -19,7 +19,7 @@ from convcli.kernel.geometry import (
 )
 from convcli.kernel.limits import check_samples, memory_checked
 from convcli.kernel.padding import check_pad_mode, pad_adjoint
-from convcli.kernel.transpose import PreparedTranspose
+from convcli.kernel.transpose import prepare_transpose
 from convcli.kernel.weight_gradient import weight_gradient
 from convcli.kernel.window import Window
 
@@ -166,9 +166,9 @@ def conv2d_backward(
     check_pad_mode(pad_mode)
     grad_weight = weight_gradient(gradient, images, Window.of(geometry, pad_mode), groups)
     if pad_mode == "zeros":
-        grad_x = PreparedTranspose(kernel, geometry, groups).whole(gradient)
+        grad_x = prepare_transpose(kernel, geometry, groups).whole(gradient)
     else:
-        grad_padded = PreparedTranspose(kernel, geometry.without_pads(), groups).whole(gradient)
+        grad_padded = prepare_transpose(kernel, geometry.without_pads(), groups).whole(gradient)
         grad_x = pad_adjoint(grad_padded, geometry.pads, pad_mode)
     return (grad_x if is_stack else grad_x[0]), grad_weight, gradient.sum((0, 2, 3))
 
@@ -249,7 +249,7 @@ def conv_transpose2d(
         images.shape[2:], kernel.shape[2:], stride, pad, output_padding, dilation
     )
     check_samples(len(images), channels * groups, filters, geometry)
-    y = PreparedTranspose(kernel, geometry, groups, pad_mode, offsets).whole(images)
+    y = prepare_transpose(kernel, geometry, groups, pad_mode, offsets).whole(images)
     return y if is_stack else y[0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, SupportsIndex, TypeAlias
 
 from convcli.errors import ShapeError
 
@@ -261,10 +261,12 @@ def shown(value: object) -> str:
 
 def _whole_numbers(items: tuple[object, ...]) -> tuple[int, ...] | None:
     """Return the items as Python ints (NumPy's are welcome, booleans are not), or None."""
-    if not items or any(isinstance(item, bool) for item in items):
+    numbers = [
+        item for item in items if isinstance(item, SupportsIndex) and not isinstance(item, bool)
+    ]
+    if not items or len(numbers) < len(items):
         return None
     try:
-        # Whether an item has an index is what is being asked.
-        return tuple(operator.index(item) for item in items)  # type: ignore[arg-type]
-    except TypeError:
+        return tuple(map(operator.index, numbers))
+    except TypeError:  # an array of several numbers, or of floats
         return None

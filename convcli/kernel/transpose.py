@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import gcd
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.dispatch import prepare, run
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.engine.transposed import EnlargedTranspose, can_be_enlarged
 from convcli.kernel.factors import Factors, Weight
 from convcli.kernel.geometry import Geometry
 from convcli.kernel.window import Window
@@ -34,6 +35,36 @@ from convcli.kernel.window import Window
 SEPARATE_CHANNELS = 8
 """Input channels from which components are convolved one by one, each with its own taps:
 together they would share the reading of rows, but multiply zeros where others have taps."""
+
+
+class Transpose(Protocol):
+    """A transposed convolution prepared for images of one size."""
+
+    def rows_read(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the first input row that some rows of the result read, and the end."""
+
+    def rows(self, padded: FloatArray, start: int, stop: int) -> FloatArray:
+        """Return some rows of the result, (N, C, rows, W), from the padded rows they read."""
+
+    def whole(self, x: FloatArray) -> FloatArray:
+        """Return the transposed convolution (N, C, *geometry.image) of ``x`` (N, F, H, W)."""
+
+
+def prepare_transpose(
+    weight: Weight,
+    geometry: Geometry,
+    groups: int = 1,
+    pad_mode: str = "zeros",
+    bias: FloatArray | None = None,
+    *,
+    on_padded_rows: bool = False,
+) -> Transpose:
+    """Return a transposed convolution by the cheaper method; see :class:`PreparedTranspose`."""
+    if can_be_enlarged(weight, geometry, groups):
+        return EnlargedTranspose(weight, geometry, pad_mode, bias)
+    return PreparedTranspose(
+        weight, geometry, groups, pad_mode, bias, on_padded_rows=on_padded_rows
+    )
 
 
 class Components(NamedTuple):
@@ -88,12 +119,12 @@ class PreparedTranspose:
         self._output_channels = groups * channels
         self._tiles = -(-self._image[0] // self._stride[0]), -(-self._image[1] // self._stride[1])
         one_by_one = isinstance(weight, Factors) or filters // groups >= SEPARATE_CHANNELS
-        vertical = list(_components(geometry, 0, one_by_one))
+        vertical = list(components_of(geometry, 0, one_by_one))
         self._first = min(components.origin for components in vertical)
         self._last = max(components.last for components in vertical)
         self._methods: list[tuple[Components, Components, Method]] = []
         for rows in vertical:
-            for columns in _components(geometry, 1, one_by_one):
+            for columns in components_of(geometry, 1, one_by_one):
                 window = Window(
                     (rows.origin - self._first * on_padded_rows, columns.origin),
                     self._tiles,
@@ -108,7 +139,7 @@ class PreparedTranspose:
                 else:
                     by_group = weight.reshape(groups, filters // groups, channels, taps_y, taps_x)
                     by_tap = by_group.transpose(3, 4, 0, 2, 1)
-                    kernels = _kernels(by_tap, rows, columns)
+                    kernels = component_kernels(by_tap, rows, columns)
                     kernels = kernels.reshape(groups, -1, *kernels.shape[1:])
                 biases = None
                 if bias is not None:
@@ -170,7 +201,7 @@ class PreparedTranspose:
         return result, by_phase.transpose(0, 1, 3, 5, 2, 4)
 
 
-def _kernels(by_tap: FloatArray, rows: Components, columns: Components) -> FloatArray:
+def component_kernels(by_tap: FloatArray, rows: Components, columns: Components) -> FloatArray:
     """Return (C·components, F/groups, …) of the taps (Hf, Wf, groups, C/groups, F/groups)."""
     spread = np.zeros(
         (*(rows.number, rows.length, columns.number, columns.length), *by_tap.shape[2:]),
@@ -190,7 +221,7 @@ def _taps(factor: FloatArray, components: Components) -> FloatArray:
     return taps
 
 
-def _components(geometry: Geometry, axis: int, one_by_one: bool) -> Iterator[Components]:
+def components_of(geometry: Geometry, axis: int, one_by_one: bool) -> Iterator[Components]:
     """Yield the polyphase components along ``axis``: one by one, or all at once."""
     stride, dilation = geometry.stride[axis], geometry.dilation[axis]
     position = geometry.pads[axis] - np.arange(geometry.kernel[axis]) * dilation

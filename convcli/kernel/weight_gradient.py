@@ -7,12 +7,10 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.method import BUFFER_BYTES
-from convcli.kernel.geometry import effective_size
 from convcli.kernel.window import RowReader, Window
 from convcli.system.threads import processors, share
 
@@ -32,9 +30,9 @@ def weight_gradient(
 ) -> FloatArray:
     """Return (F, C/groups, Hf, Wf) from ``grad_y`` (N, F, *window.output) and the images.
 
-    ``grad[f,c,u,v] = Σ_i Σ_j grad_y[f,i,j] · x[c, i·S + u·D, j·S + v·D]``. For an output row i,
-    the input rows that it reads, each shifted for every column of the kernel, are a matrix
-    (rows·C·Wf × columns): one product with row i of grad_y gives all its terms.
+    ``grad[f,c,u,v] = Σ_i Σ_j grad_y[f,i,j] · x[c, i·S + u·D, j·S + v·D]``. For a row u of the
+    kernel, the input elements that meet each (i, j) are a matrix of im2col columns (C·Wf × i·j):
+    one product with grad_y (F × i·j) gives all its terms.
     """
     filters, channels = grad_y.shape[1] // groups, images.shape[1] // groups
     step = _rows_at_once(window, channels, images.dtype)
@@ -42,13 +40,13 @@ def weight_gradient(
         (image, row) for image in range(len(images)) for row in range(0, window.output[0], step)
     ]
     # Each part is summed up by one thread, in one order: the number of threads changes nothing.
-    sums = np.zeros((groups, PARTS, *window.kernel, channels, filters))
+    sums = np.zeros((groups, PARTS, window.kernel[0], channels * window.kernel[1], filters))
     multiplications = grad_y.size * channels * window.kernel[0] * window.kernel[1]
     if threads is None:
         threads = processors() if multiplications > WORTH_A_THREAD else 1
 
     def for_thread() -> Callable[[tuple[int, int]], None]:
-        rows = _ReadRows(images, window, channels, step)
+        rows = _Im2ColRows(images, window, channels, step)
 
         def work(task: tuple[int, int]) -> None:
             group, part = task
@@ -57,51 +55,68 @@ def weight_gradient(
             for image, start in slabs[part::PARTS]:
                 stop = min(start + step, window.output[0])
                 gradient = grad_y[image, outputs, start:stop]
-                sums[group, part] += rows.terms(images[image, inputs], gradient, start, stop)
+                rows.read(images[image, inputs], start, stop)
+                rows.add_terms(gradient.reshape(filters, -1), sums[group, part])
 
         return work
 
     share(for_thread, product(range(groups), range(PARTS)), threads)
-    total = sums.sum(1).transpose(0, 4, 3, 1, 2)
-    gradient = total.reshape(groups * filters, channels, *window.kernel)
+    by_tap = sums.sum(1).reshape(groups, window.kernel[0], channels, window.kernel[1], filters)
+    gradient = by_tap.transpose(0, 4, 2, 1, 3).reshape(groups * filters, channels, *window.kernel)
     return np.asarray(gradient, grad_y.dtype)
 
 
 def _rows_at_once(window: Window, channels: int, dtype: np.dtype[Any]) -> int:
-    row_bytes = channels * window.kernel[1] * window.output[1] * window.stride[0] * dtype.itemsize
-    return min(max(BUFFER_BYTES // row_bytes, 4), window.output[0])
+    row_bytes = channels * window.kernel[1] * window.output[1] * dtype.itemsize
+    phases = len(_phases(window))
+    return min(max(BUFFER_BYTES // (row_bytes * phases), 4), window.output[0])
 
 
-class _ReadRows:
-    """The buffer of one thread: (row, channel, kernel column, output column)."""
+def _phases(window: Window) -> list[int]:
+    """Return the rows of the input, counted modulo the stride, that rows of the kernel meet."""
+    stride, dilation = window.stride[0], window.dilation[0]
+    return sorted({u * dilation % stride for u in range(window.kernel[0])})
+
+
+class _Im2ColRows:
+    """The buffer of one thread: (channel, kernel column, phase, row, output column).
+
+    Kernel row u meets the input rows u·D, u·D + S, …: those of one phase, which lie side by side.
+    """
 
     def __init__(self, images: FloatArray, window: Window, channels: int, count: int) -> None:
         self._window = window
         self._reader = RowReader(window, images.shape[3])
-        self._effective_height = effective_size(window.kernel[0], window.dilation[0])
-        rows = (count - 1) * window.stride[0] + self._effective_height
-        self._read = np.zeros((rows, channels, 1, self._reader.length), images.dtype)
-        self._im2col = np.zeros((rows, channels, window.kernel[1], window.output[1]), images.dtype)
-        row, _, column_step, item = self._im2col.strides
-        self._operands = as_strided(
-            self._im2col,
-            (count, self._effective_height * channels * window.kernel[1], window.output[1]),
-            (window.stride[0] * row, column_step, item),
+        self._phases = _phases(window)
+        self._more = (window.kernel[0] - 1) * window.dilation[0] // window.stride[0]
+        rows = count + self._more
+        self._read = np.zeros((channels, rows, self._reader.length), images.dtype)
+        self._im2col = np.zeros(
+            (channels, window.kernel[1], len(self._phases), rows, window.output[1]), images.dtype
         )
 
-    def terms(self, image: NDArray[Any], gradient: FloatArray, start: int, stop: int) -> FloatArray:
-        """Return (Hf, Wf, C, F), summed over the output rows from ``start`` to ``stop``."""
-        window, rows = self._window, stop - start
-        used = (rows - 1) * window.stride[0] + self._effective_height
-        read = self._read[:used]
-        self._reader.read(image, window.origin[0] + start * window.stride[0], 1, read)
-        for column in range(window.kernel[1]):
-            tapped = read[:, :, 0, column * window.dilation[1] :: window.stride[1]]
-            self._im2col[:used, :, column] = tapped[..., : window.output[1]]
-        by_row = np.ascontiguousarray(gradient.transpose(1, 2, 0))
-        with np.errstate(over="ignore", invalid="ignore"):
-            products = np.add.reduce(self._operands[:rows] @ by_row, axis=0)
-        spread: FloatArray = products.reshape(
-            self._effective_height, -1, window.kernel[1], products.shape[-1]
-        )
-        return spread[:: window.dilation[0]].swapaxes(1, 2)
+    def read(self, image: NDArray[Any], start: int, stop: int) -> None:
+        """Fill the buffer with what the output rows from ``start`` to ``stop`` read."""
+        window = self._window
+        rows = stop - start + self._more
+        read = self._read[:, :rows]
+        by_row = read.swapaxes(0, 1)[:, :, np.newaxis]
+        for index, phase in enumerate(self._phases):
+            first = window.origin[0] + start * window.stride[0] + phase
+            self._reader.read(image, first, window.stride[0], by_row)
+            for column in range(window.kernel[1]):
+                tapped = read[..., column * window.dilation[1] :: window.stride[1]]
+                self._im2col[:, column, index, :rows] = tapped[..., : window.output[1]]
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def add_terms(self, gradient: FloatArray, sums: FloatArray) -> None:
+        """Add the products with ``gradient`` (F, rows·columns) to ``sums`` (Hf, C·Wf, F)."""
+        window = self._window
+        count = gradient.shape[1] // window.output[1]
+        channels, taps = self._im2col.shape[:2]
+        columns = self._im2col.reshape(channels * taps, len(self._phases), -1)
+        for u in range(window.kernel[0]):
+            row, phase = divmod(u * window.dilation[0], window.stride[0])
+            start, stop = row * window.output[1], (row + count) * window.output[1]
+            met = columns[:, self._phases.index(phase), start:stop]
+            sums[u] += met @ gradient.T

@@ -6,7 +6,7 @@ import numpy as np
 
 from convcli.errors import FilterError
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.enlarging import Scale
+from convcli.kernel.engine.output_scale import OutputScale
 from convcli.kernel.factors import Weight
 from convcli.kernel.geometry import Geometry, effective_size
 from convcli.kernel.transpose import PreparedTranspose
@@ -31,8 +31,10 @@ class Divisor:
             image=(axes[0].small_output, axes[1].small_output),
             output=(axes[0].small_input, axes[1].small_input),
         )
-        ones = np.ones((1, kernel.shape[0], *small.output), np.float32)
-        values = PreparedTranspose(kernel, small, groups, pad_mode).whole(ones)[0]
+        ones = np.ones((1, kernel.shape[0], *small.output))
+        values = PreparedTranspose(kernel.astype(np.float64), small, groups, pad_mode).whole(ones)[
+            0
+        ]
         if np.abs(values).min() <= 1e-6 * np.abs(values).max():
             raise FilterError(
                 f"filter {name}: the transposed convolution of ones vanishes somewhere, "
@@ -40,15 +42,16 @@ class Divisor:
             )
         self._rows_of = axes[0].index
         self._inside = axes[0].inside, axes[1].inside
-        self._values = np.ascontiguousarray(values[:, :, axes[1].index])
+        self._exact = np.ascontiguousarray(values[:, :, axes[1].index])
+        self._values = self._exact.astype(np.float32)
 
     def rows(self, start: int, stop: int) -> FloatArray:
         """Return the rows start to stop, (C, rows, W)."""
         return self._values[:, self._rows_of[start:stop]]
 
-    def scale(self) -> Scale:
-        """Return what a result of one channel is multiplied by."""
-        return Scale(1 / self._values[0].astype(np.float64), self._rows_of, self._inside)
+    def scales(self) -> list[OutputScale]:
+        """Return what each channel of a result is multiplied by."""
+        return [OutputScale(1 / values, self._rows_of, self._inside) for values in self._exact]
 
 
 class _Periodic:

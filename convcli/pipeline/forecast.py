@@ -11,6 +11,7 @@ from convcli.images import Frame
 from convcli.images.picture import full_scale
 from convcli.images.raster import UnreadRaster
 from convcli.kernel.engine.dispatch import estimate
+from convcli.kernel.engine.int16_bank import Int16Bank
 from convcli.kernel.geometry import LARGEST, Pair
 from convcli.pipeline.interleaved import can_be_interleaved
 from convcli.pipeline.operators import Convolution
@@ -59,7 +60,12 @@ def forecast(filter: Filter, size: Pair | None = None) -> Forecast:
         method, nanoseconds = operator.prepare_samples(stage.geometry, channels, top).estimate()
     elif can_be_interleaved(frame, stage):
         problems = operator.value_problems(stage.geometry, channels, top)
-        estimates = [estimate(problem, from_bytes=True, to_floats=True) for problem in problems]
+        keeps_whole_numbers = filter.range in ("clip", "abs")
+        bank = Int16Bank.of(problems, filter.reduce) if keeps_whole_numbers else None
+        if bank is None:
+            estimates = [estimate(problem, from_bytes=True, to_floats=True) for problem in problems]
+        else:
+            estimates = [("int16", bank.cost())]
         method = max(estimates, key=lambda one: one[1])[0]
         nanoseconds = sum(each for _, each in estimates) / len(estimates)
     else:

@@ -8,6 +8,7 @@ samples to the values of each kernel, to one by the filter's ``reduce``, to samp
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from convcli.images import Frame
 from convcli.images.picture import full_scale
 from convcli.images.raster import Raster
 from convcli.kernel.arrays import FloatArray
+from convcli.kernel.engine.int16_bank import BlockFunction, Int16Bank
+from convcli.kernel.engine.method import Method
 from convcli.kernel.factors import Factors
 from convcli.pipeline.evaluate import ReadRows, Selection, padded_index, take_rows
 from convcli.pipeline.operators import Convolution
@@ -113,12 +116,22 @@ class InterleavedFilter:
         self.top = full_scale(raster.dtype)
         self.keeps_alpha = stage.alpha_policy is AlphaPolicy.SAMPLED
         self._rows_of = operator.prepare_samples(geometry, raster.channels, self.top)
-        self._methods = operator.prepare_values(geometry, raster.channels, self.top)
+        self._prepare_values = partial(operator.prepare_values, geometry, raster.channels, self.top)
+        problems = operator.value_problems(geometry, raster.channels, self.top)
+        self._bank = Int16Bank.of(problems, self._reduce) if self.top == 255 else None
         self.samples = stage.size[1] * raster.channels
+        self._stride = geometry.stride[0]
+
+    @cached_property
+    def _methods(self) -> list[Method]:
+        return self._prepare_values()
+
+    @cached_property
+    def block(self) -> int:
+        """How many rows are computed at once."""
         most = max(1, BLOCK_SAMPLES // self.samples)
         # Methods compute this many rows at once in any case.
-        self.block = max(most, min(method.step for method in self._methods))
-        self._stride = geometry.stride[0]
+        return max(most, min(method.step for method in self._methods))
 
     def source_rows(self, start: int, stop: int) -> tuple[int, int]:
         """Return the half-open range of source rows that some rows of the result read."""
@@ -143,10 +156,17 @@ class InterleavedFilter:
         values = into[:, : past - first]
         for method, of_kernel in zip(self._methods, values, strict=True):
             method.rows(source, of_kernel[np.newaxis], 0, 0, past - first)
-        return _reduced(values, self._reduce)
+        return reduced(values, self._reduce)
+
+    def whole_writer(self, *, is_absolute: bool) -> BlockFunction | None:
+        """Return a function with buffers of its own, from padded rows to 8-bit samples.
+
+        None where values are not whole numbers of 16 bits.
+        """
+        return None if self._bank is None else self._bank.for_thread(is_absolute=is_absolute)
 
 
-def _reduced(values: FloatArray, reduce: str | None) -> FloatArray:
+def reduced(values: FloatArray, reduce: str | None) -> FloatArray:
     """Return (rows, samples) from the values of F kernels, which are overwritten."""
     total: FloatArray = values[0]
     match reduce:
@@ -176,22 +196,33 @@ def convolve_interleaved(
 ) -> None:
     """Compute every strip of a stage, and write it as samples."""
     prepared = InterleavedFilter(frame, stage, operator)
+    keeps_whole_numbers = in_range is unchanged or in_range is np.abs
 
     def make_writer() -> Callable[[Strip], None]:
-        values = prepared.empty_values()
+        whole = None
+        if keeps_whole_numbers:
+            whole = prepared.whole_writer(is_absolute=in_range is np.abs)
+        values = prepared.empty_values() if whole is None else None
 
         def compute(strip: Strip) -> None:
             start, stop, read = strip
             padded = prepared.padded(read, start, stop)
             samples = np.empty((stop - start, prepared.samples), prepared.dtype)
-            for first in range(0, stop - start, prepared.block):
-                past = min(first + prepared.block, stop - start)
-                found = prepared.values(padded, first, past, values)
-                _finish(found, in_range, prepared, samples[first:past])
+            if whole is not None:
+                whole(padded, samples)
+            else:
+                write_values(padded, samples)
             by_pixel = samples.reshape(stop - start, -1, prepared.channels)
             if prepared.keeps_alpha:
                 by_pixel[..., -1] = read(start, stop)[..., -1]
             target.write(start, by_pixel)
+
+        def write_values(padded: NDArray[Any], samples: NDArray[Any]) -> None:
+            assert values is not None
+            for first in range(0, len(samples), prepared.block):
+                past = min(first + prepared.block, len(samples))
+                found = prepared.values(padded, first, past, values)
+                _finish(found, in_range, prepared, samples[first:past])
 
         return compute
 

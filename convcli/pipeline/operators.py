@@ -100,7 +100,6 @@ class Operator(ABC):
         """
 
 
-@dataclass(frozen=True)
 class FrameOperator(Operator):
     """An operator whose samples each depend on the whole frame: it is not computed in strips.
 
@@ -128,7 +127,6 @@ class FrameOperator(Operator):
         )
 
 
-@dataclass(frozen=True)
 class Convolution(Operator):
     """A filter applied as a convolution."""
 
@@ -261,7 +259,7 @@ class TransposedConvolution(Operator):
 
     def divisor(self, geometry: Geometry) -> Divisor:
         """Return what normalisation divides by. Raises :class:`FilterError` where that is 0."""
-        kernel = self.filter.kernel_as(np.float32)
+        kernel = self.filter.kernel_as(np.float64)
         return Divisor(kernel, geometry, self.filter.pad_mode, self.name, self.filter.groups)
 
     def check(self, geometry: Geometry) -> None:

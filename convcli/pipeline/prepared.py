@@ -57,23 +57,26 @@ class PreparedConvolution:
         )
         offsets = filter.offsets.astype(np.float32) * np.float32(scale)
         self._bias = offsets.reshape(filter.groups, -1) if offsets.any() else None
-        self._from_bytes = scale == 255
+        self._from_bytes, self._from_words = scale == 255, scale == 65535
 
     def estimate(self) -> tuple[str, float]:
         """Return the method that will be chosen, and its nanoseconds for a sample on one core."""
         problem = self._problem._replace(bias=self._bias)
-        return estimate(problem, from_bytes=self._from_bytes)
+        return estimate(problem, from_bytes=self._from_bytes, from_words=self._from_words)
 
     @cached_property
     def _biased(self) -> Method:
         problem = self._problem._replace(bias=self._bias)
-        return prepare(problem, from_bytes=self._from_bytes, keep=True)
+        return self._prepared(problem)
 
     @cached_property
     def _unbiased(self) -> Method:
         if self._bias is None:
             return self._biased
-        return prepare(self._problem, from_bytes=self._from_bytes, keep=True)
+        return self._prepared(self._problem)
+
+    def _prepared(self, problem: ConvolutionProblem) -> Method:
+        return prepare(problem, from_bytes=self._from_bytes, from_words=self._from_words, keep=True)
 
     @property
     def method(self) -> Method:

@@ -12,15 +12,15 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images import Frame, Picture
 from convcli.images.picture import dtype_of
-from convcli.images.raster import Raster, UnreadRaster, new_raster
+from convcli.images.raster import ArrayRaster, Raster, UnreadRaster, new_raster
 from convcli.kernel.geometry import Pair
-from convcli.pipeline.enlarge import can_enlarge_samples, enlarge_samples
 from convcli.pipeline.interleaved import (
     OpaqueStrips,
     can_be_interleaved,
     convolve_interleaved,
     extremes_interleaved,
 )
+from convcli.pipeline.interleaved_stages import can_be_staged, convolve_stages
 from convcli.pipeline.operators import (
     Convolution,
     FrameOperator,
@@ -180,12 +180,32 @@ def _process_frame(
             or all(_is_local(stage, frame.size) for stage in stages)
         )
     )
-    target = frame.raster if in_place else new_raster(last.size, channels, dtype, mode)
+    if in_place:
+        target = frame.raster
+    elif isinstance(operator, TransposedConvolution):
+        # Larger than its picture: an array has huge pages, and rows are written to it once.
+        target = ArrayRaster(np.empty((*last.size, channels), dtype))
+    else:
+        target = new_raster(last.size, channels, dtype, mode)
     to_srgb = linear and not processing.is_float
     if isinstance(operator, FrameOperator):
         finish = partial(samples_of, in_range=unchanged, dtype=dtype, to_srgb=to_srgb)
         write_whole(frame, stages, operator, target, finish, linear=linear, sizes=processing.strips)
         return Frame(target, mode)
+    if isinstance(operator, TransposedConvolution):
+        from convcli.pipeline import enlarge  # modules that apply does not need
+
+        if enlarge.can_enlarge_samples(frame, stages, dtype):
+            enlarge.enlarge_samples(
+                frame,
+                last,
+                operator,
+                target,
+                linear=linear,
+                to_srgb=to_srgb,
+                sizes=processing.strips,
+            )
+            return Frame(target, mode)
     if (
         isinstance(operator, Convolution)
         and not linear
@@ -208,13 +228,13 @@ def _process_frame(
         )
         return Frame(target, mode)
     if (
-        isinstance(operator, TransposedConvolution)
-        and not linear
-        and can_convolve_samples(frame, stages)
+        not processing.is_float
+        and can_be_staged(frame, stages, linear=linear)
         and dtype == frame.raster.dtype
-        and can_enlarge_samples(last, frame.raster.channels)
     ):
-        enlarge_samples(frame, last, operator, target, processing.strips)
+        convolve_stages(
+            frame, stages, target, linear=linear, in_place=in_place, sizes=processing.strips
+        )
         return Frame(target, mode)
     find = partial(extremes, frame, stages, linear, processing.strips)
     in_range = unchanged if processing.is_float else range_mapping(frame, stages, find)
@@ -244,7 +264,7 @@ def can_convolve_samples(frame: Frame, stages: Sequence[Stage]) -> bool:
         and not filter.is_cross_channel
         and filter.reduce is None
         and filter.range == "clip"
-        and (stage.geometry.stride[1] == 1 or isinstance(stage.operator, TransposedConvolution))
+        and stage.geometry.stride[1] == 1
         and frame.raster.dtype.kind == "u"
     )
 

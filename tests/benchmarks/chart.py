@@ -14,7 +14,7 @@ LEFT, TOP, RIGHT, BOTTOM = 110, 80, 1160, 660
 INK, GRID = (40, 40, 40), (225, 225, 225)
 LINES = {  # in words: method and rank, and the colour
     ("banded", 0): ("banded, any kernel", (0, 114, 178)),
-    ("spectral", 0): ("spectral, any kernel", (213, 94, 0)),
+    ("fft", 0): ("FFT, any kernel", (213, 94, 0)),
     ("separable", 1): ("separable, rank 1", (0, 158, 115)),
     ("separable", 2): ("separable, rank 2", (140, 90, 170)),
     ("separable", 3): ("separable, rank 3", (120, 120, 120)),
@@ -72,7 +72,9 @@ def _series(timings: Sequence[Timing], method: str, rank: int) -> Series:
     of_rank = [
         timing
         for timing in timings
-        if timing.cell.filters == timing.cell.depth == timing.cell.stride == timing.cell.pixel == 1
+        if timing.cell.output_channels == timing.cell.channels == timing.cell.stride == 1
+        and timing.cell.interleaved == 1
+        and timing.cell.samples == "float"
         and timing.cell.rank == rank
         and method in timing.ns
     ]

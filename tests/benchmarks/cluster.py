@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import psutil
 from PIL import Image
 
 
@@ -28,18 +32,38 @@ def make(folder: Path, count: int) -> None:
         os.link(folder / f"{number % 10:05}.jpg", folder / f"{number:05}.jpg")
 
 
-def seconds(folder: Path, *flags: str) -> float:
-    """Return how long a batch takes, with the start of its process."""
+class Spent(NamedTuple):
+    """Seconds by the clock, and of all processors."""
+
+    wall: float
+    processor: float
+
+
+def spent(folder: Path, workers: Sequence[int], *flags: str) -> Spent:
+    """Return what a batch takes, with the start of its process.
+
+    ``workers`` are the processes of a cluster, whose scheduler is this process.
+    """
     shutil.rmtree(folder / "out", ignore_errors=True)
     command = [sys.executable, "-m", "convcli", "apply", "-f", "sharpen", "-r", "in", "-d", "out"]
-    begun = time.perf_counter()
+    begun, before = time.perf_counter(), processor(workers)
     subprocess.run([*command, "-q", *flags], cwd=folder, check=True)
-    return time.perf_counter() - begun
+    return Spent(time.perf_counter() - begun, processor(workers) - before)
+
+
+def processor(workers: Sequence[int]) -> float:
+    """Return the processor time of processes that have ended, and of a cluster's if there are."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = ended.ru_utime + ended.ru_stime
+    if workers:
+        total += time.process_time()
+        total += sum(sum(psutil.Process(one).cpu_times()[:2]) for one in workers)
+    return total
 
 
 def main() -> None:
     """Print pictures per second, twice in turn."""
-    from distributed import LocalCluster
+    from distributed import Client, LocalCluster
 
     # What the command line sets for itself, and the manual for workers.
     os.environ |= {"PILLOW_BLOCKS_MAX": "8", "OPENBLAS_NUM_THREADS": "1"}
@@ -49,14 +73,18 @@ def main() -> None:
         LocalCluster(
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
         ) as cluster,
+        Client(cluster) as client,
     ):
+        workers = list(client.run(os.getpid).values())
         folder = Path(name)
         make(folder / "in", count)
         for _ in range(2):
-            here = seconds(folder, "-j", "2")
-            there = seconds(folder, "--cluster", cluster.scheduler_address)
+            here = spent(folder, (), "-j", "2")
+            there = spent(folder, workers, "--cluster", cluster.scheduler_address)
             print(
-                f"-j 2: {count / here:.0f}/s, cluster: {count / there:.0f}/s, {here / there:.2f}",
+                f"-j 2: {count / here.wall:.0f}/s, cluster: {count / there.wall:.0f}/s, "
+                f"{here.wall / there.wall:.2f}; processor: {here.processor:.1f} and "
+                f"{there.processor:.1f} s, {here.processor / there.processor:.2f}",
                 flush=True,
             )
 

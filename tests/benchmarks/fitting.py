@@ -29,15 +29,15 @@ class Fit:
     error_now: float
     error_then: float
 
-    def bad_choices(self, timings: Sequence[Timing], worse: float) -> int:
-        """Return in how many cells the suggested constants choose badly."""
-        bad = 0
+    def losses(self, timings: Sequence[Timing]) -> list[float]:
+        """Return how many times the best's time the choice takes, by the suggested constants."""
+        found = []
         with constants({name: suggested for name, (_, suggested, _) in self.constants.items()}):
             for timing in timings:
                 estimates = costs(timing.cell.problem_size)
                 chosen = min(timing.ns, key=lambda method: estimates.get(method, np.inf))
-                bad += timing.ns[chosen] > worse * timing.ns[timing.best]
-        return bad
+                found.append(timing.ns[chosen] / timing.ns[timing.best])
+        return found
 
 
 @contextmanager

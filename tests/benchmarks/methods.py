@@ -67,11 +67,13 @@ def main() -> None:
     )
     print("the small images, where making matrices and spectra takes a good part of the time.\n")
     fit = suggest(found)
-    for name, (present, suggested, told_by) in fit.constants.items():
-        print(f"{name:14} {present:8.4g} now, {suggested:8.4g} suggested, from {told_by} timings")
+    for name, (present, suggested, number) in fit.constants.items():
+        print(f"{name:14} {present:8.4g} now, {suggested:8.4g} suggested, from {number} timings")
     print(f"\nMedian error of the estimates: {fit.error_now:.0%} now, {fit.error_then:.0%} then.")
-    print(f"Cells chosen over {WORSE - 1:.0%} too slow by the suggested constants:", end=" ")
-    print(fit.bad_choices(found, WORSE), "of", len(found))
+    losses = fit.losses(found)
+    bad = sum(lost > WORSE for lost in losses)
+    print(f"By the suggested constants, {bad} of {len(found)} choices are over {WORSE - 1:.0%} too")
+    print(f"slow, and the worst takes {max(losses):.2f} times the best's time.")
     if asked.picture:
         draw(found, asked.picture)
         print(f"\nDrawn: {asked.picture}")

@@ -15,7 +15,7 @@ JPEG, RAW_TIFF = [cv2.IMWRITE_JPEG_QUALITY, 75], [cv2.IMWRITE_TIFF_COMPRESSION, 
 kernel = np.loadtxt(sys.argv[1], dtype=np.float32)
 target = Path(sys.argv[2])
 for source in sys.argv[4:]:
-    picture = cv2.imread(source)
+    picture = cv2.imread(source, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if sys.argv[3].startswith("sep"):
         result = cv2.sepFilter2D(picture, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
     else:

@@ -1,4 +1,4 @@
-"""The jobs on picture files, the tools that are there, and what each is told to do them."""
+"""The jobs on picture files, the tools that are installed, and their command lines."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Kernel:
 
 
 def sharpen() -> Kernel:
-    """Return the 3×3 kernel that everybody calls sharpen."""
+    """Return the usual 3×3 kernel that sharpens."""
     return Kernel("sharpen", ((0, -1, 0), (-1, 5, -1), (0, -1, 0)))
 
 
@@ -84,13 +84,21 @@ def gaussian(size: int) -> Kernel:
     return Kernel(f"gaussian{size}", tuple(tuple(a * b for b in vector) for a in vector), vector)
 
 
+DEFLATE = "deflate"
+"""How a result is compressed: deflate with the horizontal predictor, for TIFF."""
+
+
 @dataclass(frozen=True)
 class Job:
-    """A picture, or a folder of them, to be convolved with a kernel."""
+    """A picture, or a folder of them, to be convolved with a kernel.
+
+    ``compression`` is that of the result, "" for what each tool does by default.
+    """
 
     name: str
     picture: str
     kernel: Kernel
+    compression: str = ""
 
     @property
     def is_batch(self) -> bool:
@@ -99,6 +107,11 @@ class Job:
     @property
     def extension(self) -> str:
         return ".jpg" if self.is_batch else Path(self.picture).suffix
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether the picture has 16 bits a channel."""
+        return self.picture.startswith("deep-")
 
     @property
     def border(self) -> int:
@@ -124,6 +137,9 @@ def jobs(*, quick: bool) -> list[Job]:
         Job(f"{mp[large]} PNG 3×3, photo", f"photo-{big}.png", sharpen()),
         Job(f"{mp[large]} PNG 3×3, line art", f"lineart-{big}.png", sharpen()),
         Job(f"{mp[large]} PNG 3×3, screenshot", f"screenshot-{big}.png", sharpen()),
+        Job(f"{mp[large]} 16-bit PNG 3×3", f"deep-{big}.png", sharpen()),
+        Job(f"{mp[large]} 16-bit TIFF 3×3", f"deep-{big}.tif", sharpen()),
+        Job(f"{mp[large]} 16-bit TIFF 3×3, deflate", f"deep-{big}.tif", sharpen(), DEFLATE),
     ]
     for kernel in (dense(5), dense(9), dense(15), dense(31)):
         size = f"{kernel.size}×{kernel.size}"
@@ -135,7 +151,7 @@ def jobs(*, quick: bool) -> list[Job]:
 
 @dataclass(frozen=True)
 class Command:
-    """What a tool is told; its result goes to ``target``."""
+    """The command line of a tool; its result goes to ``target``."""
 
     tool: str
     line: list[str]
@@ -145,7 +161,7 @@ class Command:
 
 @dataclass
 class Tools:
-    """The tools that are there, and what is missing."""
+    """The tools that are installed, and those that are missing."""
 
     python: str
     modules: dict[str, str] = field(default_factory=dict)
@@ -169,14 +185,19 @@ class Tools:
         for module in ("cv2", "torch"):
             if module not in tools.modules:
                 tools.missing.append(f"{module} (not in {Path(python).name}; see --python)")
-        script = Path(sys.executable).with_name("convcli")
-        tools.convcli = [str(script)] if script.exists() else [sys.executable, "-m", "convcli"]
-        told = subprocess.run(
+        tools.convcli = own_command()
+        help_text = subprocess.run(
             [*tools.convcli, "apply", "--help"], capture_output=True, text=True, check=True
         )
-        if "--jobs" in told.stdout:
+        if "--jobs" in help_text.stdout:
             tools.jobs_flag = ["-j", "2"]
         return tools
+
+
+def own_command() -> list[str]:
+    """Return the command line of convcli in this environment."""
+    script = Path(sys.executable).with_name("convcli")
+    return [str(script)] if script.exists() else [sys.executable, "-m", "convcli"]
 
 
 def _program(name: str) -> str | None:
@@ -214,17 +235,19 @@ def _lines(job: Job, tools: Tools, work: Path) -> Iterator[tuple[str, list[str]]
     }
     is_jpeg = job.extension == ".jpg"
     quality = ["--quality", "75"] if is_jpeg else []
+    packs = job.compression == DEFLATE
+    quality += ["--save", "compression=tiff_adobe_deflate"] if packs else []
     ours = [*tools.convcli, "apply", "-f", matrix["json"], *quality]
     if job.is_batch:
         yield "convcli", [*ours, *tools.jobs_flag, *names, "-d", "TARGET"]
     else:
         yield "convcli", [*ours, source, "-o", "TARGET"]
 
-    if "cv2" in tools.modules:
+    if "cv2" in tools.modules and not packs:
         script = [tools.python, str(HERE / "opencv_filter.py")]
         sources = names or [source]
         yield "opencv", [*script, matrix["txt"], "TARGET", "filter2D", *sources]
-        if job.extension == ".tif":
+        if job.extension == ".tif" and not packs:
             plain = [*script, matrix["txt"], "TARGET", "filter2D raw", *sources]
             yield "opencv, uncompressed", plain
         if kernel.vector:
@@ -235,6 +258,7 @@ def _lines(job: Job, tools: Tools, work: Path) -> Iterator[tuple[str, list[str]]
 
     if "vips" in tools.found:
         vips, end = tools.found["vips"], "[Q=75]" if is_jpeg else ""
+        end = "[compression=deflate,predictor=horizontal]" if packs else end
         if job.is_batch:
             each = f'{vips} conv "$1" "TARGET/$1{end}" {matrix["mat"]}'
             yield "vips, 2 at a time", ["sh", "-c", _xargs(each, names)]
@@ -250,9 +274,10 @@ def _lines(job: Job, tools: Tools, work: Path) -> Iterator[tuple[str, list[str]]
                 )
 
     quality = ["-quality", "75"] if is_jpeg else []
+    quality += ["-compress", "zip", "-define", "tiff:predictor=2"] if packs else []
     if kernel.size <= MAGICK_WIDEST:
         yield from _magick(job, tools, source, names, quality)
-    if "ffmpeg" in tools.found and kernel.size <= 5 and not job.is_batch:
+    if "ffmpeg" in tools.found and kernel.size <= 5 and not (job.is_batch or packs):
         yield "ffmpeg", _ffmpeg(tools.found["ffmpeg"], job, source)
 
 
@@ -286,6 +311,9 @@ def _ffmpeg(ffmpeg: str, job: Job, source: str) -> list[str]:
     factor = f"{1 / job.kernel.divisor:.9g}"
     convolution = ":".join([numbers] * 4 + [factor] * 4)
     last = "yuvj420p" if job.extension == ".jpg" else "rgb24"
+    planes = "gbrp"
+    if job.is_deep:
+        planes, last = "gbrp16le", "rgb48be" if job.extension == ".png" else "rgb48le"
     options = {
         ".jpg": ["-q:v", "4"],  # of a scale of its own, and about quality 75
         ".tif": ["-compression_algo", "raw"],
@@ -293,7 +321,7 @@ def _ffmpeg(ffmpeg: str, job: Job, source: str) -> list[str]:
     }[job.extension]
     return [
         *(ffmpeg, "-v", "error", "-y", "-i", source),
-        *("-vf", f"format=gbrp,convolution={convolution},format={last}"),
+        *("-vf", f"format={planes},convolution={convolution},format={last}"),
         *options,
         *("-frames:v", "1", "-update", "1", "TARGET"),
     ]

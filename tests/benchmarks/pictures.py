@@ -8,7 +8,9 @@ parent has used counts as its children's peak.
 
 from __future__ import annotations
 
+import struct
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +31,8 @@ def noise(rng: Generator, size: tuple[int, int], scale: int) -> NDArray[np.float
     return np.asarray(smooth)
 
 
-def photo(rng: Generator, size: tuple[int, int]) -> Image.Image:
-    """Draw smooth colours at several scales, texture in some places, grain, and a few edges."""
+def tones(rng: Generator, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return smooth colours at several scales, texture in some places, and grain (H, W, 3)."""
     width, height = size
     tone = np.full((height, width, 3), 120, np.float32)
     for scale, strength in SCALES:
@@ -41,13 +43,58 @@ def photo(rng: Generator, size: tuple[int, int]) -> Image.Image:
     texture *= 8 * rng.standard_normal((height, width), np.float32)
     tone += texture[..., np.newaxis]
     tone += 1.2 * rng.standard_normal((height, width, 3), np.float32)
-    picture = Image.fromarray(np.clip(tone, 0, 255).astype(np.uint8))
+    return np.clip(tone, 0, 255, out=tone)
+
+
+def photo(rng: Generator, size: tuple[int, int]) -> Image.Image:
+    """Draw tones, and a few edges."""
+    width, height = size
+    picture = Image.fromarray(tones(rng, size).astype(np.uint8))
     draw = ImageDraw.Draw(picture)
     for _ in range(60):
         x, y, r = (int(rng.integers(0, most)) for most in (width, height, width // 15))
         colour = tuple(int(value) for value in rng.integers(0, 256, 3))
         draw.ellipse((x - r, y - r, x + r, y + r), outline=colour, width=3)
     return picture
+
+
+def save_deep(samples: NDArray[np.uint16], path: Path) -> None:
+    """Write 16-bit RGB (H, W, 3) as PNG, or as TIFF without compression in strips of 8 rows."""
+    height, width, _ = samples.shape
+    if path.suffix == ".png":
+        rows = np.empty((height, 1 + 6 * width), np.uint8)
+        stored = samples.astype(">u2").view(np.uint8).reshape(height, -1)
+        rows[:, 0] = 2  # the filter Up
+        rows[0, 1:], rows[1:, 1:] = stored[0], stored[1:] - stored[:-1]
+        parts = [
+            (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
+            (b"IDAT", zlib.compress(rows.data, 1)),
+            (b"IEND", b""),
+        ]
+        with path.open("wb") as file:
+            file.write(b"\x89PNG\r\n\x1a\n")
+            for kind, data in parts:
+                checksum = zlib.crc32(data, zlib.crc32(kind))
+                file.write(len(data).to_bytes(4) + kind + data + checksum.to_bytes(4))
+        return
+    strips = range(0, height, 8)
+    counts = [6 * width * min(8, height - top) for top in strips]
+    starts = [8 + 6 * width * top for top in strips]
+    end = 8 + samples.nbytes
+    number = len(counts)
+    short, long = 3, 4
+    tags = [
+        *((256, long, 1, width), (257, long, 1, height), (258, short, 3, end)),
+        *((259, short, 1, 1), (262, short, 1, 2), (273, long, number, end + 8)),
+        *((277, short, 1, 3), (278, long, 1, 8), (279, long, number, end + 8 + 4 * number)),
+    ]
+    with path.open("wb") as file:
+        file.write(struct.pack("<2sHI", b"II", 42, end + 8 + 8 * number))
+        file.write(samples.astype("<u2").data)
+        file.write(struct.pack(f"<4H{2 * number}I", 16, 16, 16, 0, *starts, *counts))
+        file.write(struct.pack("<H", len(tags)))
+        file.writelines(struct.pack("<HHII", *tag) for tag in tags)
+        file.write(bytes(4))
 
 
 def lineart(rng: Generator, size: tuple[int, int]) -> Image.Image:
@@ -98,6 +145,11 @@ def make(folder: Path, name: str) -> None:
             part.save(folder / name / f"{index:03}.jpg", quality=85)
         return
     width, height = (int(number) for number in rest.partition(".")[0].split("x"))
+    if kind == "deep":
+        tone = tones(np.random.default_rng(1), (width, height))
+        tone *= 257
+        save_deep(np.rint(tone).astype(np.uint16), folder / name)
+        return
     draw = {"photo": photo, "rgba": photo, "lineart": lineart, "screenshot": screenshot}[kind]
     picture = draw(np.random.default_rng(1), (width, height))
     if kind == "rgba":

@@ -1,4 +1,4 @@
-"""Jobs that no single dense kernel describes: blurs by sigma, bundled filters, options, RGBA."""
+"""Jobs other than one dense kernel: blurs by sigma, bundled filters, options, RGBA."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ DISKS = (20, 60)
 
 @dataclass(frozen=True)
 class Route(Job):
-    """A picture for ``convcli apply`` with ``arguments``, and what peers are told.
+    """A picture for ``convcli apply`` with ``arguments``, and the commands of its peers.
 
-    ``peers`` has, for a tool, its arguments: SOURCE and TARGET stand for files.
+    A peer is a name, a program and its arguments, where SOURCE and TARGET stand for files.
+    ``margin`` is the width of the border in which results may differ.
     """
 
     arguments: tuple[str, ...] = ()

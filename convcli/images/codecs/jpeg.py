@@ -11,8 +11,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
 from PIL import Image
 
+from convcli.images.raster import Raster
 from convcli.system.threads import share
 
 _BAND = 256
@@ -27,15 +29,15 @@ _CODING = {"quality", "subsampling", "qtables"}
 _FRAME, _SCAN, _INTERVAL, _RESTART, _END = 0xC0, 0xDA, 0xDD, 0xD0, 0xD9
 
 
-def can_write(image: Image.Image, options: Mapping[str, Any]) -> bool:
-    """Return whether :func:`write_jpeg` can write the image, and is faster than Pillow.
+def can_write(mode: str, size: tuple[int, int], options: Mapping[str, Any]) -> bool:
+    """Return whether pictures of a mode and size (W, H) can be written here, faster than by Pillow.
 
     This does not depend on the number of threads, so that the bytes of the file do not either.
     """
+    channels = {"L": 1, "RGB": 3, "CMYK": 4}.get(mode, 0)
     return (
-        image.mode in ("L", "RGB", "CMYK")
-        and image.width * image.height * len(image.getbands()) >= _MIN_SAMPLES
-        and max(image.size) <= _MAX_SIDE
+        size[0] * size[1] * channels >= _MIN_SAMPLES
+        and max(size) <= _MAX_SIDE
         and options.keys() <= _METADATA | _CODING
         # "keep" would take the value from the file that the picture was read from.
         and "keep" not in (options.get("quality"), options.get("subsampling"))
@@ -50,13 +52,41 @@ def write_jpeg(
 
     The bytes are the same for any number of ``threads``. ``file`` need not be seekable.
     """
-    rows = _band_rows(image.width)
+
+    def band(top: int, bottom: int) -> Image.Image:
+        return image.crop((0, top, image.width, bottom))
+
+    _write(band, image.size, file, options, threads)
+
+
+def write_raster(
+    raster: Raster, mode: str, file: BinaryIO, options: Mapping[str, Any], threads: int
+) -> None:
+    """Write 8-bit samples of mode L, RGB or CMYK as :func:`write_jpeg` writes an image."""
+    height, width = raster.size
+
+    def band(top: int, bottom: int) -> Image.Image:
+        samples = np.ascontiguousarray(raster.read(top, bottom))
+        return Image.frombuffer(mode, (width, bottom - top), samples, "raw", mode, 0, 1)
+
+    _write(band, (width, height), file, options, threads)
+
+
+def _write(
+    band_of: Callable[[int, int], Image.Image],
+    size: tuple[int, int],
+    file: BinaryIO,
+    options: Mapping[str, Any],
+    threads: int,
+) -> None:
+    width, height = size
+    rows = _band_rows(width)
     parts: dict[int, bytes] = {}
     coding = {key: options[key] for key in options.keys() & _CODING}
 
     def make_encoder() -> Callable[[int], None]:
         def encode(top: int) -> None:
-            band = image.crop((0, top, image.width, min(top + rows, image.height)))
+            band = band_of(top, min(top + rows, height))
             with _memory_file() as memory:
                 memory.name = "band.jpg"  # Pillow then imports one plugin, not all
                 band.save(memory, **(coding if top else options))
@@ -65,10 +95,10 @@ def write_jpeg(
 
         return encode
 
-    share(make_encoder, range(0, image.height, rows), threads)
+    share(make_encoder, range(0, height, rows), threads)
     first, *others = (parts[top] for top in sorted(parts))
     head = _headers(first)
-    file.write(_whole_head(first, head, image.size, rows))
+    file.write(_whole_head(first, head, size, rows))
     file.write(first[head.end : -2])
     for number, part in enumerate(others):
         file.write(bytes([0xFF, _RESTART + number % 8]))

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
+from convcli.images.codecs.png_chunks import chunk
 from convcli.images.codecs.png_filters import AVERAGE, NONE, PAETH, SUB, UP, Samples, row_filter
 from convcli.images.raster import ArrayRaster, PillowRaster, Raster
 from convcli.system.threads import share
@@ -53,16 +54,18 @@ PLANS = (
 """From fast to slow. Each is close to the smallest for some kind of picture, or much faster."""
 
 _TOLERANCE = 1.035  # of the size by the last plan: a faster plan may take this much
+_REPETITIVE = 8  # a drawing becomes at least so many times smaller
+_FILTER_GAIN = 1.15  # its sample has to become so much smaller by a filter
 _PATCHES, _PATCH = 20, 8  # number of patches in the sample, and their rows
 
 
-def can_write(image: Image.Image, options: Mapping[str, Any]) -> bool:
-    """Return whether :func:`write_png` can write the image, and is faster than Pillow."""
-    modes = ("L", "LA", "RGB", "RGBA", "I;16")
-    if image.mode not in modes or not options.keys() <= _METADATA:
+def can_write(mode: str, size: tuple[int, int], options: Mapping[str, Any]) -> bool:
+    """Return whether pictures of a mode and size (W, H) are best written here, not by Pillow."""
+    channels = {"L": 1, "I;16": 1, "LA": 2, "RGB": 3, "RGBA": 4}.get(mode)
+    if channels is None or not options.keys() <= _METADATA:
         return False
-    row = image.width * len(image.getbands())
-    return row >= _MIN_ROW and row * image.height >= _MIN_SAMPLES
+    row = size[0] * channels
+    return row >= _MIN_ROW and row * size[1] >= _MIN_SAMPLES
 
 
 def write_png(image: Image.Image, file: BinaryIO, options: Mapping[str, Any], threads: int) -> None:
@@ -93,18 +96,16 @@ def _write(
     raster: Raster, pixel: Image.Image, file: BinaryIO, options: Mapping[str, Any], threads: int
 ) -> None:
     """Write samples; Pillow writes ``pixel``, an image of one, with the metadata."""
-    metadata = {key: options[key] for key in options.keys() & _METADATA}
-    before, after = _around_pixels(raster, pixel, metadata)
-    plan = _user_plan(options) or _choose_plan(raster, threads)
+    before, after = around_pixels(raster, pixel, options)
     file.write(before)
-    _write_pixels(raster, file, plan, threads)
+    write_pixels(raster, file, plan_for(raster, options, threads), threads)
     file.write(after)
 
 
-def _user_plan(options: Mapping[str, Any]) -> Plan | None:
-    """Return the plan of the user's options for zlib, or None if there are none."""
+def plan_for(raster: Raster, options: Mapping[str, Any], threads: int) -> Plan:
+    """Return the plan of the user's options for zlib, or one that suits the samples."""
     if not options.keys() & _COMPRESSION:
-        return None
+        return _choose_plan(raster, threads)
     level = 9 if options.get("optimize") else options.get("compress_level", -1)
     strategy = options.get("compress_type", -1)
     return Plan(
@@ -114,18 +115,19 @@ def _user_plan(options: Mapping[str, Any]) -> Plan | None:
     )
 
 
-def _around_pixels(
+def around_pixels(
     raster: Raster, pixel: Image.Image, options: Mapping[str, Any]
 ) -> tuple[bytes, bytes]:
     """Return the bytes before the pixel data and after it, as Pillow writes them for a pixel."""
+    metadata = {key: options[key] for key in options.keys() & _METADATA}
     stub = BytesIO()
     stub.name = "stub.png"  # Pillow then imports one plugin, not all
-    pixel.save(stub, **options)
+    pixel.save(stub, **metadata)
     data = stub.getvalue()
     height, width = raster.size
     # After the size: the bits of a sample, and the colour type.
     header = struct.pack(">IIB", width, height, 8 * raster.dtype.itemsize) + data[25:29]
-    parts = [data[:8] + _chunk(b"IHDR", header), b""]
+    parts = [data[:8] + chunk(b"IHDR", header), b""]
     start, is_after = 33, False  # after signature and IHDR, where bytes 16 to 23 are the size
     while start < len(data):
         end = start + 12 + int.from_bytes(data[start : start + 4])
@@ -137,12 +139,14 @@ def _around_pixels(
     return parts[0], parts[1]
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return len(data).to_bytes(4) + kind + data + zlib.crc32(data, zlib.crc32(kind)).to_bytes(4)
-
-
 def _choose_plan(raster: Raster, threads: int) -> Plan:
-    """Return the fastest plan that compresses a sample about as well as the last plan."""
+    """Return the fastest plan that compresses a sample about as well as the last plan.
+
+    Of 16-bit samples the best plan takes its place: where both bytes are equal, as in drawings that
+    once had 8 bits, filters hide repetitions. If there are many, a sample shows too few of them: so
+    only plans that search for repetitions are taken, without a filter if one makes the sample only
+    a little smaller.
+    """
     sample = _sample(raster)
     sizes: dict[Plan, int] = {}
 
@@ -158,7 +162,14 @@ def _choose_plan(raster: Raster, threads: int) -> Plan:
 
     # The last plan takes as long as the others together.
     share(make_measure, reversed(PLANS), min(threads, 2))
-    return next(plan for plan in PLANS if sizes[plan] <= _TOLERANCE * sizes[PLANS[-1]])
+    if raster.dtype == np.uint8:
+        goal, plans = _TOLERANCE * sizes[PLANS[-1]], list(PLANS)
+    else:
+        goal, plans = _TOLERANCE * min(sizes.values()), list(PLANS)
+        if goal < sample.samples.nbytes / _REPETITIVE:
+            plans = [plan for plan in PLANS if plan.strategy == zlib.Z_DEFAULT_STRATEGY]
+            goal = _FILTER_GAIN * min(sizes[plan] for plan in plans)
+    return next(plan for plan in plans if sizes[plan] <= goal)
 
 
 def _sample(raster: Raster) -> ArrayRaster:
@@ -187,12 +198,21 @@ class _Band(NamedTuple):
     size: int = 0
 
 
-def _write_pixels(raster: Raster, file: BinaryIO, plan: Plan, threads: int) -> None:
-    """Compress bands in parallel and write them in order, ``2 * threads`` in memory at most."""
+def write_pixels(
+    raster: Raster,
+    file: BinaryIO,
+    plan: Plan,
+    threads: int,
+    numbers: Iterator[int] | None = None,
+) -> None:
+    """Compress bands in parallel and write them in order, ``2 * threads`` in memory at most.
+
+    ``numbers`` are those of the chunks of a later frame of an animation.
+    """
     height, width = raster.size
     row = width * raster.channels * raster.dtype.itemsize
     rows = -(-height // -(-height * row // BAND))
-    count = -(-height // rows)
+    bands = -(-height // rows)
     ready: dict[int, _Band] = {}
     changed = threading.Condition()
 
@@ -203,7 +223,7 @@ def _write_pixels(raster: Raster, file: BinaryIO, plan: Plan, threads: int) -> N
             band = _Band()  # left by a failure too, because take() may be waiting for it
             try:
                 data = filtered(index * rows, min(height, (index + 1) * rows), plan.filters)
-                flush = zlib.Z_SYNC_FLUSH if index < count - 1 else zlib.Z_FINISH
+                flush = zlib.Z_SYNC_FLUSH if index < bands - 1 else zlib.Z_FINISH
                 compressed = _compressed(plan, [data], flush)
                 band = _Band(compressed, zlib.adler32(data.data), data.size)
             finally:
@@ -218,20 +238,24 @@ def _write_pixels(raster: Raster, file: BinaryIO, plan: Plan, threads: int) -> N
             changed.wait_for(lambda: index in ready)
             return ready.pop(index)
 
-    chunks = _pixel_chunks(map(take, range(count)), count)
+    chunks = _pixel_chunks(map(take, range(bands)), bands, numbers)
 
     def indices() -> Iterator[int]:
-        for index in range(count):
+        for index in range(bands):
             if index >= 2 * threads:
                 file.write(next(chunks))
             yield index
 
-    share(make_compressor, indices(), min(threads, count))
+    share(make_compressor, indices(), min(threads, bands))
     file.writelines(chunks)
 
 
-def _pixel_chunks(bands: Iterable[_Band], count: int) -> Iterator[bytes]:
+def _pixel_chunks(
+    bands: Iterable[_Band], last: int, numbers: Iterator[int] | None
+) -> Iterator[bytes]:
     """Yield the IDAT chunks, one for each band, which together are one zlib stream (RFC 1950).
+
+    With ``numbers`` they are fdAT chunks, each with a number.
 
     A sync flush ends at a byte boundary without ending the stream (with an empty stored block, RFC
     1951, 3.2.4), so that the output of several compressors can be concatenated.
@@ -241,8 +265,11 @@ def _pixel_chunks(bands: Iterable[_Band], count: int) -> Iterator[bytes]:
         checksum = joined_adler32(checksum, band_checksum, size)
         # 0x78: deflate with a window of 32 KB; 0x01 makes both bytes a multiple of 31.
         head = b"\x78\x01" if index == 0 else b""
-        tail = checksum.to_bytes(4) if index == count - 1 else b""
-        yield _chunk(b"IDAT", head + data + tail)
+        tail = checksum.to_bytes(4) if index == last - 1 else b""
+        if numbers is None:
+            yield chunk(b"IDAT", head + data + tail)
+        else:
+            yield chunk(b"fdAT", next(numbers).to_bytes(4) + head + data + tail)
 
 
 def joined_adler32(first: int, second: int, size: int) -> int:

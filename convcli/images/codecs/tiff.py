@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ KNOWN = frozenset({"compression", "dpi", "exif", "icc_profile", "save_all"})
 
 _COMPRESSIONS = {"raw": 1, "tiff_adobe_deflate": 8}
 _KEPT_AS_DEFLATE = ("tiff_lzw", "tiff_deflate", "packbits", "zstd", "lzma")
+
+_NO_LOG = logging.NullHandler()
 
 _STRIP = 1 << 18
 """Bytes of a strip before compression, about."""
@@ -195,6 +198,18 @@ def _packed(value: Any, kind: int | None) -> tuple[int, int, Any] | None:
     if any(not 0 <= part < 1 << 32 for pair in pairs for part in pair):
         return None
     return 5, len(pairs), tuple(part for pair in pairs for part in pair)
+
+
+def open_tiff(file: BinaryIO) -> Any:
+    """Return tifffile's object for an open file. Raises errors of many kinds.
+
+    Of tags that are broken tifffile writes a log, which would appear on standard error.
+    """
+    import tifffile
+
+    logging.getLogger("tifffile").addHandler(_NO_LOG)
+    file.seek(0)
+    return tifffile.TiffFile(file)
 
 
 def read_page(page: Any) -> NDArray[Any]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -66,7 +66,8 @@ class FrameConversion(NamedTuple):
     def all_losses(self) -> Iterator[Loss]:
         """Yield all losses, those that depend on samples included."""
         yield from self.losses
-        yield from (change.loss for change in self.sample_changes if change.loss is not None)
+        for sample_change in self.sample_changes:
+            yield from sample_change.losses
         for change in self.changes:
             yield from change.losses
 
@@ -82,19 +83,27 @@ class FrameConversion(NamedTuple):
 
 
 def frame_conversion(
-    frame: Frame, format_name: str, profile: bytes | None, *, is_animated: bool = False
+    frame: Frame,
+    format_name: str,
+    profile: bytes | None,
+    *,
+    is_animated: bool = False,
+    is_alike: bool = False,
 ) -> FrameConversion:
     """Decide how a frame is converted to an image that a format holds; needs no samples.
 
     ``profile`` is the frame's ICC profile. The result has a mode of :func:`held_modes`, or is
     deep; for PA it has mode P, and the index ``info["transparency"]`` is transparent. A frame of an
-    animation keeps all its colours, and its palette is chosen later. Raises :class:`ImageError`
+    animation keeps all its colours, and its palette is chosen later; ``is_alike`` says that all of
+    them have one mode and depth. Raises :class:`ImageError`
     where the frame is not a picture, or needs an extra that is not installed; warns with
     :class:`ImageWarning` of what is lost.
     """
     held = held_modes(format_name)
     frame_mode = pictured(frame.mode, frame.raster.channels)
-    deep = deep_mode(frame, frame_mode, format_name, profile, is_animated=is_animated)
+    deep = deep_mode(
+        frame, frame_mode, format_name, profile, is_animated=is_animated, is_alike=is_alike
+    )
     if deep is not None:
         return FrameConversion(deep.stored, (), (), deep.mode, deep.changes)
     stored, losses = _depth(frame, frame_mode, format_name, held)
@@ -207,7 +216,7 @@ def _depth(
             return "F", ()
         kind = "" if raster.channels == 1 else " in colour or with transparency"
         if holds_wide_colour(format_name, mode):
-            warn(f"16 bits become 8: {format_name} holds no more in animations")
+            warn("16 bits become 8: all frames of an animation have one depth")
         else:
             warn(f"16 bits become 8: {format_name} holds no more{kind}")
     return mode, ()
@@ -247,50 +256,10 @@ def _to_known_colours(mode: str, format_name: str, profile: bytes | None) -> lis
         warn(f"{format_name} holds no ICC profile: it is left out, so inks may be off")
         return []
     warn(f"{format_name} holds no ICC profile: colours are converted to sRGB")
-    return _to_srgb_within(mode, profile)
+    return to_srgb_within(mode, profile)
 
 
-def _to_srgb_within(mode: str, profile: bytes | None) -> list[Change]:
+def to_srgb_within(mode: str, profile: bytes | None) -> list[Change]:
     """Return the changes to sRGB that keep the mode."""
     changes, result = to_srgb(mode, profile)
     return changes if result == mode else [*changes, converting(mode)]
-
-
-def in_one_space(
-    conversions: Sequence[FrameConversion], profiles: Sequence[bytes | None], format_name: str
-) -> list[FrameConversion]:
-    """Convert frames with different profiles to sRGB, for a format with one profile for all."""
-    if format_name not in PROFILE_FORMATS:  # frame_conversion() did it
-        return list(conversions)
-    warn(f"{format_name} holds one ICC profile: colours are converted to sRGB")
-    shallow = [one.then(*_to_8_bits(one.mode)) for one in conversions]
-    return [
-        one.then(_to_srgb_within(one.mode, profile), one.mode)
-        for one, profile in zip(shallow, profiles, strict=True)
-    ]
-
-
-def unified(conversions: Sequence[FrameConversion]) -> list[FrameConversion]:
-    """Convert the frames of an animation to one mode that holds them all."""
-    modes = {one.mode for one in conversions}
-    if "P" in modes or (len(modes) == 1 and "I;16" not in modes):
-        return list(conversions)
-    has_alpha = bool(modes & {"LA", "RGBA"})
-    colours = "RGB" if modes & {"RGB", "RGBA"} else "L"
-    common = colours + "A" * has_alpha
-    shallow = [one.then(*_to_8_bits(one.mode)) for one in conversions]
-    return [
-        one if one.mode == common else one.then([converting(common)], common) for one in shallow
-    ]
-
-
-def _to_8_bits(mode: str) -> tuple[list[Change], str]:
-    """Return the changes of an animation's frame to 8 bits, and the mode it then has."""
-    if mode != "I;16":
-        return [], mode
-    warn("16 bits become 8: all frames of an animation have one depth")
-    return [Change(_in_8_bits)], "L"
-
-
-def _in_8_bits(image: Image.Image) -> Image.Image:
-    return Image.fromarray(np.rint(np.asarray(image) / np.float32(257)).astype(np.uint8))

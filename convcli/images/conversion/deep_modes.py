@@ -9,7 +9,12 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images.conversion.icc import is_srgb, suits
-from convcli.images.conversion.sample_changes import SampleChange, sample_mode_changes, to_type
+from convcli.images.conversion.sample_changes import (
+    SampleChange,
+    sample_mode_changes,
+    to_16_bits,
+    to_type,
+)
 from convcli.images.extras import require
 from convcli.images.formats import PAGE_FORMATS, PROFILE_FORMATS, held_modes
 from convcli.images.picture import Frame
@@ -64,43 +69,66 @@ def holds_wide_colour(format_name: str, mode: str) -> bool:
 
 
 def deep_mode(
-    frame: Frame, mode: str, format_name: str, profile: bytes | None, *, is_animated: bool
+    frame: Frame,
+    mode: str,
+    format_name: str,
+    profile: bytes | None,
+    *,
+    is_animated: bool,
+    is_alike: bool,
 ) -> DeepMode | None:
     """Decide how a frame of ``mode`` goes into a format with more than 8 bits; None if it does not.
 
+    Frames of an animation (``is_animated``) go into APNG alone, if all are alike (``is_alike``).
     Also None where Pillow does all of it. Raises :class:`ImageError` where that takes an extra that
     is not installed; warns with :class:`ImageWarning` of what is lost.
     """
-    held = _HELD.get(format_name, "").split()
     dtype = frame.raster.dtype
-    if format_name not in _HELD or (is_animated and format_name not in PAGE_FORMATS):
+    is_apng = is_animated and is_alike and format_name == "PNG"
+    if format_name not in _HELD or (is_animated and not (is_apng or format_name in PAGE_FORMATS)):
         return None
     if mode == "CMYK" and format_name == "EXR":
         raise ImageError('OpenEXR holds no CMYK: mode="RGB" converts the picture')
     is_float = dtype == np.float32 or format_name in _FLOATS_ALONE
     if dtype == np.uint8 and not is_float:
         return None
-    depth = FLOAT if is_float else WIDE
-    pillows = {"L": FLOAT if is_float else "I;16"}
+    target = _held_mode(mode, format_name, FLOAT if is_float else WIDE)
+    # Arrays without a mode of their own are numbers on the 0-1 scale, of which 8 bits are enough.
+    if not target and is_float and frame.mode:
+        target, is_float = _held_mode(mode, format_name, WIDE), False
+    if not target:
+        return None
+    stored = f"{target};{FLOAT if is_float else WIDE}"
+    is_pillows = target == "L" and not is_apng and stored not in _HELD[format_name].split()
+    is_cut = dtype == np.float32 and not is_float
+    if is_pillows and target == mode and not is_cut:
+        return None
+    changes = sample_mode_changes(mode, target, profile, format_name)
+    if changes is None:
+        return None
+    if target == "L" and mode in ("RGB", "RGBA"):
+        warn(f"{format_name} holds no colours: the picture becomes grey")
+    _check_extra(format_name, is_float)
+    _check_profile(format_name, mode, profile)
+    if is_cut:
+        changes.append(to_16_bits(format_name))
+    elif is_float and dtype != np.float32:
+        changes.append(to_type(np.dtype(np.float32)))
+    if is_pillows:
+        stored = FLOAT if is_float else "I;16"
+    return DeepMode(stored, target, tuple(changes))
+
+
+def _held_mode(mode: str, format_name: str, depth: str) -> str:
+    """Return the mode that is nearest to ``mode`` and held with samples of a depth, or ""."""
+    held = _HELD[format_name].split()
+    by_pillow = FLOAT if depth == FLOAT else "I;16"
     for target in _NEXT_BEST[mode]:
-        is_held = f"{target};{depth}" in held
-        by_pillow = not is_held and pillows.get(target, "") in held_modes(format_name)
-        if not (is_held or by_pillow):
-            continue
-        if by_pillow and target == mode:
-            return None
-        changes = sample_mode_changes(mode, target, profile, format_name)
-        if changes is None:
-            return None
-        if target == "L" and mode in ("RGB", "RGBA"):
-            warn(f"{format_name} holds no colours: the picture becomes grey")
-        _check_extra(format_name, is_float)
-        _check_profile(format_name, mode, profile)
-        if is_float and dtype != np.float32:
-            changes.append(to_type(np.dtype(np.float32)))
-        stored = pillows[target] if by_pillow else f"{target};{depth}"
-        return DeepMode(stored, target, tuple(changes))
-    return None
+        if f"{target};{depth}" in held:
+            return target
+        if target == "L" and by_pillow in held_modes(format_name):
+            return target
+    return ""
 
 
 def _check_extra(format_name: str, is_float: bool) -> None:
@@ -112,6 +140,7 @@ def _check_extra(format_name: str, is_float: bool) -> None:
 
 
 def _check_profile(format_name: str, mode: str, profile: bytes | None) -> None:
-    is_told = profile is None or is_srgb(profile) or format_name in PROFILE_FORMATS
-    if not is_told and profile is not None and suits(profile, mode):
+    if profile is None or is_srgb(profile) or format_name in PROFILE_FORMATS:
+        return
+    if suits(profile, mode):
         warn(f"{format_name} holds no ICC profile: it is left out, so colours may be off")

@@ -1,6 +1,6 @@
 """Changes of samples with 16 bits or floats, which no image of Pillow's holds in colour.
 
-They are decided as :mod:`convcli.images.conversion.changes` has it: first, without samples.
+They are decided first, without samples, like those of :mod:`convcli.images.conversion.changes`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from convcli.images.conversion.changes import Loss
 from convcli.images.conversion.icc import is_srgb, suits
-from convcli.images.picture import ALPHA_MODES, full_scale
+from convcli.images.picture import ALPHA_MODES, full_scale, quantized
 
 Samples = NDArray[Any]
 
@@ -22,21 +22,26 @@ _GREY = np.array([0.299, 0.587, 0.114])
 
 
 class SampleChange(NamedTuple):
-    """``do`` changes samples (H, W, C); ``loss`` is due for those of which ``is_lost`` is true."""
+    """``do`` changes samples (H, W, C).
+
+    The first of ``losses`` is due for samples of which ``is_lost`` is true, those after it for
+    others.
+    """
 
     do: Callable[[Samples], Samples]
-    loss: Loss | None = None
+    losses: tuple[Loss, ...] = ()
     is_lost: Callable[[Samples], bool] | None = None
 
     def made(self, samples: Samples) -> Samples:
         """Return changed samples; warns of what they lose."""
-        if self.loss is not None and (self.is_lost is None or self.is_lost(samples)):
-            self.loss.warn()
+        is_lost = self.is_lost is None or self.is_lost(samples)
+        for loss in self.losses[:1] if is_lost else self.losses[1:]:
+            loss.warn()
         return self.do(samples)
 
 
 def all_made(samples: Samples, changes: Iterable[SampleChange]) -> Samples:
-    """Return samples with all changes made in turn."""
+    """Return samples with all changes applied in order."""
     for change in changes:
         samples = change.made(samples)
     return samples
@@ -45,10 +50,10 @@ def all_made(samples: Samples, changes: Iterable[SampleChange]) -> Samples:
 def sample_mode_changes(
     before: str, after: str, profile: bytes | None, holder: str = "", verb: str = "holds"
 ) -> list[SampleChange] | None:
-    """Return what brings samples of one mode to another; None where that needs 8 bits.
+    """Return the changes from one mode to another; None where they need 8 bits.
 
-    That is ink, and a change of colour space through a ``profile`` that is not sRGB's. ``holder``
-    is what has no transparency, for the warning: the mode ``after``, or a format.
+    Those from and to CMYK do, and those that use a ``profile`` other than sRGB's. ``holder`` names
+    what has no transparency in the warning: the mode ``after``, or a format.
     """
     if before == after:
         return []
@@ -75,7 +80,7 @@ def compositing_on_white(holder: str, verb: str) -> SampleChange:
         f"{holder} {verb} no transparency: the picture is composited on white",
         "if any of it is transparent",
     )
-    return SampleChange(_on_white, loss, lambda samples: not _is_opaque(samples))
+    return SampleChange(_on_white, (loss,), lambda samples: not _is_opaque(samples))
 
 
 def to_type(dtype: np.dtype[Any]) -> SampleChange:
@@ -91,6 +96,21 @@ def to_type(dtype: np.dtype[Any]) -> SampleChange:
         return floats
 
     return SampleChange(change)
+
+
+def to_16_bits(holder: str) -> SampleChange:
+    """Return the change from floats of the 0-1 scale to 16 bits, for a format, the ``holder``."""
+    clipped = Loss(
+        f"values outside 0-1 are clipped: {holder} holds no floats; .npy holds all",
+        "if there are any",
+    )
+    rounded = Loss(f"floats become 16 bits: {holder} holds no floats; .npy and tif do")
+    dtype = np.dtype(np.uint16)
+    return SampleChange(lambda samples: quantized(samples, dtype), (clipped, rounded), _is_outside)
+
+
+def _is_outside(samples: Samples) -> bool:
+    return bool((samples < 0).any() or (samples > 1).any())
 
 
 def _is_opaque(samples: Samples) -> bool:

@@ -1,4 +1,4 @@
-"""Files of 16 bits or floats that Pillow does not read, or not whole.
+"""Files of 16 bits or floats that Pillow does not read, or reads only in part.
 
 A colour PFM is read here; OpenEXR, and TIFF of floats or in planes, by packages of an extra.
 """

@@ -5,20 +5,18 @@ from __future__ import annotations
 import struct
 import zlib
 
+from convcli.images.codecs.png_chunks import SIGNATURE, chunk
+
 
 def known_png(colours: str, samples: list[int]) -> bytes:
     """Return a PNG of 2×2 pixels with these 16-bit samples."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return len(data).to_bytes(4) + kind + data + zlib.crc32(data, zlib.crc32(kind)).to_bytes(4)
-
     kind = {"RGB": 2, "LA": 4, "RGBA": 6}[colours]
     half = len(samples) // 2
     rows = samples[:half], samples[half:]
     data = b"".join(b"\0" + struct.pack(f">{len(row)}H", *row) for row in rows)
     return b"".join(
         [
-            b"\x89PNG\r\n\x1a\n",
+            SIGNATURE,
             chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, kind, 0, 0, 0)),
             chunk(b"IDAT", zlib.compress(data)),
             chunk(b"IEND", b""),

@@ -55,7 +55,8 @@ class FrameKind(NamedTuple):
         """Yield the losses that depend on samples."""
         for change in self.changes:
             yield from change.losses
-        yield from (change.loss for change in self.sample_changes if change.loss is not None)
+        for sample_change in self.sample_changes:
+            yield from sample_change.losses
 
 
 def frame_kind(
@@ -127,7 +128,7 @@ def wide_frame_of(
 ) -> Frame:
     """Return 16-bit colour (H, W, C) of ``wide``, a mode of frames, as :func:`frame_kind` has it.
 
-    ``image`` is what the samples are of; it need not be decoded.
+    ``image`` has the header of their page; it need not be decoded.
     """
     return deep_frame(samples, wide, frame_kind(image, format_name, mode, profile, wide))
 

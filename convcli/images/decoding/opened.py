@@ -18,15 +18,21 @@ from convcli.images.conversion.icc import is_opaque
 from convcli.images.decoding.identification import open_identified
 from convcli.images.decoding.pillow_quirks import (
     bits_stored,
+    has_whole_tags,
     rename_ambiguous_texts,
     scale_transparency_to_8_bits,
 )
-from convcli.images.decoding.wide_colour import WideImage, reopening, wide_mode
 from convcli.system.thread_warnings import as_errors, collect_warnings
 from convcli.system.warn import warn
 
 if TYPE_CHECKING:
     from PIL import ImageFile
+
+    from convcli.images.decoding.wide_animation import WideAnimation, WideFrame
+    from convcli.images.decoding.wide_colour import WideImage
+
+_WIDE_FORMATS = ("PNG", "PPM", "SGI", "TIFF")
+"""Formats of which 16-bit colour is read."""
 
 
 class Opened:
@@ -60,9 +66,14 @@ class Opened:
         self.bits = bits_stored(self.image, source)
         """Bits a channel in the file, where fewer are read; else 8."""
         self._source = source
-        self.wide: WideImage | None = None
+        self.wide: WideImage | WideFrame | None = None
         """The 16-bit colour of the current page, if all its bits can be read."""
-        self._find_wide()
+        self._animation: WideAnimation | None = None
+        try:
+            self._find_wide()
+        except Exception as error:
+            self.image.close()
+            raise self._reported(error) from error
         if self.wide is not None:
             self.bits = 8
         if self.image.format == "PNG":
@@ -109,7 +120,7 @@ class Opened:
 
                     prepare_disposal(self.image)
                 self.image.seek(number)
-                check_pixels(self.image.size, self.limit)
+                self._check_page()
                 self._find_wide()
                 self._decode()
             except Exception as error:
@@ -131,7 +142,7 @@ class Opened:
         for number in range(1, self.count if self.image.format == "TIFF" else 1):
             try:
                 self.image.seek(number)
-                check_pixels(self.image.size, self.limit)
+                self._check_page()
                 self._find_wide()
             except Exception as error:
                 raise self._reported(error) from error
@@ -152,13 +163,35 @@ class Opened:
     def _find_wide(self) -> None:
         """Find out whether the current page is 16-bit colour of which all bits can be read."""
         self.wide = None
-        # Pillow composes the frames of an animation, in 8 bits.
-        if (self.count == 1 or self.image.format == "TIFF") and wide_mode(self.image):
-            again = reopening(self._source, str(self.image.format), self.image.tell())
+        if self.image.format not in _WIDE_FORMATS:
+            return
+        number = self.image.tell() if self.count > 1 else 0
+        if self._animation is not None:
+            self.wide = self._animation.frame(number)
+            return
+        from convcli.images.decoding.wide_colour import WideImage, wide_mode  # not for JPEG
+
+        is_animation = self.count > 1 and self.image.format == "PNG"
+        if (is_animation and number > 0) or not wide_mode(self.image):
+            return
+        if is_animation:
+            from convcli.images.decoding.wide_animation import WideAnimation
+
+            self._animation = WideAnimation(self._source)
+            self.wide = self._animation.frame(number)
+        else:
+            from convcli.images.decoding.two_passes import reopening
+
+            again = reopening(self._source, str(self.image.format), number)
             self.wide = WideImage(self.image, again)
 
-    def _check(self) -> None:
+    def _check_page(self) -> None:
         check_pixels(self.image.size, self.limit)
+        if not has_whole_tags(self.image):
+            raise ImageError("the image is broken: it is truncated in its table of tags")
+
+    def _check(self) -> None:
+        self._check_page()
         self.count = getattr(self.image, "n_frames", 1)
         if self.image.format == "MPO" and self.count > 1:
             # A camera's JPEG followed by a preview or a second view.

@@ -6,7 +6,7 @@ comment says how to see whether a newer Pillow still needs the correction.
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from PIL import Image
 
@@ -55,6 +55,36 @@ def _bits_in_head(source: str | BinaryIO, mark: bytes, after: int, less: int) ->
 
 _HEAD = 1 << 16
 """Bytes at the start of a file in which its depth is searched."""
+
+
+def has_whole_tags(image: Any) -> bool:
+    """Return whether a page's table of tags ends within the file; True for others than TIFF.
+
+    Of a table that is cut off, Pillow takes the tags that are there, and only warns (seen in Pillow
+    13.0, no issue known: read a TIFF whose table is last, without its last 20 bytes).
+    """
+    start = getattr(getattr(image, "tag_v2", None), "offset", None)
+    if start is None:
+        return True
+    file = image.fp
+    place = file.tell()
+    end, _ = tags_end(file, start)
+    size = file.seek(0, 2)
+    file.seek(place)
+    return bool(end <= size)
+
+
+def tags_end(file: BinaryIO, start: int) -> tuple[int, int]:
+    """Return where a table of a TIFF's tags ends, and where that of the next page starts, or 0."""
+    file.seek(0)
+    head = file.read(4)
+    order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
+    is_big = int.from_bytes(head[2:], order) == 43
+    width, entry, offset = (8, 20, 8) if is_big else (2, 12, 4)
+    file.seek(start)
+    end = start + width + entry * int.from_bytes(file.read(width), order)
+    file.seek(end)
+    return end, int.from_bytes(file.read(offset), order)
 
 
 def rename_ambiguous_texts(image: Image.Image) -> None:

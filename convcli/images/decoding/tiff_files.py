@@ -1,6 +1,7 @@
-"""TIFF that Pillow does not read whole: floats in colour, samples in planes, grey with alpha.
+"""TIFF that Pillow does not read, or reads only in part.
 
-Samples are read by tifffile, of an extra; tags by Pillow, as those of every TIFF.
+That is TIFF of floats in colour, of 16 bits in planes, and of 16-bit grey with alpha. Samples are
+read by tifffile, of an extra; tags by Pillow, as those of every TIFF.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ImageError
+from convcli.images.codecs.tiff import open_tiff, read_page
 from convcli.images.decoding.orientation import upright_turn
 from convcli.images.decoding.page import Page
+from convcli.images.decoding.pillow_quirks import tags_end
 from convcli.images.decoding.wide_samples import turned, unmultiplied
 from convcli.images.metadata.read_metadata import read_metadata
 from convcli.system.warn import warn
@@ -26,6 +29,7 @@ _PROFILE, _XMP = 34675, 700
 _INTEGERS, _FLOATS = 1, 3
 _GREY, _RGB, _INK = (0, 1), 2, 5
 _WHITE_IS_ZERO, _PREMULTIPLIED = 0, 1
+# Pillow's names of compressions.
 _NAMES = {5: "tiff_lzw", 8: "tiff_adobe_deflate", 32946: "tiff_adobe_deflate", 32773: "packbits"}
 
 
@@ -50,11 +54,9 @@ class TiffFile:
         """Read the headers of all pages. Raises :class:`ImageError`."""
         self._file, self._tags = file, tags
         try:
-            import tifffile
-
-            file.seek(0)
-            self._tiff = tifffile.TiffFile(file)
+            self._tiff = open_tiff(file)
             self._pages = list(self._tiff.pages)
+            _check_last(self._pages[-1], file)
             self.pages = [_page(page) for page in self._pages]
         except (ImageError, MemoryError):
             raise
@@ -67,8 +69,6 @@ class TiffFile:
 
     def samples(self, page: int) -> NDArray[Any]:
         """Return the samples of a page, upright."""
-        from convcli.images.codecs.tiff import read_page
-
         try:
             stored = read_page(self._pages[page])
         except (ImageError, MemoryError):
@@ -104,6 +104,14 @@ class TiffFile:
         if compression != 1:
             image.info["compression"] = _NAMES.get(compression, "tiff_adobe_deflate")
         return image
+
+
+def _check_last(page: Any, file: BinaryIO) -> None:
+    """Raise :class:`ImageError` if there should be a page after the last one that was found."""
+    end, following = tags_end(file, page.offset)
+    size = file.seek(0, 2)
+    if following >= size or end > size:
+        raise ImageError("the image is broken: it is truncated, or pages are missing")
 
 
 def _page(page: Any) -> Page:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.images.codecs.netpbm import full_range, plain_samples
+from convcli.images.decoding.stored_samples import Stored
 from convcli.images.raster import PillowRaster
 from convcli.system.threads import processors, share
 
@@ -49,26 +50,42 @@ def joined(high: Image.Image | None, low: Image.Image) -> Wide:
     return samples
 
 
-def of_bytes(data: bytearray | bytes, size: tuple[int, int], *, big_endian: bool) -> Wide:
-    """Return the samples of an image of ``size`` (H, W) that are stored pixel by pixel."""
+def of_bytes(data: Stored | bytes, size: tuple[int, int], *, big_endian: bool) -> Wide:
+    """Return the samples of an image of ``size`` (H, W) that are stored pixel by pixel.
+
+    They stay in the memory of ``data``, which can be written to.
+    """
     samples: Wide = np.frombuffer(data, np.uint16).reshape(*size, -1)
     if big_endian is (sys.byteorder == "little"):
-        samples.byteswap(inplace=True)
+        _swap_bytes(samples)
     return samples
 
 
+def _swap_bytes(samples: Wide) -> None:
+    def swap(top: int) -> None:
+        samples[top : top + _BAND].byteswap(inplace=True)
+
+    share(lambda: swap, range(0, len(samples), _BAND), processors())
+
+
 def of_netpbm(
-    data: bytearray | bytes, size: tuple[int, int], greatest: int, *, is_plain: bool
+    data: Stored | bytes, size: tuple[int, int], greatest: int, *, is_plain: bool
 ) -> Wide:
     """Return the samples of an RGB image of ``size`` (H, W) in a PPM. Raises ValueError."""
-    count = 3 * size[0] * size[1]
     if is_plain:
-        samples = plain_samples(bytes(data), count)
-    elif len(data) < 2 * count:
-        raise ValueError("image file is truncated")
+        samples = plain_samples(bytes(data), 3 * size[0] * size[1]).reshape(*size, 3)
     else:
-        samples = np.frombuffer(data, ">u2", count).astype(np.uint16)
-    return full_range(samples, greatest).reshape(*size, 3)
+        samples = of_bytes(data, size, big_endian=True)
+    return full_range(samples, greatest)
+
+
+def of_sgi(data: Stored | bytes, size: tuple[int, int]) -> Wide:
+    """Return the samples of an SGI of ``size`` (H, W): a channel after the other, from the bottom.
+
+    The format is that of Paul Haeberli's "The SGI Image File Format".
+    """
+    planes = np.frombuffer(data, ">u2").reshape(-1, *size)
+    return planes[:, ::-1].transpose(1, 2, 0).astype(np.uint16)
 
 
 def with_transparent_colour(samples: Wide, transparent: Sequence[int]) -> Wide:

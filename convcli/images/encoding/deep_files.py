@@ -1,4 +1,7 @@
-"""Pictures of 16 bits or floats to files, by what is not Pillow's."""
+"""Files of 16 bits or floats, which Pillow does not write.
+
+They are written by codecs of our own, and by those of packages of an extra.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,12 @@ from convcli.errors import ImageError
 from convcli.images.encoding.settings import Encoding
 from convcli.system.threads import processors
 
+_OF_ANIMATIONS = frozenset({"blend", "default_image", "duration", "loop", "save_all"})
+"""Options for APNG that are decided with an encoding."""
+
 
 def write_deep(encoding: Encoding, file: BinaryIO, format_name: str, source_format: str) -> None:
-    """Write a picture of which at least one frame has no image of Pillow's.
+    """Write a picture of which at least one frame fits no image of Pillow's.
 
     ``source_format`` is that of the picture. Raises :class:`ImageError` for options that are for
     Pillow's encoder alone.
@@ -22,8 +28,20 @@ def write_deep(encoding: Encoding, file: BinaryIO, format_name: str, source_form
         case "PNG":
             from convcli.images.codecs import png
 
-            _check(options, png.KNOWN, "PNG of 16 bits in colour")
-            png.write_raster(raster, conversion.mode, file, options, processors())
+            _check(options, png.KNOWN | _OF_ANIMATIONS, "PNG of 16 bits in colour")
+            if len(encoding.frames) == 1:
+                png.write_raster(raster, conversion.mode, file, options, processors())
+                return
+            rasters = [
+                one.raster(each)
+                for one, each in zip(encoding.conversions, encoding.frames, strict=True)
+            ]
+            from convcli.images.codecs import apng
+
+            timing = apng.Timing(
+                options.get("duration", ()), options["loop"], options["default_image"]
+            )
+            apng.write_animation(rasters, conversion.mode, file, options, timing, processors())
         case "PPM":
             from convcli.images.codecs.netpbm import write_ppm
 

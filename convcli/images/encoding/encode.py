@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -19,6 +20,7 @@ from convcli.images.encoding.deep_files import write_deep
 from convcli.images.encoding.frames import frame_options
 from convcli.images.encoding.settings import Encoding, encoding_of
 from convcli.images.picture import Picture
+from convcli.images.raster import ArrayRaster
 from convcli.system.threads import processors
 
 
@@ -47,9 +49,34 @@ def encode(
         with _encoder_errors(format_name):
             write_deep(encoding, file, format_name, picture.format)
         return
+    with _encoder_errors(format_name):
+        if _write_samples(encoding, file, format_name):
+            return
     result = _result(encoding, format_name)
     with _encoder_errors(format_name):
         _ENCODERS.get(format_name, _by_pillow)(result, file)
+
+
+def _write_samples(encoding: Encoding, file: BinaryIO, format_name: str) -> bool:
+    """Write the samples of an array in bands, if the format's codec here can; return whether.
+
+    An image of Pillow's would be a copy of all of them.
+    """
+    if format_name not in ("JPEG", "PNG") or len(encoding.frames) > 1:
+        return False
+    frame, conversion = encoding.frames[0], encoding.conversions[0]
+    if (
+        conversion.sample_changes
+        or conversion.changes
+        or not isinstance(frame.raster, ArrayRaster)
+        or frame.raster.dtype != np.uint8
+    ):
+        return False
+    codec = import_module(f"convcli.images.codecs.{format_name.lower()}")
+    if not codec.can_write(conversion.stored, frame.size[::-1], encoding.options):
+        return False
+    codec.write_raster(frame.raster, conversion.stored, file, encoding.options, processors())
+    return True
 
 
 class _Result(NamedTuple):
@@ -106,8 +133,9 @@ def _encoder_errors(format_name: str) -> Iterator[None]:
 def _png(result: _Result, file: BinaryIO) -> None:
     from convcli.images.codecs import png  # for large pictures of this format
 
-    if png.can_write(result.images[0], result.options):
-        png.write_png(result.images[0], file, result.options, processors())
+    image = result.images[0]
+    if png.can_write(image.mode, image.size, result.options):
+        png.write_png(image, file, result.options, processors())
     else:
         _by_pillow(result, file)
 
@@ -115,8 +143,9 @@ def _png(result: _Result, file: BinaryIO) -> None:
 def _jpeg(result: _Result, file: BinaryIO) -> None:
     from convcli.images.codecs import jpeg  # for large pictures of this format
 
-    if jpeg.can_write(result.images[0], result.options):
-        jpeg.write_jpeg(result.images[0], file, result.options, processors())
+    image = result.images[0]
+    if jpeg.can_write(image.mode, image.size, result.options):
+        jpeg.write_jpeg(image, file, result.options, processors())
     else:
         _by_pillow(result, file)
 

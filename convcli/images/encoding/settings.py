@@ -10,13 +10,9 @@ from typing import Any, NamedTuple
 
 from convcli.images import formats
 from convcli.images.codecs.icons import check_icon
+from convcli.images.conversion.animations import in_one_space, unified
 from convcli.images.conversion.changes import Loss
-from convcli.images.conversion.coerce import (
-    FrameConversion,
-    frame_conversion,
-    in_one_space,
-    unified,
-)
+from convcli.images.conversion.coerce import FrameConversion, frame_conversion
 from convcli.images.conversion.icc import is_srgb, suits
 from convcli.images.encoding.frames import animation_options, frames_for
 from convcli.images.metadata.encoder_options import encoder_options, stripped
@@ -70,7 +66,8 @@ def encoding_of(
     if not is_still and format_name not in formats.PAGE_FORMATS:
         if len(set(profiles)) > 1:
             conversions, profiles = in_one_space(conversions, profiles, format_name), [None]
-        conversions = unified(conversions)
+        if not conversions[0].is_deep:
+            conversions = unified(conversions)
     if strip:
         metadata = stripped(metadata)
     elif profiles[0] is None or not suits(profiles[0], conversions[0].mode):
@@ -99,11 +96,15 @@ def _conversions(
 ) -> list[FrameConversion]:
     """Return the conversion of each frame; frames of one kind share theirs, and its warnings."""
     known: dict[tuple[object, ...], FrameConversion] = {}
+    kinds = {(frame.mode, frame.raster.channels, frame.raster.dtype) for frame in frames}
+    is_alike = len(kinds) == 1 and len(set(profiles)) == 1
     conversions: list[FrameConversion] = []
     for frame, profile in zip(frames, profiles, strict=True):
         kind = (frame.mode, frame.raster.channels, frame.raster.dtype, profile)
         if kind not in known:
-            known[kind] = frame_conversion(frame, format_name, profile, is_animated=len(frames) > 1)
+            known[kind] = frame_conversion(
+                frame, format_name, profile, is_animated=len(frames) > 1, is_alike=is_alike
+            )
         conversions.append(known[kind])
     return conversions
 

@@ -16,7 +16,7 @@ from typing import Any
 import PIL
 from PIL import Image
 
-ORIENTATION = 0x0112
+DESCRIPTION, ORIENTATION = 0x010E, 0x0112
 CAMERA, COLOUR_SPACE, SRGB = 0x8769, 0xA001, 1
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 XMP, IPTC, PHOTOSHOP, ICC_PROFILE = 0x02BC, 0x83BB, 0x8649, 0x8773
@@ -85,6 +85,13 @@ _LOST = {
 }
 """Tags whose loss is reported, with the words for it."""
 
+_OF_STACKS = (
+    ('{"shape": ', ""),  # by tifffile, nothing but the shape
+    ("ImageJ=", "ImageJ's description of a stack"),
+    ("<?xml", "the description of pixels in OME-XML"),
+)
+"""How descriptions begin that say which pages a TIFF has, and the words for their loss."""
+
 _ELSEWHERE = {ORIENTATION, XMP, IPTC, PHOTOSHOP, ICC_PROFILE}
 """Tags that are applied, or kept outside of EXIF."""
 
@@ -99,6 +106,7 @@ def remove_stale(exif: Image.Exif) -> list[str]:
     """
     tags = set(exif)
     lost = dict.fromkeys(_LOST[tag] for tag in sorted(tags) if tag in _LOST)
+    lost |= dict.fromkeys(_without_stack(exif))
     for tag in tags & NOT_KEPT:
         del exif[tag]
     unwritable: list[str] = []
@@ -111,6 +119,18 @@ def remove_stale(exif: Image.Exif) -> list[str]:
             unwritable += [] if is_empty else [f"0x{tag:04x}"]
             del exif[tag]
     return [*lost, *([f"EXIF tags {', '.join(unwritable)}"] if unwritable else [])]
+
+
+def _without_stack(exif: Image.Exif) -> list[str]:
+    """Remove a description of the pages of a TIFF, which results may not have; return its loss."""
+    description = exif.get(DESCRIPTION)
+    if not isinstance(description, str):
+        return []
+    for start, words in _OF_STACKS:
+        if description.startswith(start) and (start != "<?xml" or "<OME" in description):
+            del exif[DESCRIPTION]
+            return [words] if words else []
+    return []
 
 
 def as_srgb(exif: bytes) -> bytes:

@@ -108,7 +108,7 @@ class _BoxThread:
             along = self._along(count)
             sums = self.sums[:, :count]
             np.multiply(along, self.method.weight, out=sums[0], casting="unsafe", dtype=sums.dtype)
-            self.method.finish(sums, target[:, first : first + count], group)
+            self.method.finish(sums, target[..., first : first + count, :], group)
 
     def _down(
         self,

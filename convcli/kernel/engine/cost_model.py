@@ -6,27 +6,63 @@ of the output on one core.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+import numpy as np
 
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.factors import Factors
 from convcli.kernel.geometry import Pair
 from convcli.kernel.window import Window
 
-# Measured 2026-11-21 with tests/benchmarks/methods.py on an AMD EPYC (Zen 4, AVX-512),
-# NumPy 2.4.6, OpenBLAS 0.3.31.
-PRODUCT = 0.024  # a multiplication and addition in a banded product: 85 Gflop/s
-RIGHT_PRODUCT = 0.0145  # the same in the narrow product along rows
-ENLARGED = 0.019  # the same in products that enlarge rows (2026-11-26)
-ADDITION = 0.053  # adding one product's result to another's
-SAMPLE = 0.78  # reading, shifting and finishing a sample
-PICK = 0.45  # copying a sample to an im2col column, where a stride passes over others
-TRANSFORM = 7.2  # forward and inverse transform of a sample of a tile
-SPECTRUM = 3.6  # multiplying and adding a sample's spectra
-RANK = 0.2  # starting on one more rank
-PASS = 0.045  # a pass over 16-bit sums of 8-bit samples
-SUM = 0.11  # a pass over 32-bit sums
-BYTE = 0.2  # reading and writing one of those
+
+def _has_avx512() -> bool:
+    """Return whether NumPy finds AVX-512 here."""
+    facts = np.show_config("dicts")
+    extensions = facts.get("SIMD Extensions", {}) if facts else {}
+    features = (*extensions.get("baseline", ()), *extensions.get("found", ()))
+    return any(name.startswith(("AVX512", "X86_V4")) for name in features)
+
+
+HAS_AVX512 = _has_avx512()
+"""For AVX-512, OpenBLAS has kernels that multiply small matrices where they lie. Without,
+it first packs every operand, and few rows of a matrix make little use of that."""
+
+
+class Measured(float):
+    """A constant, measured on two machines; its value is that of the one that is like this one."""
+
+    def __new__(cls, with_avx512: float, without: float) -> Self:
+        """Choose between them."""
+        self = super().__new__(cls, with_avx512 if HAS_AVX512 else without)
+        self.with_avx512, self.without = with_avx512, without
+        return self
+
+    with_avx512: float
+    without: float
+
+
+# Measured with tests/benchmarks/methods.py, NumPy 2.4.6 and OpenBLAS 0.3.31: with AVX-512 on
+# 2026-11-21 on an AMD EPYC (Zen 4), without on 2026-11-26 on an AMD EPYC (Zen 3) that was busy, all
+# of them scaled to the time of products on an idle one. Only their proportions decide.
+PRODUCT = Measured(0.024, 0.0232)  # a multiplication and addition in a banded product
+PACKING = Measured(0.0, 0.121)  # copying an element of a product's operand
+RIGHT_PRODUCT = Measured(0.0145, 0.0222)  # as PRODUCT, in the narrow product along rows
+ENLARGED = Measured(0.019, 0.019)  # as PRODUCT, in products that enlarge rows
+ADDITION = Measured(0.053, 0.254)  # adding one product's result to another's
+SAMPLE = Measured(0.78, 1.38)  # reading, shifting and finishing a sample
+PICK = Measured(0.45, 0.63)  # copying a sample to an im2col column past others, for a stride
+TRANSFORM = Measured(7.2, 9.4)  # forward and inverse transform of a sample of a tile
+DOUBLE = Measured(7.2, 13.8)  # what an exact transform, in double precision, takes beyond that
+SPECTRUM = Measured(3.6, 5.6)  # multiplying and adding a sample's spectra
+RANK = Measured(0.2, 0.71)  # starting on one more rank
+PASS = Measured(0.045, 0.092)  # a pass over 16-bit sums of 8-bit samples
+SUM = Measured(0.11, 0.224)  # a pass over 32-bit sums
+BYTE = Measured(0.2, 0.096)  # reading and writing one of those
+FLOAT_PASS = Measured(0.09, 0.13)  # a pass over floats
+FLOAT_SAMPLE = Measured(0.55, 1.2)  # reading, finishing and writing one of those
+WORD_PASS = Measured(0.08, 0.14)  # a pass over 32-bit sums of 16-bit samples
+WORD = Measured(0.3, 0.6)  # reading and writing one of those
 
 
 class ProblemSize(NamedTuple):
@@ -35,9 +71,12 @@ class ProblemSize(NamedTuple):
     ``output_channels`` and ``input_channels`` are those of a group. ``rank`` is the kernel's;
     ``passes`` those of :mod:`convcli.kernel.engine.int16`, None where that cannot compute it;
     ``sum_passes`` those for results that are floats, likewise;
+    ``float_passes`` those of :mod:`convcli.kernel.engine.float_passes`, likewise;
+    ``word_passes`` those of :mod:`convcli.kernel.engine.int32`, likewise;
     ``separable_passes`` those of :mod:`convcli.kernel.engine.int16_separable`, likewise;
     ``is_box`` whether it is one of 8-bit samples (:mod:`convcli.kernel.engine.box`);
-    ``decimation`` stride and taps of each axis in :mod:`convcli.kernel.engine.decimated`, likewise.
+    ``decimation`` stride and taps of each axis in :mod:`convcli.kernel.engine.decimated`, likewise;
+    ``is_whole`` whether a kernel and all samples are whole numbers, so that results are exact.
     """
 
     output_channels: int
@@ -50,6 +89,9 @@ class ProblemSize(NamedTuple):
     sum_passes: int | None = None
     is_box: bool = False
     separable_passes: int | None = None
+    word_passes: int | None = None
+    is_whole: bool = False
+    float_passes: int | None = None
 
     @classmethod
     def of(cls, problem: ConvolutionProblem, passes: int | None = None) -> ProblemSize:

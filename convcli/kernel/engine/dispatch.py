@@ -19,9 +19,13 @@ from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.decimated import Decimated, axes_of
 from convcli.kernel.engine.decimation import LEAST_TAPS
 from convcli.kernel.engine.direct import Direct
+from convcli.kernel.engine.exactness import whole_kernel
 from convcli.kernel.engine.fft import FFT
+from convcli.kernel.engine.float_passes import FloatPasses
+from convcli.kernel.engine.float_passes import passes_of as float_passes_of
 from convcli.kernel.engine.int16 import Int16, Int16Sums, operations, sum_operations
 from convcli.kernel.engine.int16_separable import Int16Separable, passes_of
+from convcli.kernel.engine.int32 import Int32, word_operations
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import Separable, factors
@@ -34,9 +38,11 @@ METHODS: dict[str, type[Method]] = {
     "banded": Banded,
     "separable": Separable,
     "fft": FFT,
+    "float passes": FloatPasses,
     "int16": Int16,
     "int16 separable": Int16Separable,
     "int16 to floats": Int16Sums,
+    "int32": Int32,
     "decimated": Decimated,
     "box": Box,
 }
@@ -61,55 +67,74 @@ class Sizes(Protocol):
 
 
 def choose(
-    problem: ConvolutionProblem, *, from_bytes: bool = False, to_floats: bool = False
+    problem: ConvolutionProblem,
+    *,
+    from_bytes: bool = False,
+    to_floats: bool = False,
+    from_words: bool = False,
 ) -> str:
     """Return the name of the cheapest method.
 
-    ``from_bytes``: of 8-bit samples, into such or, with ``to_floats``, into floats.
+    ``from_bytes``: of 8-bit samples, into such or, with ``to_floats``, into floats. ``from_words``:
+    of 16-bit samples, into such.
     """
-    return estimate(problem, from_bytes=from_bytes, to_floats=to_floats)[0]
+    return estimate(problem, from_bytes=from_bytes, to_floats=to_floats, from_words=from_words)[0]
 
 
 def estimate(
-    problem: ConvolutionProblem, *, from_bytes: bool = False, to_floats: bool = False
+    problem: ConvolutionProblem,
+    *,
+    from_bytes: bool = False,
+    to_floats: bool = False,
+    from_words: bool = False,
 ) -> tuple[str, float]:
     """Return the cheapest method, and its nanoseconds for a sample of the output on one core."""
-    sizes = _of_floats if not from_bytes else _of_bytes_to_floats if to_floats else _of_bytes
-    if isinstance(problem.weight, Factors):
-        return _estimate_for_factors(problem, problem.weight, sizes)
-    size = sizes(problem)
-    estimates = costs(size)
-    # The rank takes a decomposition: only where a low one could win.
-    least = Separable.cost(size._replace(rank=1))
-    if least is not None and least < min(estimates.values()):
-        rank = max(len(factors(weight[0, 0])[0]) for weight in problem.weight)
-        estimates = costs(size._replace(rank=max(rank, 1)))
-    return _cheapest(estimates)
-
-
-def _cheapest(estimates: dict[str, float]) -> tuple[str, float]:
+    size = size_of(problem, from_bytes=from_bytes, to_floats=to_floats, from_words=from_words)
+    is_large = _is_large(problem)
+    estimates = {
+        name: cost
+        for name, cost in costs(size).items()
+        if not is_large or METHODS[name].takes_large_factors
+    }
     name = min(estimates, key=lambda name: estimates[name])
     return name, estimates[name]
 
 
-def _estimate_for_factors(
-    problem: ConvolutionProblem, factors: Factors, sizes: Sizes
-) -> tuple[str, float]:
-    is_large = len(factors.column) * len(factors.row) > MOST_DENSE
-    estimates = {
-        name: cost
-        for name, cost in costs(sizes(problem, is_large=is_large)).items()
-        if not is_large or METHODS[name].takes_large_factors
-    }
-    return _cheapest(estimates)
+def size_of(
+    problem: ConvolutionProblem,
+    *,
+    from_bytes: bool = False,
+    to_floats: bool = False,
+    from_words: bool = False,
+) -> ProblemSize:
+    """Return what the costs of a problem depend on, for samples as in :func:`choose`."""
+    sizes: Sizes = _of_words if from_words else _of_floats
+    if from_bytes:
+        sizes = _of_bytes_to_floats if to_floats else _of_bytes
+    size = sizes(problem, is_large=_is_large(problem))
+    if isinstance(problem.weight, Factors):
+        return size
+    # The rank takes a decomposition: only where a low one could win.
+    least = Separable.cost(size._replace(rank=1))
+    if least is not None and least < min(costs(size).values()):
+        rank = max(len(factors(weight[0, 0])[0]) for weight in problem.weight)
+        return size._replace(rank=max(rank, 1))
+    return size
+
+
+def _is_large(problem: ConvolutionProblem) -> bool:
+    """Return whether a kernel in factors is too large for its outer product to be computed."""
+    weight = problem.weight
+    return isinstance(weight, Factors) and len(weight.column) * len(weight.row) > MOST_DENSE
 
 
 def _of_floats(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
-    return ProblemSize.of(problem)
+    passes = None if is_large else float_passes_of(problem)
+    return ProblemSize.of(problem)._replace(float_passes=passes)
 
 
 def _of_bytes(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
-    size = ProblemSize.of(problem)
+    size = _of_floats(problem, is_large=is_large)
     passes = None if is_large else operations(problem)
     separable = None if is_large else passes_of(problem)
     axes = axes_of(problem) if max(size.window.kernel) >= LEAST_TAPS else None
@@ -118,12 +143,29 @@ def _of_bytes(problem: ConvolutionProblem, *, is_large: bool = False) -> Problem
         decimation=None if axes is None else axes.steps,
         is_box=box_weight(problem) is not None,
         separable_passes=None if separable is None else separable.number,
+        is_whole=not is_large and _has_whole_kernels(problem),
     )
 
 
 def _of_bytes_to_floats(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
     found = None if is_large else sum_operations(problem)
-    return ProblemSize.of(problem)._replace(sum_passes=None if found is None else len(found[0]))
+    return _of_floats(problem, is_large=is_large)._replace(
+        sum_passes=None if found is None else len(found[0]),
+        is_whole=not is_large and _has_whole_kernels(problem),
+    )
+
+
+def _of_words(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
+    found = None if is_large else word_operations(problem)
+    return _of_floats(problem, is_large=is_large)._replace(
+        word_passes=None if found is None else len(found),
+        is_whole=not is_large and _has_whole_kernels(problem),
+    )
+
+
+def _has_whole_kernels(problem: ConvolutionProblem) -> bool:
+    """Return whether results for whole samples have to be exact, for some filter."""
+    return any(whole_kernel(one) is not None for group in problem.dense for one in group)
 
 
 def costs(size: ProblemSize) -> dict[str, float]:
@@ -137,26 +179,32 @@ def prepare(
     *,
     from_bytes: bool = False,
     to_floats: bool = False,
+    from_words: bool = False,
     keep: bool = False,
 ) -> Method:
     """Return the cheapest method with its matrices made, for every strip and thread.
 
-    ``from_bytes`` and ``to_floats`` are as in :func:`choose`. With ``keep`` the latest are kept:
-    the next picture of a batch often has the size of one before.
+    ``from_bytes``, ``to_floats`` and ``from_words`` are as in :func:`choose`. With ``keep`` the
+    latest are kept: the next picture of a batch often has the size of one before.
     """
+
+    def made() -> Method:
+        name = choose(problem, from_bytes=from_bytes, to_floats=to_floats, from_words=from_words)
+        return _made(problem, name)
+
     if not keep:
-        return _made(problem, choose(problem, from_bytes=from_bytes, to_floats=to_floats))
+        return made()
     weight, bias, window, width = problem
     bias_bytes = None if bias is None else bias.tobytes()
     arrays = weight if isinstance(weight, Factors) else (weight,)
     numbers = tuple(array.tobytes() for array in arrays)
-    samples = from_bytes, to_floats
+    samples = from_bytes, to_floats, from_words
     key = weight.shape, weight.dtype, numbers, bias_bytes, window, width, samples
     with _lock:
         if key in _prepared:
             _prepared.move_to_end(key)
             return _prepared[key]
-    method = _made(problem, choose(problem, from_bytes=from_bytes, to_floats=to_floats))
+    method = made()
     with _lock:
         _prepared[key] = method
         while len(_prepared) > MOST_PREPARED:
@@ -196,7 +244,7 @@ def correlate(
     ``weight`` is (F, C/groups, Hf, Wf), of the dtype to compute in, or the factors of a kernel for
     single channels; ``bias`` is (F,). ``out`` is where the result goes, if not into a new array;
     it may spread F over several axes. ``method`` forces one of METHODS ("int16" takes 8-bit
-    images and ``out``), ``threads`` their number.
+    images and ``out``, "int32" 16-bit ones), ``threads`` their number.
     """
     output_channels, channels, taps_y, taps_x = weight.shape
     by_group = weight

@@ -87,9 +87,9 @@ class FFT(Method):
             tile[1] - kernel[1] + 1, window.output[1]
         )
         transforms = (size.input_channels + size.output_channels) / (2 * size.output_channels)
-        per_tile_sample = cost_model.TRANSFORM * transforms + cost_model.SPECTRUM * (
-            size.input_channels - 1
-        )
+        transform = cost_model.TRANSFORM + (cost_model.DOUBLE if size.is_whole else 0.0)
+        products = cost_model.SPECTRUM * (size.input_channels - 1)
+        per_tile_sample = transform * transforms + products
         return per_tile_sample * area / valid + cost_model.SAMPLE
 
     @property

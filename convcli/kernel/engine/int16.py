@@ -9,8 +9,8 @@ intermediate sums may wrap around, as long as the last one fits 16 bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,10 @@ from convcli.kernel.engine import cost_model
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.method import Method, RowFunction
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.engine.shifted_sums import TOTAL, Operation, Tap, weighted_sum
 from convcli.kernel.window import RowReader
 
-Tap = tuple[int, int]
-Sums: TypeAlias = NDArray[np.int16]
+Sums: TypeAlias = NDArray[np.signedinteger[Any]]
 
 BLOCK_SAMPLES = 1 << 19
 """About how many samples of the result are computed at once."""
@@ -31,36 +31,27 @@ FLOAT_BLOCK_SAMPLES = 1 << 17
 PART_SAMPLES = 1 << 19
 """How many of them are summed up at a time: few enough to stay in the nearest cache."""
 
-_TOP = 255  # of a sample
+TOP = 255  # of a sample
 _MOST_SHIFT = 7
 
-TOTAL, TERM = "total", "term"
 
+def operations(
+    problem: ConvolutionProblem, top: int = TOP, bits: int = 16
+) -> tuple[Operation, ...] | None:
+    """Return how to compute ``problem`` from samples of 0 to ``top``, in integers of ``bits``.
 
-class Operation(NamedTuple):
-    """A pass over a block: ``into = do(left, right)``.
-
-    Operands are the samples under a tap, numbers, the TOTAL, or the TERM to be added to it.
+    None where they do not hold the sums, or the kernel is another.
     """
-
-    do: Callable[..., Any]
-    left: Tap | str
-    right: Tap | str | int
-    into: str
-
-
-def operations(problem: ConvolutionProblem) -> tuple[Operation, ...] | None:
-    """Return how to compute ``problem`` from 8-bit samples; None where the method cannot."""
     for shift, scaled in whole_weights(problem):
         bias = 0.0 if problem.bias is None else float(problem.bias[0, 0])
         # floor(sum / 2^shift + bias + 1/2), where the sum is a whole number
         offset = np.floor(2.0**shift * (bias + 0.5))
-        lowest = offset - _TOP * (-scaled).clip(0).sum()
-        highest = offset + _TOP * scaled.clip(0).sum()
-        if _fits(lowest, highest):
-            return (
-                *_weighted_sum(scaled),
-                *_rounding(int(offset), shift, int(lowest) >> shift, int(highest) >> shift),
+        lowest = offset - top * (-scaled).clip(0).sum()
+        highest = offset + top * scaled.clip(0).sum()
+        if _fits(lowest, highest, bits):
+            extremes = int(lowest) >> shift, int(highest) >> shift
+            return *weighted_sum(scaled.astype(np.int64)), *_rounding(
+                int(offset), shift, extremes, top
             )
     return None
 
@@ -71,8 +62,8 @@ def sum_operations(problem: ConvolutionProblem) -> tuple[tuple[Operation, ...], 
     A sum is the whole number computed over 2^shift. None where the method cannot.
     """
     for shift, scaled in whole_weights(problem):
-        if _fits(-_TOP * (-scaled).clip(0).sum(), _TOP * scaled.clip(0).sum()):
-            return tuple(_weighted_sum(scaled)), shift
+        if _fits(-TOP * (-scaled).clip(0).sum(), TOP * scaled.clip(0).sum(), 16):
+            return tuple(weighted_sum(scaled.astype(np.int64))), shift
     return None
 
 
@@ -90,59 +81,23 @@ def whole_weights(
             return
 
 
-def _fits(lowest: float, highest: float) -> bool:
-    return lowest >= -(2**15) and highest < 2**15
+def _fits(lowest: float, highest: float, bits: int) -> bool:
+    limit: int = 2 ** (bits - 1)
+    return lowest >= -limit and highest < limit
 
 
-def _weighted_sum(weight: NDArray[np.float64]) -> Iterator[Operation]:
-    """Yield the operations of the weighted sum, the largest weights first."""
-    sizes = sorted({abs(int(value)) for value in weight.flat if value}, reverse=True)
-    if not sizes:
-        yield Operation(np.multiply, (0, 0), 0, TOTAL)
-    into = TOTAL
-    for size in sizes:
-        added, subtracted = _taps(weight, size), _taps(weight, -size)
-        if size == 1 and into == TERM:
-            yield from (Operation(np.add, TOTAL, tap, TOTAL) for tap in added)
-            yield from (Operation(np.subtract, TOTAL, tap, TOTAL) for tap in subtracted)
-            continue
-        is_negative = not added
-        if is_negative:
-            added, subtracted = subtracted, added
-        factor = -size if is_negative and into == TOTAL else size
-        yield from _term(added, subtracted, factor, into)
-        if into == TERM:
-            yield Operation(np.subtract if is_negative else np.add, TOTAL, TERM, TOTAL)
-        into = TERM
-
-
-def _term(added: list[Tap], subtracted: list[Tap], factor: int, into: str) -> Iterator[Operation]:
-    """Yield the operations of ``factor`` times a sum of taps, of which one at least is added."""
-    left: Tap | str = added[0]
-    for do, taps in ((np.add, added[1:]), (np.subtract, subtracted)):
-        for tap in taps:
-            yield Operation(do, left, tap, into)
-            left = into
-    if factor != 1 or left != into:
-        yield Operation(np.multiply, left, factor, into)
-
-
-def _rounding(offset: int, shift: int, least: int, most: int) -> Iterator[Operation]:
-    """Yield the operations from sums to samples, which unclipped are from ``least`` to ``most``."""
+def _rounding(offset: int, shift: int, extremes: Tap, top: int) -> Iterator[Operation]:
+    """Yield the operations from sums to samples of 0 to ``top``, unclipped within ``extremes``."""
     if offset:
         yield Operation(np.add, TOTAL, offset, TOTAL)
     if shift:
         yield Operation(np.right_shift, TOTAL, shift, TOTAL)
-    if least < 0 or most > _TOP:
-        yield Operation(_clip, TOTAL, _TOP, TOTAL)
+    if extremes[0] < 0 or extremes[1] > top:
+        yield Operation(_clip, TOTAL, top, TOTAL)
 
 
 def _clip(values: Sums, top: int, into: Sums) -> None:
     values.clip(0, top, into)
-
-
-def _taps(weight: NDArray[np.float64], value: int) -> list[Tap]:
-    return [(int(u), int(v)) for u, v in np.argwhere(weight == value)]
 
 
 class Int16(Method):
@@ -152,6 +107,8 @@ class Int16(Method):
     """
 
     only_bytes = True
+    dtype: type[np.signedinteger[Any]] = np.int16
+    """The type of sums."""
 
     def __init__(
         self,
@@ -233,9 +190,9 @@ class _Int16Thread:
         self.pitch = self.reader.length
         rows = self.window.for_rows(0, self.step).rows
         # The last tap of the last row reaches as far beyond as the first leaves over.
-        self.padded = np.zeros(rows * self.pitch + self.pitch - self.samples, np.int16)
-        self.total = np.empty(self.step * self.pitch, np.int16)
-        term = np.empty(method.part_samples, np.int16)
+        self.padded = np.zeros(rows * self.pitch + self.pitch - self.samples, method.dtype)
+        self.total = np.empty(self.step * self.pitch, method.dtype)
+        term = np.empty(method.part_samples, method.dtype)
         self.passes = [
             (operation.do, self._operands(operation, start, term))
             for start in range(0, len(self.total), method.part_samples)
@@ -262,8 +219,8 @@ class _Int16Thread:
         """Return left, right and into for a part of the block."""
         total = self.total[start : start + len(term)]
 
-        def operand(given: Tap | str | int) -> Sums | int:
-            if isinstance(given, int):
+        def operand(given: Tap | str | float) -> Sums | float:
+            if isinstance(given, (int, float)):
                 return given
             if isinstance(given, str):
                 return total if given == TOTAL else term[: len(total)]

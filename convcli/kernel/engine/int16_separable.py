@@ -19,6 +19,7 @@ from convcli.kernel.engine.exactness import WholeKernel, whole_factors
 from convcli.kernel.engine.int16 import whole_weights
 from convcli.kernel.engine.method import Method, RowFunction
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.engine.steps import Profile
 from convcli.kernel.window import RowReader
 
 BLOCK_SAMPLES = 1 << 19
@@ -26,32 +27,6 @@ BLOCK_SAMPLES = 1 << 19
 
 _TOP = 255  # of a sample
 _MOST_SHIFT = 15
-
-
-class Profile(NamedTuple):
-    """A profile as ``taps``, convolved ``pairs`` times with (1, 1)."""
-
-    taps: tuple[int, ...]
-    pairs: int
-
-    @classmethod
-    def of(cls, numbers: NDArray[np.float64]) -> Profile:
-        """Take every factor (1, 1) out of whole ``numbers``."""
-        rest, pairs = [int(number) for number in numbers], 0
-        while len(rest) > 1:
-            quotient = [rest[0]]
-            for number in rest[1:]:
-                quotient.append(number - quotient[-1])
-            if quotient.pop():  # the remainder
-                break
-            rest, pairs = quotient, pairs + 1
-        return cls(tuple(rest), pairs)
-
-    @property
-    def passes(self) -> int:
-        """How many passes it takes."""
-        used = [tap for tap in self.taps if tap]
-        return self.pairs + sum(1 if abs(tap) == 1 else 2 for tap in used)
 
 
 class Passes(NamedTuple):

@@ -36,6 +36,9 @@ class Method(ABC):
     only_bytes = False
     """Whether it takes 8-bit samples alone, into such."""
 
+    only_words = False
+    """Whether it takes 16-bit samples alone, into such."""
+
     takes_large_factors = False
     """Whether it computes the factors of a large kernel without their outer product."""
 
@@ -113,6 +116,11 @@ class Method(ABC):
             if self._clips:
                 np.clip(sums, 0, self.problem.dtype.type(np.iinfo(target.dtype).max), out=sums)
         spread = sums.reshape(target.shape)
+        if target.ndim == 3 and target.strides[0] < target.strides[2]:
+            # Channels side by side: one at a time, for the same reason as phases below.
+            for of_channel, written in zip(spread, target, strict=True):
+                np.copyto(written, of_channel, casting="unsafe")
+            return
         if target.ndim == 3:
             np.copyto(target, spread, casting="unsafe")
             return

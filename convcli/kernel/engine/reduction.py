@@ -18,7 +18,7 @@ from convcli.kernel.padding import source_index
 from convcli.kernel.window import Window
 
 PRODUCT_LIMIT = 1_000_000
-"""Most multiplications for one product of BLAS; see :mod:`~convcli.kernel.engine.banded`."""
+"""Most multiplications for one product of BLAS; see :mod:`~convcli.kernel.engine.banded_blocks`."""
 BUFFER_SAMPLES = 1 << 18
 """About how many floats the working rows of a thread take: what stays in its cache."""
 STRIP_ROWS = 96

@@ -12,7 +12,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine import cost_model
-from convcli.kernel.engine.banded import Banded, rows_per_block, rows_read
+from convcli.kernel.engine.banded import Banded
+from convcli.kernel.engine.banded_blocks import rows_per_block, rows_read
 from convcli.kernel.engine.banded_rows import Layout, Rows
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.exactness import whole_factors, whole_kernel
@@ -50,7 +51,7 @@ class Separable(Banded):
             else [factors(weight[0, 0]) for weight in problem.weight]
         )
         super().__init__(problem)
-        self.pitch = max(self.pitch, -(-problem.samples // Q) * Q)
+        self.blocks.pitch = max(self.blocks.pitch, -(-problem.samples // Q) * Q)
         self.right = self._right_matrices()
 
     takes_large_factors = True
@@ -62,42 +63,45 @@ class Separable(Banded):
         window = size.window
         tap = window.dilation[1] * window.interleaved
         read = (Q - 1) * window.stride[1] + effective_size(window.kernel[1], tap)
-        inner = rows_read(window, rows_per_block(size.output_channels))
+        t = rows_per_block(size.output_channels)
+        inner = rows_read(window, t)
         per_rank = (
             cost_model.RIGHT_PRODUCT * read * window.stride[0]
             + cost_model.PRODUCT * inner
+            + cost_model.PACKING * (inner / t + read * window.stride[0] / Q)
             + cost_model.RANK
         )
         return size.rank * per_rank + cost_model.SAMPLE
 
     def buffer(self, rows: int, length: int) -> Rows:
         return _MultipliedRows(
-            self._layout(rows, length), self.right, self.problem.window.stride[1]
+            self.blocks.layout(rows, length), self.right, self.problem.window.stride[1]
         )
 
     def _columns_and_products(self) -> tuple[int, int]:
         return max(1, *(len(columns) for columns, _ in self._factors)), 1
 
     def _matrices(self) -> FloatArray:
-        shape = (len(self._factors), 1, self.t, self.block_rows, self.columns)
+        blocks = self.blocks
+        shape = (len(self._factors), 1, blocks.t, blocks.rows, blocks.columns)
         matrices = np.zeros(shape, self.problem.dtype)
         for group, (columns, _) in enumerate(self._factors):
-            for t in range(self.t):
+            for t in range(blocks.t):
                 start = t * self.problem.window.stride[0]
-                stop = start + effective_size(columns.shape[1], self.dilation_y)
-                matrices[group, 0, t, start : stop : self.dilation_y, : len(columns)] = columns.T
-        return matrices.reshape(len(self._factors), 1, self.t, -1)
+                stop = start + effective_size(columns.shape[1], blocks.dilation_y)
+                matrices[group, 0, t, start : stop : blocks.dilation_y, : len(columns)] = columns.T
+        return matrices.reshape(len(self._factors), 1, blocks.t, -1)
 
     def _right_matrices(self) -> FloatArray:
         """Return (groups, r, samples read, Q)."""
         stride, taps = self.problem.window.stride[1], self.problem.window.kernel[1]
-        read = (Q - 1) * stride + effective_size(taps, self.tap)
-        matrices = np.zeros((len(self._factors), self.columns, read, Q), self.problem.dtype)
+        read = (Q - 1) * stride + effective_size(taps, self.blocks.tap)
+        matrices = np.zeros((len(self._factors), self.blocks.columns, read, Q), self.problem.dtype)
         for group, (_, rows) in enumerate(self._factors):
             for q in range(Q):
                 start = q * stride
-                stop = start + effective_size(taps, self.tap)
-                matrices[group, : len(rows), start : stop : self.tap, q] = rows
+                stop = start + effective_size(taps, self.blocks.tap)
+                matrices[group, : len(rows), start : stop : self.blocks.tap, q] = rows
         return matrices
 
 
