@@ -40,6 +40,10 @@ def fit_filter(
     kernels, if they explain as much), ``align`` ("auto" or (y, x)), ``solver`` ("auto",
     "normal", "gradients").
 
+    For kernels above 5×5, NumPy's BLAS and this function would both start threads, which wait for
+    each other on a busy machine: set ``OPENBLAS_NUM_THREADS=1`` before NumPy is imported, as the
+    command line does.
+
     Samples of ``after`` at either end of an integer scale may be clipped, and are left out.
     Raises :class:`ShapeError` for sizes that do not match, :class:`FilterError` for options, and
     :class:`ImageError` for pictures that determine no filter.
