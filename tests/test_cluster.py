@@ -155,11 +155,20 @@ def test_a_batch_on_a_cluster_is_like_one_here(
     assert records == expected
     for path in Path("here").iterdir():
         assert Path("out", path.name).read_bytes() == path.read_bytes()
-    code, _, errors = ended(begin(cluster.scheduler_address, "--format", "jpg"))
-    assert "11 of 12 results exist already" in errors
-    Image.new("RGB", (5, 4)).save(pictures[3])
-    flags = ["--format", "jpg", "--skip-existing", "--shard", "1/1"]
-    code, _, errors = ended(begin(cluster.scheduler_address, *flags))
+
+
+def test_results_that_exist_are_known_before_a_batch_on_a_cluster(
+    cluster: Any, begin: Start, pictures: list[str]
+) -> None:
+    Path("out").mkdir()
+    for name in pictures[1:]:
+        Path("out", os.path.basename(name)).touch()
+    Path(pictures[0]).rename("in/first.png")
+    code, _, errors = ended(begin(cluster.scheduler_address))
+    assert (code, "11 of 12 results exist already" in errors) == (1, True)
+    assert Path("out/first.png").stat().st_size > 0
+    os.unlink("out/first.png")
+    code, _, errors = ended(begin(cluster.scheduler_address, "--skip-existing", "--shard", "1/1"))
     assert code == 0
     assert errors.startswith("1 done, 11 skipped, 0 failed")
 
