@@ -211,6 +211,8 @@ def test_the_regularization_that_a_photo_chooses_is_about_the_best(kind: str, no
         decibels(deconvolve(observed, psf, method="tikhonov", regularize=choice), truth)
         for choice in ("auto", 1e-3, 5e-3, 0.02, 0.06)
     )
+    by_default = decibels(deconvolve(observed, psf, method="tikhonov"), truth)
+    assert by_default == chosen
     assert chosen > max(others) - 0.3
     if noise <= 1:
         assert chosen > decibels(observed, truth) + 2
@@ -457,10 +459,18 @@ def test_filters_that_leave_samples_out_or_combine_banks_are_refused() -> None:
     Deconvolution(Filter(BOX, stride=1))
     with pytest.raises(FilterError, match="a bank with reduce"):
         Deconvolution(Filter(np.ones((2, 1, 3, 3)), reduce="sum"))
-    with pytest.raises(FilterError, match="a number where channels have kernels of their own"):
-        Deconvolution(Filter(np.ones((3, 3, 1, 1))), "tikhonov", regularize="auto")
     with pytest.raises(ShapeError, match="reads 3 channels and the picture has 1"):
         deconvolve(np.ones((4, 4)), Filter(np.ones((3, 3, 1, 1))))
+
+
+def test_the_regularization_of_kernels_across_channels_is_the_least_that_is_usual() -> None:
+    mixing = Filter(np.eye(3).reshape(3, 3, 1, 1) + 0.1)
+    observed = np.random.default_rng(3).random((3, 40, 40), np.float32)
+    found, expected = (
+        deconvolve(observed, mixing, method="tikhonov", **options)
+        for options in ({}, {"regularize": 0.001})
+    )
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_samples_that_no_method_takes_are_refused() -> None:

@@ -16,7 +16,7 @@ EPILOG = """\b
 Examples:
   convcli deconvolve -f motion-blur photo.jpg -o restored.png
   convcli deconvolve -f my-filter.json --linear --iterations 50 photo.jpg -o restored.tif
-  convcli deconvolve -f my-filter.json --method tikhonov --regularize auto *.png -d restored
+  convcli deconvolve -f my-filter.json --method tikhonov --regularize 0.02 *.png -d restored
 """
 
 
@@ -53,11 +53,11 @@ Examples:
     "Filter",
     "--regularize",
     type=AutoFloat("above 0"),
-    metavar="X|auto",
-    default=0.001,
+    metavar="auto|X",
+    default="auto",
     show_default=True,
     help="With tikhonov, the noise to expect, as its variance by that of the detail: larger is "
-    "smoother. A photo with noise of one level of 255 takes 0.02; auto measures both.",
+    "smoother, such as 0.02 for a photo with noise of one level of 255; auto measures both.",
 )
 @options.flip
 @options.geometry(

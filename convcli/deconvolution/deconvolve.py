@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.deconvolution.operator import Deconvolution
-from convcli.deconvolution.regularization import DEFAULT
 from convcli.filters import Filter
 from convcli.images import Picture
 from convcli.pipeline.process import Processing, process
@@ -53,7 +52,7 @@ def deconvolve(
     *,
     method: str = "richardson-lucy",
     iterations: int | None = None,
-    regularize: float | Literal["auto"] = DEFAULT,
+    regularize: float | Literal["auto"] = "auto",
     pad_mode: str | None = None,
     linear: bool = False,
     as_float: bool = False,
@@ -83,7 +82,8 @@ def deconvolve(
         Tikhonov's λ, on the 0-1 scale of samples and for a filter whose weights sum to 1: about
         the variance of the noise divided by that of the detail. Larger is smoother: 0.001 suits a
         picture without visible noise, 0.02 a photo with noise of one level of 255. "auto" measures
-        noise and detail of each channel, for filters of one kernel.
+        noise and detail of each channel; it is 0.001 where channels have kernels of their own, or
+        a picture is too small to tell.
     pad_mode
         "zeros", "reflect", "replicate" or "circular" where the picture was not blurred by a lens,
         but by a program that continued it so at its borders.

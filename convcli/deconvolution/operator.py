@@ -50,7 +50,7 @@ class Deconvolution(FrameOperator):
 
     method: str = "richardson-lucy"
     iterations: int | None = None
-    regularize: float | Literal["auto"] = DEFAULT
+    regularize: float | Literal["auto"] = "auto"
     pad_mode: str | None = None
 
     def __post_init__(self) -> None:
@@ -76,11 +76,6 @@ class Deconvolution(FrameOperator):
         if lowest == highest == 0:
             raise FilterError(
                 f"filter {self.name}: its weights are all 0, so nothing of a picture is left"
-            )
-        if self.regularize == "auto" and filter.kernel_shape[:2] != (1, 1):
-            raise FilterError(
-                f"filter {self.name}: regularize must be a number where channels have kernels of "
-                "their own"
             )
         if self.method == "richardson-lucy" and lowest < 0:
             raise FilterError(
@@ -131,7 +126,8 @@ class Deconvolution(FrameOperator):
         if self.method == "tikhonov":
             regularize = self.regularize
             if regularize == "auto":
-                regularize = model.best_regularization(observed)
+                has_one_kernel = self.filter.kernel_shape[:2] == (1, 1)
+                regularize = model.best_regularization(observed) if has_one_kernel else DEFAULT
             scene = tikhonov(model, observed, iterations, regularize)
         else:
             scene = richardson_lucy(model, observed, iterations)

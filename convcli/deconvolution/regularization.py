@@ -18,7 +18,7 @@ from convcli.kernel.arrays import FloatArray
 from convcli.kernel.factors import Factors, Weight
 
 DEFAULT = 1e-3
-"""λ where there is no choice, or a picture is too small to tell."""
+"""λ where channels have kernels of their own, or a picture is too small to tell."""
 
 CANDIDATES = np.logspace(-5, 1, 61)
 
