@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -312,7 +313,9 @@ def examples() -> list[str]:
 
 
 @pytest.mark.parametrize("line", examples())
-def test_every_example_of_a_help_text_works(line: str, samples: Path, tmp_path: Path) -> None:
+def test_every_example_of_a_help_text_works(
+    run, line: str, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("photo.jpg", "icon.png", "other.png", "psf.png"):
         source = "landscape.jpg" if name.endswith("jpg") else "badge.png"
         with Image.open(samples / source) as image:
@@ -327,7 +330,15 @@ def test_every_example_of_a_help_text_works(line: str, samples: Path, tmp_path: 
         (tmp_path / folder).mkdir()
         os.link(tmp_path / source, tmp_path / folder / f"one{Path(source).suffix}")
     before = set(tmp_path.rglob("*"))
-    subprocess.run(["bash", "-euo", "pipefail", "-c", with_python(line)], cwd=tmp_path, check=True)
+    command, *arguments = shlex.split(line)
+    if command == "convcli" and not set("|<>*$&;(#") & set(
+        line
+    ):  # a process takes ten times as long
+        monkeypatch.chdir(tmp_path)
+        assert run(*arguments).exit_code == 0
+    else:
+        in_bash = ["bash", "-euo", "pipefail", "-c", with_python(line)]
+        subprocess.run(in_bash, cwd=tmp_path, check=True)
     if not {"list", "info", "check"} & set(line.split()) and (
         "explain" not in line or "--animate" in line
     ):

@@ -201,18 +201,16 @@ def test_tikhonov_sharpens_a_noisy_picture() -> None:
 @pytest.mark.parametrize("noise", [0.25, 1, 3])
 @pytest.mark.parametrize("kind", ["motion:length=9,angle=-25", "gaussian:sigma=2"])
 def test_the_regularization_that_a_photo_chooses_is_about_the_best(kind: str, noise: float) -> None:
-    truth, _ = photo()
+    truth = photo()[0][:, 60:310, 100:430]
     psf = load_filter(kind)
     observed = conv2d(truth, psf.kernel.astype(np.float32))
     truth = truth[:, psf.kernel_shape[2] // 2 :, psf.kernel_shape[3] // 2 :]
     truth = truth[:, : observed.shape[1], : observed.shape[2]]
     observed += np.random.default_rng(13).normal(0, noise / 255, observed.shape)
     chosen, *others = (
-        decibels(deconvolve(observed, psf, method="tikhonov", regularize=choice), truth)
-        for choice in ("auto", 1e-3, 5e-3, 0.02, 0.06)
+        decibels(deconvolve(observed, psf, method="tikhonov", **choice), truth)
+        for choice in ({}, *({"regularize": x} for x in (1e-3, 5e-3, 0.02, 0.06)))
     )
-    by_default = decibels(deconvolve(observed, psf, method="tikhonov"), truth)
-    assert by_default == chosen
     assert chosen > max(others) - 0.3
     if noise <= 1:
         assert chosen > decibels(observed, truth) + 2

@@ -102,15 +102,21 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("mode", CHANNELS)
-@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        (name, mode)
+        for name, filter in FILTERS.items()
+        for mode in CHANNELS
+        # Transparent samples do not count as extremes, so these go another way.
+        if not (filter.range.startswith("rescale") and mode.endswith("A"))
+    ],
+)
 def test_results_are_the_definition(name: str, mode: str, dtype: type, taken: list[object]) -> None:
-    for pad_mode in MODES:
+    for pad_mode in MODES if dtype is np.uint8 else ("reflect",):
         filter = FILTERS[name].override(pad_mode=pad_mode)
         samples = samples_of(mode, dtype)
         expected = expected_of(samples, filter, mode)
-        if mode.endswith("A") and filter.range.startswith("rescale"):
-            continue
         tolerance = 0.5 + np.iinfo(dtype).max * 2e-6
         strips = StripSizes(rows=5, least_samples=0, worth_a_thread=0, threads=2)
         for options in ({}, {"strips": strips}, {"strips": strips, "reuse": True}):
