@@ -71,14 +71,20 @@ def enlargements(*, quick: bool) -> list[Job]:
     size, label = ("1024x768", "1 MP") if quick else ("2048x1536", "3 MP")
     photo, with_alpha = f"photo-{size}.jpg", f"rgba-{size}.png"
     found: list[Job] = [
-        Enlargement(f"{label} JPEG enlarged ×2, {preset}", photo, sharpen(), preset)
+        Enlargement(f"{label} JPEG enlarged ×2, {preset}", photo, sharpen(), preset=preset)
         for preset in VIPS
     ]
-    found.append(Enlargement(f"{label} JPEG enlarged ×3, lanczos", photo, sharpen(), "lanczos", 3))
-    found.append(Enlargement(f"{label} PNG enlarged ×2, RGBA", with_alpha, sharpen(), "bicubic"))
+    found.append(
+        Enlargement(
+            f"{label} JPEG enlarged ×3, lanczos", photo, sharpen(), preset="lanczos", scale=3
+        )
+    )
+    found.append(
+        Enlargement(f"{label} PNG enlarged ×2, RGBA", with_alpha, sharpen(), preset="bicubic")
+    )
     linear = ("--linear",)
     name = f"{label} JPEG enlarged ×2, linear light"
-    found.append(Enlargement(name, photo, sharpen(), "bicubic", arguments=linear))
+    found.append(Enlargement(name, photo, sharpen(), preset="bicubic", arguments=linear))
     for taps in (3, 5, 9):
         dense = [
             [1 + (7 * u * u + 5 * u * v + 3 * v) % 11 for v in range(taps)] for u in range(taps)

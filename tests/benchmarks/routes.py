@@ -61,15 +61,25 @@ def routes(*, quick: bool) -> list[Job]:
         )
         arguments = ("-f", f"gaussian:sigma={sigma:g}")
         name = f"{label} JPEG Gaussian, sigma {sigma:g}"
-        found.append(Route(name, photo, sharpen(), arguments, peers, int(4 * sigma) + 1))
+        found.append(
+            Route(
+                name, photo, sharpen(), arguments=arguments, peers=peers, margin=int(4 * sigma) + 1
+            )
+        )
     box = (("opencv", "python", (script, "box", "101", "SOURCE", "TARGET")),)
     arguments = ("-f", "box:size=101", "--pad-mode", "replicate")
-    found.append(Route(f"{label} JPEG box 101×101", photo, sharpen(), arguments, box, 51))
+    found.append(
+        Route(
+            f"{label} JPEG box 101×101", photo, sharpen(), arguments=arguments, peers=box, margin=51
+        )
+    )
     for radius in DISKS:
         disk = (("opencv filter2D", "python", (script, "disk", f"{radius}", "SOURCE", "TARGET")),)
         arguments = ("-f", f"disk:radius={radius}")
         name = f"{label} JPEG disk, radius {radius}"
-        found.append(Route(name, photo, sharpen(), arguments, disk, radius + 1))
+        found.append(
+            Route(name, photo, sharpen(), arguments=arguments, peers=disk, margin=radius + 1)
+        )
     bundled: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         ("Sobel", ("-f", "sobel"), ("sobel", "SOURCE", out)),
         ("edge-detect", ("-f", "edge-detect"), ()),
@@ -79,7 +89,9 @@ def routes(*, quick: bool) -> list[Job]:
     )
     for name, arguments, peer in bundled:
         peers = (("vips", "vips", peer),) if peer else ()
-        found.append(Route(f"{label} JPEG {name}", photo, sharpen(), arguments, peers))
+        found.append(
+            Route(f"{label} JPEG {name}", photo, sharpen(), arguments=arguments, peers=peers)
+        )
     rgba, tiff = f"rgba-{size}.tif", f"photo-{size}.tif"
     matrix = str(HERE / "binomial5.mat")
     conv = ("conv", "SOURCE", "TARGET", matrix, "--precision", "integer")
@@ -87,5 +99,5 @@ def routes(*, quick: bool) -> list[Job]:
         blur = ("-f", "gaussian-blur")
         vips = ("gaussblur", "SOURCE", "TARGET", "1")
         peers = (("vips conv, integer", "vips", conv), ("vips gaussblur", "vips", vips))
-        found.append(Route(name, picture, sharpen(), blur, peers))
+        found.append(Route(name, picture, sharpen(), arguments=blur, peers=peers))
     return found
