@@ -1,4 +1,4 @@
-"""From an outcome to a fit: snapped, named, its border found, its errors measured and explained."""
+"""From solved weights to the result of a fit: simplified, named, with pad mode, errors and notes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from convcli.fitting.trials import Choice
 Array = NDArray[np.float64]
 
 SAMPLES = 2_000_000
-"""Samples that are predicted where products do not tell errors."""
+"""How many samples are predicted where the sums of products do not give the error."""
 
 LOSSY = ("JPEG", "JPEG2000", "WEBP", "AVIF", "MPO")
 
 
 def judged(problem: Problem, choice: Choice, outcome: Outcome) -> Fit:
-    """Return the fit that an outcome is."""
+    """Return the result of a fit whose weights are solved."""
     pairs = [pair.in_linear_light(choice.linear) for pair in problem.trial]
     levels = problem.levels
     notes: list[str] = []
@@ -60,7 +60,7 @@ def judged(problem: Problem, choice: Choice, outcome: Outcome) -> Fit:
             f"BEFORE determines {outcome.rank} of {layout.unknowns} weights; of the filters that "
             "explain AFTER this is the one with the smallest weights"
         )
-    if levels:  # thousandths of a level are what sums of squares do not tell from none
+    if levels:  # sums of squares cannot distinguish thousandths of a level from 0
         errors = errors._replace(error=errors.error if errors.error * levels**2 > 1e-6 else 0.0)
     peak = _peak(problem)
     stored_before = outcome.before
@@ -156,7 +156,7 @@ def psnr(error: float, peak: float) -> float:
 
 
 def is_rounding(errors: MeanSquare, outcome: Outcome, levels: int | None) -> bool:
-    """Return whether a residual is no more than rounding to levels, or to float32, makes it."""
+    """Return whether rounding to levels, or to float32, explains the residual."""
     if levels is not None:
         return math.sqrt(errors.error) * levels <= 1.1 * ROUNDING
     return errors.error <= 4e-12 * (errors.spread + float(np.square(outcome.offsets).max()))
@@ -188,7 +188,7 @@ def _with_border(
     rms: float,
     notes: list[str],
 ) -> tuple[Filter, dict[str, float]]:
-    """Return the filter with the pad mode that explains the border, and each one's error."""
+    """Return the filter with the best pad mode for the border, and the error of each mode."""
     if problem.options.pad_mode != "auto":
         return chosen.override(pad_mode=problem.options.pad_mode), {}
     errors = border_errors(pairs, chosen, choice.shift)
@@ -202,7 +202,7 @@ def _with_border(
 
 
 def _peak(problem: Problem) -> float:
-    """Return what stands for the whole range: 1, or the range of samples without levels."""
+    """Return the peak for PSNR: 1, or the range of samples that have no levels."""
     if problem.levels is not None:
         return 1.0
     samples = [pair.after.frame.samples[..., : pair.after.colours] for pair in problem.trial]
@@ -212,7 +212,7 @@ def _peak(problem: Problem) -> float:
 def _limit(
     problem: Problem, errors: MeanSquare, lost: Unexplained | None, *, is_explained: bool
 ) -> str:
-    """Return what keeps the residual from being smaller, as a phrase."""
+    """Return the cause of the remaining residual, as a phrase."""
     levels = problem.levels
     if is_explained:
         if levels is None:

@@ -1,4 +1,4 @@
-"""Jobs that enlarge picture files, as whole processes, and what peers are told for them."""
+"""Jobs that enlarge picture files, as whole processes, and the commands of peers."""
 
 from __future__ import annotations
 
