@@ -1,4 +1,4 @@
-"""From solved weights to the result of a fit: simplified, named, with pad mode, errors and notes."""
+"""From solved weights to the result of a fit: simplified, named, with pad mode, errors, notes."""
 
 from __future__ import annotations
 
