@@ -26,9 +26,13 @@ SAMPLES = ROOT / "sample_images"
 # Tests start hundreds of processes, and each would compile every module anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# A shell's background ignores it, and processes that tests interrupt would inherit that.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell's background ignores one, nohup the other; processes that tests end would inherit that.
+for ignored, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, handler)
 
 
 # The same cases in every run, on every machine, however slow.
