@@ -155,6 +155,8 @@ class Store:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Store]:
     """Start an S3 server and its proxy."""
+    pytest.importorskip("obstore", reason="needs the extra cloud")
+    pytest.importorskip("moto.server", reason="needs moto[server]")
     code = (
         "import sys, warnings; warnings.simplefilter('ignore')\n"
         "from moto.moto_server.werkzeug_app import DomainDispatcherApplication\n"
