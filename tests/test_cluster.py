@@ -360,9 +360,11 @@ def test_streams_are_refused(cluster: Any, begin: Start, pictures: list[str]) ->
     from convcli import PlanError
     from convcli.batch.cluster import connected
 
-    with pytest.raises(PlanError, match="neither standard input nor output"):  # noqa: SIM117
-        with connected(cluster.scheduler_address, Job("-", "o.png", "PNG")):
-            pass
+    with (
+        pytest.raises(PlanError, match="neither standard input nor output"),
+        connected(cluster.scheduler_address, Job("-", "o.png", "PNG")),
+    ):
+        pass
 
 
 def test_run_jobs_takes_the_pool_of_a_cluster(cluster: Any, pictures: list[str]) -> None:

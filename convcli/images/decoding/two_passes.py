@@ -161,8 +161,7 @@ def is_trusted(format_name: str | None, raw: str) -> bool:
             return False
         passes.load()
         return passes.pairs() == _without_padding(samples, colours)
-    # Whatever another Pillow raises, or one without libtiff, the kind is not trusted.
-    except Exception:
+    except Exception:  # whatever another Pillow raises, or one without libtiff: not trusted
         return False
 
 

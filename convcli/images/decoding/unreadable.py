@@ -94,8 +94,7 @@ def _tiff_kind(source: str | BinaryIO) -> str:
             return ""
         plural = "s" if count != 1 else ""
         return f"{count} channel{plural} of {bits[0]}-bit {_NUMBERS.get(kind, 'numbers')}"
-    # A broken table raises errors of many kinds.
-    except Exception:
+    except Exception:  # a broken table raises errors of many kinds
         return ""
 
 

@@ -151,8 +151,7 @@ def _survives(tag: int, value: Any) -> bool:
     try:
         after.load(before.tobytes())
         return bool(after.get(tag) == value)
-    # A value without a type raises errors of many kinds.
-    except Exception:
+    except Exception:  # a value without a type raises errors of many kinds
         return False
 
 
@@ -176,6 +175,5 @@ def _compresses(tag: int, value: Any) -> bool:
         Image.new("L", (1, 1)).save(file, "TIFF", exif=one, compression="tiff_lzw")
         with Image.open(file, formats=["TIFF"]) as image:
             return tag in image.getexif()
-    # Pillow raises RuntimeError, ValueError and others.
-    except Exception:
+    except Exception:  # Pillow raises RuntimeError, ValueError and others
         return False
