@@ -43,6 +43,13 @@ settings.load_profile("convcli")
 
 pytest_plugins = ("object_store",)
 
+LONGEST = ("test_readme.py", "test_fit.py", "test_explain_page.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process waits for them at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
 
 @pytest.fixture
 def samples() -> Path:

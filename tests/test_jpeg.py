@@ -25,7 +25,7 @@ def picture(mode: str, size: tuple[int, int]) -> Image.Image:
 
 def encoded(image: Image.Image, threads: int = 2, **options: Any) -> bytes:
     file = io.BytesIO()
-    jpeg.write_jpeg(image, file, options, threads)
+    jpeg.write_image(image, file, options, threads)
     return file.getvalue()
 
 

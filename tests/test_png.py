@@ -40,7 +40,7 @@ def drawn(size: tuple[int, int]) -> Image.Image:
 
 def encoded(image: Image.Image, threads: int = 2, **options: Any) -> bytes:
     file = io.BytesIO()
-    png.write_png(image, file, options, threads)
+    png.write_image(image, file, options, threads)
     return file.getvalue()
 
 
@@ -201,7 +201,7 @@ class Pipe(io.RawIOBase):
 def to_pipe(image: Image.Image, room: int) -> bytes:
     pipe = Pipe(room)
     file: BinaryIO = pipe  # type: ignore[assignment]
-    png.write_png(image, file, {}, 3)
+    png.write_image(image, file, {}, 3)
     return pipe.taken
 
 

@@ -26,7 +26,7 @@ from convcli.kernel.geometry import (
     effective_size,
     shown,
 )
-from convcli.pipeline.operators import FrameOperator
+from convcli.pipeline.operators import BackwardOperator, FrameOperator
 
 METHODS = ("richardson-lucy", "tikhonov")
 
@@ -40,7 +40,7 @@ ARRAYS = 8
 
 
 @dataclass(frozen=True)
-class Deconvolution(FrameOperator):
+class Deconvolution(FrameOperator, BackwardOperator):
     """Finds the picture that a filter, the point spread function, blurred.
 
     ``pad_mode`` is how the picture continued past its borders when it was blurred; None where the
@@ -83,24 +83,10 @@ class Deconvolution(FrameOperator):
                 'method="tikhonov" takes any'
             )
 
-    @property
-    def input_channels(self) -> int:
-        return self.filter.kernel_shape[0]
-
-    @property
-    def output_channels(self) -> int:
-        return self.filter.kernel_shape[1] * self.filter.groups
-
     def geometry(self, size: Pair) -> Geometry:
         filter = self.filter
         kernel = filter.kernel_shape[2:]
         return conv_transpose_geometry(size, kernel, 1, filter.pad, 0, filter.dilation)
-
-    def input_size(self, geometry: Geometry) -> Pair:
-        return geometry.output
-
-    def output_size(self, geometry: Geometry) -> Pair:
-        return geometry.image
 
     def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
         centre = (effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1) // 2

@@ -202,7 +202,26 @@ class Convolution(Operator):
 
 
 @dataclass(frozen=True)
-class TransposedConvolution(Operator):
+class BackwardOperator(Operator):
+    """From pictures of the shape of a convolution's output to those of its input."""
+
+    @property
+    def input_channels(self) -> int:
+        return self.filter.kernel_shape[0]
+
+    @property
+    def output_channels(self) -> int:
+        return self.filter.kernel_shape[1] * self.filter.groups
+
+    def input_size(self, geometry: Geometry) -> Pair:
+        return geometry.output
+
+    def output_size(self, geometry: Geometry) -> Pair:
+        return geometry.image
+
+
+@dataclass(frozen=True)
+class TransposedConvolution(BackwardOperator):
     """A filter applied as a transposed convolution.
 
     ``normalize`` divides by the transposed convolution of ones.
@@ -224,14 +243,6 @@ class TransposedConvolution(Operator):
                 "reads, so it takes one number as bias"
             )
 
-    @property
-    def input_channels(self) -> int:
-        return self.filter.kernel_shape[0]
-
-    @property
-    def output_channels(self) -> int:
-        return self.filter.kernel_shape[1] * self.filter.groups
-
     def geometry(self, size: Pair) -> Geometry:
         return conv_transpose_geometry(
             size,
@@ -241,12 +252,6 @@ class TransposedConvolution(Operator):
             self.output_padding,
             self.filter.dilation,
         )
-
-    def input_size(self, geometry: Geometry) -> Pair:
-        return geometry.output
-
-    def output_size(self, geometry: Geometry) -> Pair:
-        return geometry.image
 
     def doubts(self) -> list[str]:
         stride = self.filter.stride or DEFAULT_SCALE

@@ -45,7 +45,7 @@ def can_write(mode: str, size: tuple[int, int], options: Mapping[str, Any]) -> b
     )
 
 
-def write_jpeg(
+def write_image(
     image: Image.Image, file: BinaryIO, options: Mapping[str, Any], threads: int
 ) -> None:
     """Write an image of mode L, RGB or CMYK; ``options`` are Pillow's.
@@ -62,7 +62,7 @@ def write_jpeg(
 def write_raster(
     raster: Raster, mode: str, file: BinaryIO, options: Mapping[str, Any], threads: int
 ) -> None:
-    """Write 8-bit samples of mode L, RGB or CMYK as :func:`write_jpeg` writes an image."""
+    """Write 8-bit samples of mode L, RGB or CMYK as :func:`write_image` writes an image."""
     height, width = raster.size
 
     def band(top: int, bottom: int) -> Image.Image:

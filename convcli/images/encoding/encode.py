@@ -130,22 +130,11 @@ def _encoder_errors(format_name: str) -> Iterator[None]:
         raise ImageError(f"cannot be written as {format_name}: {error}") from error
 
 
-def _png(result: _Result, file: BinaryIO) -> None:
-    from convcli.images.codecs import png  # for large pictures of this format
-
+def _in_bands(result: _Result, file: BinaryIO) -> None:
+    codec = import_module(f"convcli.images.codecs.{result.format_name.lower()}")
     image = result.images[0]
-    if png.can_write(image.mode, image.size, result.options):
-        png.write_png(image, file, result.options, processors())
-    else:
-        _by_pillow(result, file)
-
-
-def _jpeg(result: _Result, file: BinaryIO) -> None:
-    from convcli.images.codecs import jpeg  # for large pictures of this format
-
-    image = result.images[0]
-    if jpeg.can_write(image.mode, image.size, result.options):
-        jpeg.write_jpeg(image, file, result.options, processors())
+    if codec.can_write(image.mode, image.size, result.options):
+        codec.write_image(image, file, result.options, processors())
     else:
         _by_pillow(result, file)
 
@@ -206,9 +195,9 @@ _ENCODERS: Mapping[str, Callable[[_Result, BinaryIO], None]] = {
     "GIF": _gif,
     "ICNS": _icon,
     "ICO": _icon,
-    "JPEG": _jpeg,
+    "JPEG": _in_bands,
     "JPEG2000": _jpeg2000,
-    "PNG": _png,
+    "PNG": _in_bands,
     "WEBP": _webp,
 }
 """What writes a format, where Pillow's ``save`` alone is not enough."""
