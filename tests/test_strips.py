@@ -127,7 +127,7 @@ def sampled(alpha: np.ndarray, chosen: Filter, transposed: bool) -> np.ndarray:
     return conv2d(alpha[:, None], centre, **options)[:, 0]
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     one=cases(),
     rows=st.integers(1, 8),
