@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -63,7 +64,7 @@ def test_a_listing_is_asked_for_again(store: Store, convcli: Any) -> None:
     store.faults["GET"] = ["error", None, "busy", None, "closed"]
     code, _, errors = convcli(*TREE)
     assert (code, "8 done" in errors) == (0, True), errors
-    assert store.counts() == {"LIST": 4 + 1 + 3, "GET": 8, "PUT": 8}
+    assert store.counts() == {"LIST": 1 + 4 + 1 + 3, "GET": 8, "PUT": 8}
 
 
 def test_a_list_that_breaks_off_is_read_on(store: Store, convcli: Any) -> None:
@@ -102,7 +103,7 @@ def test_a_picture_that_may_not_be_read_fails_alone(store: Store, convcli: Any) 
     expected = "Error: s3://bucket/in/0/a 2.png: access is denied: check the credentials and"
     assert errors.splitlines()[0].startswith(expected)
     assert "7 done, 0 skipped, 1 failed" in errors
-    assert store.counts() == {"LIST": 2, "GET": 8, "PUT": 7}
+    assert store.counts() == {"LIST": 1 + 2, "GET": 8, "PUT": 7}
 
 
 def test_a_bucket_that_may_not_be_written_fails_every_picture(store: Store, convcli: Any) -> None:
@@ -110,7 +111,7 @@ def test_a_bucket_that_may_not_be_written_fails_every_picture(store: Store, conv
     code, _, errors = convcli(*TREE)
     assert (code, errors.count("access is denied")) == (1, 8)
     assert "0 done, 0 skipped, 8 failed" in errors
-    assert store.counts() == {"LIST": 2, "GET": 8, "PUT": 8}
+    assert store.counts() == {"LIST": 1 + 2, "GET": 8, "PUT": 8}
 
 
 @pytest.mark.parametrize("flag", [[], ["--dry-run"], ["--report", "s3://bucket/r.jsonl"]])
@@ -191,5 +192,17 @@ def test_nobody_at_the_endpoint_is_one_line(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     code, _, errors = convcli(*APPLY, "-r", "s3://bucket/in", "-d", "out")
     assert (code, errors.count("\n")) == (2, 1)
-    assert "s3://bucket/in cannot be listed: the store failed: " in errors
+    assert "s3://bucket/in: nobody answers: check the endpoint and the network: " in errors
     assert not Path("out").exists()
+
+
+def test_an_endpoint_that_says_nothing_is_given_up_soon(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convcli.batch.stores import FIRST, check_answers
+
+    assert FIRST.request + FIRST.retry <= 12
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(ImageError, match="^nobody answers: "):
+            check_answers("s3://silent/in", FIRST._replace(read=0.2, request=0.2, retry=0.2))

@@ -132,7 +132,9 @@ def test_gradients_agree_with_central_differences(case: Case) -> None:
             array -= 2 * step * direction
             difference = (above - loss(image, weight)) / (2 * step)
             array[...] = kept
-            np.testing.assert_allclose(np.vdot(gradient, direction), difference, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(
+                np.vdot(gradient, direction), difference, rtol=1e-5, atol=1e-6
+            )
 
 
 @settings(max_examples=10)

@@ -54,6 +54,12 @@ class Limits(NamedTuple):
 
 LIMITS = Limits()
 
+FIRST = Limits(connect=4, read=8, request=8, retries=2, retry=4)
+"""For the first request of a run, so that a wrong address is known within 10 seconds."""
+
+_NOWHERE = "convcli/nothing-is-here"
+"""A folder to list, to see whether a store answers."""
+
 
 class Entry(NamedTuple):
     """An object of a listing; ``modified`` is in seconds since 1970."""
@@ -105,6 +111,21 @@ def _opened(bucket: str, limits: Limits, process: int) -> Any:
                 "retry_timeout": timedelta(seconds=limits.retry),
             },
         )
+
+
+def check_answers(url: str, limits: Limits = FIRST) -> None:
+    """Raise an ImageError if nobody answers a request within ``limits``; any answer will do."""
+    obstore = needed("obstore", "cloud", url)
+    with errors():
+        store = open_store(split_url(url)[0], limits)
+        try:
+            next(iter(obstore.list(store, _NOWHERE)), None)
+        except obstore.exceptions.BaseError as error:
+            text = str(error)
+            if "error sending request" in text and _METADATA not in text:
+                raise ImageError(
+                    f"nobody answers: check the endpoint and the network: {_line(error)}"
+                ) from error
 
 
 def _is_http_wanted() -> bool:

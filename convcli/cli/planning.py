@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from convcli.errors import ImageError, PlanError
+
 if TYPE_CHECKING:
     from convcli.batch import Job, Options
     from convcli.batch.parts import Part
@@ -56,6 +58,7 @@ def planned(batch: Batch, options: Options, left_out: Counter[str]) -> Planned:
     """Return the jobs of a batch; ``left_out`` is as in ``expand``. Raises PlanError."""
     from convcli.batch.lists import read_list
 
+    _check_stores(batch)
     listed: Iterator[str] = iter(())
     if batch.files_from is not None:
         listed = read_list(batch.files_from, null=batch.null)
@@ -66,6 +69,21 @@ def planned(batch: Batch, options: Options, left_out: Counter[str]) -> Planned:
         return Planned(_streamed(batch, listed, options, left_out), None)
     jobs = _plan(batch, listed, options, left_out)
     return Planned(_known(jobs, batch, options), jobs)
+
+
+def _check_stores(batch: Batch) -> None:
+    """Raise a PlanError if nobody answers at a store that the command line names."""
+    from convcli.batch.stores import check_answers, is_url, split_url
+
+    named = [*batch.images, batch.files_from, batch.output, batch.output_dir, batch.report]
+    answered = set()
+    for url in (one for one in named if one is not None and is_url(one)):
+        try:
+            if (bucket := split_url(url)[0]) not in answered:
+                check_answers(url)
+                answered.add(bucket)
+        except ImageError as error:
+            raise PlanError(f"{url}: {error}") from error
 
 
 def _is_streamed(batch: Batch, listed: str | None) -> bool:

@@ -68,7 +68,9 @@ def can_write(mode: str, size: tuple[int, int], options: Mapping[str, Any]) -> b
     return row >= _MIN_ROW and row * size[1] >= _MIN_SAMPLES
 
 
-def write_image(image: Image.Image, file: BinaryIO, options: Mapping[str, Any], threads: int) -> None:
+def write_image(
+    image: Image.Image, file: BinaryIO, options: Mapping[str, Any], threads: int
+) -> None:
     """Write an image of mode L, LA, RGB, RGBA or I;16; ``options`` are Pillow's for metadata.
 
     The bytes are the same for any number of ``threads``. ``file`` need not be seekable.
