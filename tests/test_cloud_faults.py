@@ -204,5 +204,5 @@ def test_an_endpoint_that_says_nothing_is_given_up_soon(
     assert FIRST.request + FIRST.retry <= 12
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        with pytest.raises(ImageError, match="^nobody answers: "):
+        with pytest.raises(ImageError, match=r"^nobody answers: "):
             check_answers("s3://silent/in", FIRST._replace(read=0.2, request=0.2, retry=0.2))
