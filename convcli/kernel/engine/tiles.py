@@ -1,0 +1,48 @@
+"""Cutting an axis into overlapping tiles whose lengths transform fast."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+LENGTHS = sorted(
+    two * three * five
+    for two in (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
+    for three in (1, 3, 9, 27)
+    for five in (1, 5, 25)
+)
+"""Products of 2, 3 and 5, with not too many of the slower factors."""
+LONGEST = 512
+"""Tiles no longer than that stay in the cache; LEAST_RATIO says how long those of kernels are that
+hardly fit."""
+LEAST_RATIO = 4
+
+
+class Tiles(NamedTuple):
+    """Tiles of ``length``, each of which gives ``valid`` elements of the result."""
+
+    length: int
+    valid: int
+    count: int
+
+
+@lru_cache(maxsize=64)
+def even_tiles(size: int, kernel: int, at_once: int, planes: int = 1) -> Tiles:
+    """Return the cheapest tiles for ``size`` elements of the result, all nearly equally long.
+
+    ``planes`` such axes are computed, ``at_once`` tiles at a time; one tile of them costs as much
+    as all. A single tile is as good as several.
+    """
+    least: tuple[int, Tiles] | None = None
+    longest = max(LONGEST, LEAST_RATIO * kernel)
+    for length in LENGTHS:
+        if length < kernel:
+            continue
+        count = -(-size // (length - kernel + 1))
+        turns = -(-count * planes // at_once)
+        found = turns * length, Tiles(length, -(-size // count), count)
+        if least is None or (found[0] < least[0] and length <= longest):
+            least = found
+    if least is None:
+        raise ValueError(f"no tile is longer than {kernel}")
+    return least[1]
