@@ -31,7 +31,7 @@ def problem(
     elif name == "box":
         weight = np.full((1, 1, 1, 5, 11), np.float32(1 / 55))
     elif name in ("fft", "packed fft"):
-        weight = np.random.default_rng(1).random((1, 1, 1, 13, 9), np.float32) / 60
+        weight = np.random.default_rng(1).random((1, 1, 1, 13, 9), np.float32) / 70
     taps = weight.shape[-2:]
     window = Window(
         (-(taps[0] // 2), -(taps[1] // 2) - 3), (21, width), taps, stride, (1, 1), mode, channels

@@ -8,15 +8,21 @@ import numpy as np
 import pytest
 from cases import MODES
 
+from convcli import Picture, make_filter
 from convcli.filters.kinds.smoothing import disk, motion
+from convcli.images import Frame
 from convcli.kernel import reference
 from convcli.kernel.engine import dispatch
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.dispatch import METHODS, choose, costs, size_of
+from convcli.kernel.engine.method import RowFunction
 from convcli.kernel.engine.packed_fft import MOST_TILE, PLANES, PackedFFT, packed_kernel
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.tiles import LENGTHS, LONGEST, even_tiles
 from convcli.kernel.window import Window
+from convcli.pipeline.operators import Convolution
+from convcli.pipeline.process import Processing, process
+from convcli.pipeline.strips import StripSizes
 
 NOISE = 0.005
 """Levels that a sum may be off by rounded weights and transforms, besides the last rounding."""
@@ -97,8 +103,8 @@ def test_several_tiles_each_way_are_the_rounded_sums() -> None:
     size = (700, 530)
     given = problem(KERNELS["line"], size, "reflect", 3)
     rows, columns = PackedFFT(given).tiles
-    assert rows.count > 1
-    assert columns.count > 1
+    assert rows.number > 1
+    assert columns.number > 1
     source = pictures(size, 3)["extremes"]
     assert np.abs(computed(given, source) - sums(given, source)).max() <= 0.5 + NOISE
 
@@ -136,6 +142,34 @@ def test_a_tile_shows_nothing_of_the_one_before() -> None:
     for start in range(0, 300, method.step):  # the last tile is shorter
         method.rows(noise[0], found[0], 0, start, min(start + method.step, 300))
     np.testing.assert_array_equal(found, fresh)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", ["L", "RGB"])
+def test_pictures_are_convolved_so(kind: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+
+    class Watched(PackedFFT):
+        def for_thread(self) -> RowFunction:
+            taken.append(self)
+            return super().for_thread()
+
+    monkeypatch.setitem(METHODS, "packed fft", Watched)
+    channels, size = len(kind), (150, 330 // len(kind))
+    samples = pictures(size, channels)["extremes"].reshape(*size, channels)
+    blur = make_filter("disk", radius=7.3).override(pad_mode=mode)
+    given = problem(np.asarray(disk(7.3)["weight"]), size, mode, channels)
+    exact = sums(given, _row(samples))
+    for threads, reuse in ((1, False), (3, False), (3, True)):
+        picture = Picture((Frame.of(samples.copy(), kind),))
+        processing = Processing(reuse=reuse, strips=StripSizes(threads=threads))
+        made = process(picture, [Convolution(blur)], processing).frames[0].samples
+        assert taken
+        assert np.abs(_row(made) - exact).max() <= 0.5 + NOISE
+
+
+def _row(samples: np.ndarray) -> np.ndarray:
+    return samples.reshape(1, 1, len(samples), -1)
 
 
 @pytest.mark.parametrize("kernel", [disk(20), disk(60), motion(41, 30), motion(101, 17)])
@@ -199,5 +233,5 @@ def test_tiles_cover_an_axis_evenly(size: int, kernel: int) -> None:
         tiles = even_tiles(size, kernel, at_once, planes)
         assert tiles.length in LENGTHS
         assert tiles.valid + kernel - 1 <= tiles.length
-        assert tiles.valid * (tiles.count - 1) < size <= tiles.valid * tiles.count
+        assert tiles.valid * (tiles.number - 1) < size <= tiles.valid * tiles.number
         assert tiles.length <= max(LONGEST, 4 * kernel)

@@ -111,11 +111,11 @@ class PackedFFT(Method):
         if not size.is_packable:
             return None
         rows, columns = _tiles(size.window)
-        planes = columns.count * size.window.interleaved
+        planes = columns.number * size.window.interleaved
         transforms = -(-planes // PLANES) * PLANES / size.window.interleaved
         if rows.length * columns.length > MOST_TILE:
             return None
-        area = rows.count * rows.length * transforms * columns.length
+        area = rows.number * rows.length * transforms * columns.length
         return cost_model.PACKED * area / (size.window.output[0] * size.window.output[1])
 
     @property
