@@ -30,13 +30,14 @@ def problem(
         weight = Factors(gaussian, gaussian)
     elif name == "box":
         weight = np.full((1, 1, 1, 5, 11), np.float32(1 / 55))
-    elif name == "fft":
-        weight = np.random.default_rng(1).random((1, 1, 1, 13, 9), np.float32) / 60
+    elif name in ("fft", "packed fft"):
+        weight = np.random.default_rng(1).random((1, 1, 1, 13, 9), np.float32) / 70
     taps = weight.shape[-2:]
     window = Window(
         (-(taps[0] // 2), -(taps[1] // 2) - 3), (21, width), taps, stride, (1, 1), mode, channels
     )
-    return ConvolutionProblem(weight, np.float32([[0.5]]), window, width * stride[1] - 2)
+    bias = None if name == "packed fft" else np.float32([[0.5]])
+    return ConvolutionProblem(weight, bias, window, width * stride[1] - 2)
 
 
 @pytest.mark.parametrize("mode", MODES)

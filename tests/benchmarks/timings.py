@@ -40,7 +40,7 @@ class Cell:
     rank: int = 0  # of a dense kernel: as high as it gets
     stride: int = 1
     interleaved: int = 1
-    weights: str = "any"  # or "whole", "binomial", "Gaussian", "box"
+    weights: str = "any"  # or "whole", "binomial", "Gaussian", "box", "disk"
     sizes: int = 0  # different magnitudes of whole weights
     samples: str = "float"  # or "8-bit", "16-bit", "8-bit to float"
 
@@ -128,6 +128,10 @@ class Cell:
             sizes = np.arange(self.taps**2) % self.sizes + 1
             signs = rng.choice([-1, 1], self.taps**2)
             return (sizes * signs).reshape(*shape, self.taps).astype(np.float32)
+        if self.weights == "disk":
+            reach = np.arange(self.taps) - self.taps // 2
+            disk = (self.taps / 2 - np.hypot(reach[:, np.newaxis], reach) + 0.5).clip(0, 1)
+            return (disk / disk.sum()).reshape(*shape, self.taps).astype(np.float32)
         if self.weights != "any":
             profile = self._profile()
             if self.weights == "Gaussian" or self.taps > MOST_OF_A_ROW:
@@ -190,6 +194,8 @@ def cells(*, quick: bool) -> Iterator[Cell]:
     for taps in (17, 97) if quick else (9, 17, 33, 49, 97, 193, 401):
         yield rgb(taps, weights="Gaussian", samples="8-bit")
         yield rgb(taps, weights="box", samples="8-bit")
+    for taps in (9, 41) if quick else (7, 9, 11, 15, 21, 41, 61, 121):
+        yield Cell((1536, 2048), taps, interleaved=3, weights="disk", samples="8-bit")
     for taps in (9, 31) if quick else (5, 9, 13, 15, 17, 19, 23, 31, 41):
         yield rgb(taps, samples="8-bit")
         yield rgb(taps, weights="whole", sizes=9, samples="8-bit")  # exact, by FFT too

@@ -44,7 +44,8 @@ class Measured(float):
 
 # Measured with tests/benchmarks/methods.py, NumPy 2.4.6 and OpenBLAS 0.3.31: with AVX-512 on
 # 2026-11-21 on an AMD EPYC (Zen 4), without on 2026-11-26 on an AMD EPYC (Zen 3) that was busy, all
-# of them scaled to the time of products on an idle one. Only their proportions decide.
+# of them scaled to the time of products on an idle one. Only their proportions decide. PACKED was
+# measured without AVX-512 alone; with it, it is in proportion to TRANSFORM.
 PRODUCT = Measured(0.024, 0.0232)  # a multiplication and addition in a banded product
 PACKING = Measured(0.0, 0.121)  # copying an element of a product's operand
 RIGHT_PRODUCT = Measured(0.0145, 0.0222)  # as PRODUCT, in the narrow product along rows
@@ -54,6 +55,7 @@ SAMPLE = Measured(0.78, 1.38)  # reading, shifting and finishing a sample
 PICK = Measured(0.45, 0.63)  # copying a sample to an im2col column past others, for a stride
 TRANSFORM = Measured(7.2, 9.4)  # forward and inverse transform of a sample of a tile
 DOUBLE = Measured(7.2, 13.8)  # what an exact transform, in double precision, takes beyond that
+PACKED = Measured(4.7, 6.2)  # forward and inverse transform, of four samples of a tile at once
 SPECTRUM = Measured(3.6, 5.6)  # multiplying and adding a sample's spectra
 RANK = Measured(0.2, 0.71)  # starting on one more rank
 PASS = Measured(0.045, 0.092)  # a pass over 16-bit sums of 8-bit samples
@@ -75,6 +77,7 @@ class ProblemSize(NamedTuple):
     ``word_passes`` those of :mod:`convcli.kernel.engine.int32`, likewise;
     ``separable_passes`` those of :mod:`convcli.kernel.engine.int16_separable`, likewise;
     ``is_box`` whether it is one of 8-bit samples (:mod:`convcli.kernel.engine.box`);
+    ``is_packable`` whether it is one for :mod:`convcli.kernel.engine.packed_fft`;
     ``decimation`` stride and taps of each axis in :mod:`convcli.kernel.engine.decimated`, likewise;
     ``is_whole`` whether a kernel and all samples are whole numbers, so that results are exact.
     """
@@ -88,6 +91,7 @@ class ProblemSize(NamedTuple):
     decimation: tuple[Pair, Pair] | None = None
     sum_passes: int | None = None
     is_box: bool = False
+    is_packable: bool = False
     separable_passes: int | None = None
     word_passes: int | None = None
     is_whole: bool = False

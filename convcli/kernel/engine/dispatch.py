@@ -27,6 +27,7 @@ from convcli.kernel.engine.int16 import Int16, Int16Sums, operations, sum_operat
 from convcli.kernel.engine.int16_separable import Int16Separable, passes_of
 from convcli.kernel.engine.int32 import Int32, word_operations
 from convcli.kernel.engine.method import Method
+from convcli.kernel.engine.packed_fft import PackedFFT, packed_kernel
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import Separable, factors
 from convcli.kernel.factors import Factors, Weight
@@ -38,6 +39,7 @@ METHODS: dict[str, type[Method]] = {
     "banded": Banded,
     "separable": Separable,
     "fft": FFT,
+    "packed fft": PackedFFT,
     "float passes": FloatPasses,
     "int16": Int16,
     "int16 separable": Int16Separable,
@@ -142,6 +144,7 @@ def _of_bytes(problem: ConvolutionProblem, *, is_large: bool = False) -> Problem
         passes=None if passes is None else len(passes),
         decimation=None if axes is None else axes.steps,
         is_box=box_weight(problem) is not None,
+        is_packable=not is_large and packed_kernel(problem) is not None,
         separable_passes=None if separable is None else separable.number,
         is_whole=not is_large and _has_whole_kernels(problem),
     )
