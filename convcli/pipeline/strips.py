@@ -43,6 +43,9 @@ class StripSizes(NamedTuple):
     ``halo_multiple`` times as high as its halo. Below
     ``worth_a_thread`` samples of a result, a second thread costs more than it saves. ``threads``
     is None for all processors.
+
+    Where a row has more than ``most_row`` samples, a frame is cut into columns too: parts of about
+    ``part_samples``, but for ``least_columns``.
     """
 
     rows: int = 192
@@ -52,6 +55,9 @@ class StripSizes(NamedTuple):
     least_strips: int = 8
     worth_a_thread: int = 500_000
     halo_multiple: int = 2
+    most_row: int = 1 << 16
+    part_samples: int = 1 << 21
+    least_columns: int = 1 << 10
     threads: int | None = None
 
     def rows_of(self, stages: Sequence[Stage], height: int, rows: int) -> int:
