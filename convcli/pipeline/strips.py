@@ -56,8 +56,8 @@ class StripSizes(NamedTuple):
     worth_a_thread: int = 500_000
     halo_multiple: int = 2
     most_row: int = 1 << 16
-    part_samples: int = 1 << 21
-    least_columns: int = 1 << 10
+    part_samples: int = 1 << 20
+    least_columns: int = 1 << 9
     threads: int | None = None
 
     def rows_of(self, stages: Sequence[Stage], height: int, rows: int) -> int:
