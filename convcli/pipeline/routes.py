@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convcli.images import Frame
-from convcli.images.raster import Raster
+from convcli.images.raster import ArrayRaster, Raster
 from convcli.pipeline.interleaved import (
     InRange,
     OpaqueStrips,
@@ -81,10 +81,17 @@ def _write_columns(task: FrameTask, columns: int) -> None:
     threads = task.strips.threads_for(stages, task.target.size[0])
 
     def of_part(part: Part) -> FrameTask:
-        target = task.target.columns(part.start, part.stop)
+        size = task.target.size[0], part.stop - part.start
+        target = ArrayRaster(np.empty((*size, task.target.channels), task.dtype))
         return task._replace(
             frame=part.frame(frame.mode), stages=part.stages, target=target, in_place=False
         )
+
+    def write(part: Part) -> None:
+        one = of_part(part)
+        _write(one)
+        samples = one.target.read(0, one.target.size[0])[:, part.known :]
+        task.target.columns(part.start + part.known, part.stop).write(0, samples)
 
     def find() -> Extremes:
         found: list[Extremes] = []
@@ -95,7 +102,7 @@ def _write_columns(task: FrameTask, columns: int) -> None:
 
     task = task._replace(in_range=_in_range(task, find))
     parts = parts_of(frame.raster, stages, columns, task.in_place)
-    share(lambda: lambda part: _write(of_part(part)), parts, threads)
+    share(lambda: write, parts, threads)
 
 
 def _write(task: FrameTask) -> None:

@@ -29,12 +29,13 @@ ReadColumns = Callable[[int, int], NDArray[Any]]
 class Part(NamedTuple):
     """The columns start to stop of a result, and how they are computed.
 
-    ``stages`` are those of a frame that consists of the source columns ``columns``; -1 is a column
+    The first ``known`` ones are in the part before. ``stages`` are those of a frame that consists of the source columns ``columns``; -1 is a column
     of zeros.
     """
 
     start: int
     stop: int
+    known: int
     stages: list[Stage]
     columns: NDArray[np.intp]
     read: ReadColumns
@@ -93,18 +94,19 @@ def _columns_around(stages: Sequence[Stage]) -> int:
 def parts_of(
     source: Raster, stages: Sequence[Stage], columns: int, in_place: bool
 ) -> Iterator[Part]:
-    """Yield the parts of a result, ``columns`` wide.
+    """Yield the parts of a result, all ``columns`` wide, so that methods and buffers fit them all.
 
     ``in_place`` is as for :func:`~convcli.pipeline.strips.strips_of`, and right for the same
     reason: a part comes with copies of the columns that it reads.
     """
     height, width = source.size[0], stages[-1].size[1]
     held, first, past = np.empty((height, 0, 0)), 0, 0
-    for start in range(0, width, columns):
-        stop = min(start + columns, width)
+    for first_unknown in range(0, width, columns):
+        start = min(first_unknown, width - columns)
+        stop, known = start + columns, first_unknown - start
         of_part, index = _narrowed(stages, start, stop)
         if not in_place:
-            yield Part(start, stop, of_part, index, _reading(source))
+            yield Part(start, stop, known, of_part, index, _reading(source))
             continue
         intervals = Selection(index).intervals
         low, high = intervals[0][0], intervals[-1][1]
@@ -113,7 +115,7 @@ def parts_of(
             fresh = source.columns(past, high).take(0, height)
         held = fresh if low >= past else np.concatenate([held[:, low - first :], fresh], 1)
         first, past = low, max(high, past)
-        yield Part(start, stop, of_part, index, _held(held, first))
+        yield Part(start, stop, known, of_part, index, _held(held, first))
 
 
 def _reading(source: Raster) -> ReadColumns:
