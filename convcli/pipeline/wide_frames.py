@@ -63,7 +63,7 @@ def columns_at_once(stages: Sequence[Stage], channels: int, sizes: StripSizes) -
     # Parts much narrower than the kernel would mostly read what others read.
     halo = sizes.halo_multiple * _columns_around(stages)
     columns = max(min(most, sizes.most_row // samples), sizes.least_columns, halo) // strides
-    number = -(-width // max(columns, 1))
+    number = width // max(columns, 1)
     return None if number < 2 else -(-width // number)
 
 
@@ -97,7 +97,8 @@ def parts_of(
     """Yield the parts of a result, all ``columns`` wide, so that methods and buffers fit them all.
 
     ``in_place`` is as for :func:`~convcli.pipeline.strips.strips_of`, and right for the same
-    reason: a part comes with copies of the columns that it reads.
+    reason: a part comes with copies of the columns that it reads. Those of one part are kept for
+    the next, which is enough for parts at least as wide as the padding that an edge reflects.
     """
     height, width = source.size[0], stages[-1].size[1]
     held, first, past = np.empty((height, 0, 0)), 0, 0
