@@ -39,8 +39,8 @@ class StripSizes(NamedTuple):
     a strip of integer samples, ``layered_rows`` that of one computed as floats, which take more
     memory. Strips of narrow pictures are higher, to have ``least_samples``, as each strip costs
     some calls, but not more than ``most_rows``, and there are ``least_strips``, or as many as have
-    half of those samples each, and two; those of wide pictures are lower, to have ``most_samples`` at most. A strip is at least
-    ``halo_multiple`` times as high as its halo. Below
+    half of those samples each, and two; those of wide pictures are lower, to have ``most_samples``
+    at most. A strip is at least ``halo_multiple`` times as high as its halo. Below
     ``worth_a_thread`` samples of a result, a second thread costs more than it saves. ``threads``
     is None for all processors.
 

@@ -29,8 +29,8 @@ ReadColumns = Callable[[int, int], NDArray[Any]]
 class Part(NamedTuple):
     """The columns start to stop of a result, and how they are computed.
 
-    The first ``known`` ones are in the part before. ``stages`` are those of a frame that consists of the source columns ``columns``; -1 is a column
-    of zeros.
+    The first ``known`` ones are in the part before. ``stages`` are those of a frame of the source
+    columns ``columns``; -1 is a column of zeros.
     """
 
     start: int
@@ -62,7 +62,7 @@ def columns_at_once(stages: Sequence[Stage], channels: int, sizes: StripSizes) -
     most = sizes.part_samples // (max(height, source_height) * samples)
     # Parts much narrower than the kernel would mostly read what others read.
     halo = sizes.halo_multiple * _columns_around(stages)
-    columns = max(min(most, sizes.most_row // samples), sizes.least_columns, halo) // strides
+    columns = max(min(most, sizes.most_row // (2 * samples)), sizes.least_columns, halo) // strides
     number = width // max(columns, 1)
     return None if number < 2 else -(-width // number)
 
