@@ -12,6 +12,7 @@ from convcli import Filter, Picture
 from convcli.images import Frame
 from convcli.images.raster import PillowRaster
 from convcli.pipeline import routes
+from convcli.pipeline.apply import upsampling
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.process import Processing, process
 from convcli.pipeline.shapes import shapes_of_frame
@@ -68,6 +69,34 @@ def test_every_route_has_the_results_of_whole_frames(name: str, pad_mode: str) -
             # Sums of floats in another order; weights that are nearly 0, divided by.
             tolerance = 0 if exact else max(1, top * 1e-4)
             np.testing.assert_allclose(found.astype(int), whole, rtol=0, atol=tolerance)
+
+
+ENLARGING = {
+    **{preset: {} for preset in ("nearest", "bilinear", "lanczos")},
+    "kernel": {"filter": Filter(RNG.random((5, 4)), divisor=3, stride=(2, 3), pad=(1, 2, 0, 1))},
+    "gaps": {"filter": Filter(RNG.random((2, 2)), stride=4, pad=0), "output_padding": 3},
+    "spread": {"filter": Filter(RNG.random((3, 3)), divisor=3, dilation=2, stride=3)},
+}
+
+
+@pytest.mark.parametrize("pad_mode", MODES)
+@pytest.mark.parametrize("name", ENLARGING)
+def test_enlarged_parts_are_the_whole_frame(name: str, pad_mode: str) -> None:
+    options = dict(ENLARGING[name])
+    for mode, preserves in (("RGB", False), ("RGBA", False), ("RGBA", True)):
+        samples = RNG.integers(0, 256, (6, 47, len(mode)), np.uint8)
+        filter = options.get("filter", name)
+        if isinstance(filter, Filter):
+            filter = filter.override(preserve_alpha=preserves)
+        others = {key: value for key, value in options.items() if key != "filter"}
+        operator = upsampling(filter, pad_mode=pad_mode, **others)
+        for linear in (False, True):
+            results = []
+            for sizes in (StripSizes(), CUT):
+                processing = Processing(strips=sizes, linear=linear)
+                picture = Picture((Frame.of(samples, mode),))
+                results.append(process(picture, [operator], processing).frames[0].samples)
+            np.testing.assert_allclose(*(one.astype(int) for one in results), atol=1)
 
 
 @pytest.mark.parametrize("linear", [False, True])

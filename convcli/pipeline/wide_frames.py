@@ -18,8 +18,8 @@ from convcli.images.raster import Raster
 from convcli.kernel.geometry import Pair
 from convcli.kernel.padding import source_index
 from convcli.pipeline.evaluate import Selection, take_rows
-from convcli.pipeline.operators import Convolution
-from convcli.pipeline.shapes import Stage
+from convcli.pipeline.operators import Convolution, TransposedConvolution
+from convcli.pipeline.shapes import AlphaPolicy, Stage
 from convcli.pipeline.strips import StripSizes
 
 ReadColumns = Callable[[int, int], NDArray[Any]]
@@ -59,12 +59,17 @@ def columns_at_once(stages: Sequence[Stage], channels: int, sizes: StripSizes) -
     if max(width, source_width) * samples <= sizes.most_row or not _can_be_cut(stages):
         return None
     strides = int(np.prod([stage.geometry.stride[1] for stage in stages]))
+    enlarges = isinstance(stages[-1].operator, TransposedConvolution)
     most = sizes.part_samples // (max(height, source_height) * samples)
     # Parts much narrower than the kernel would mostly read what others read.
     halo = sizes.halo_multiple * _columns_around(stages)
-    columns = max(min(most, sizes.most_row // (2 * samples)), sizes.least_columns, halo) // strides
-    number = width // max(columns, 1)
-    return None if number < 2 else -(-width // number)
+    columns = max(min(most, sizes.most_row // (2 * samples)), sizes.least_columns, halo)
+    number = width // max(columns if enlarges else columns // strides, 1)
+    if number < 2:
+        return None
+    columns = -(-width // number)
+    # Parts of an enlarged frame begin at the same phase, to share matrices.
+    return min(-(-columns // strides) * strides, width) if enlarges else columns
 
 
 def _can_be_cut(stages: Sequence[Stage]) -> bool:
@@ -73,6 +78,10 @@ def _can_be_cut(stages: Sequence[Stage]) -> bool:
     Between stages, columns beyond an edge may come from the other side only where all stages wrap
     around at the same width: then they are computed from what is beyond the edge before.
     """
+    if len(stages) == 1 and isinstance(stages[0].operator, TransposedConvolution):
+        # Alpha is never sampled from the padding.
+        is_sampled = stages[0].alpha_policy is AlphaPolicy.SAMPLED
+        return stages[0].operator.filter.pad_mode == "zeros" or not is_sampled
     if not all(isinstance(stage.operator, Convolution) for stage in stages):
         return False
     wraps = [stage.operator.filter.pad_mode == "circular" for stage in stages]
@@ -131,6 +140,8 @@ def _narrowed(
     stages: Sequence[Stage], start: int, stop: int
 ) -> tuple[list[Stage], NDArray[np.intp]]:
     """Return the stages for some columns of a result, and the source columns that they read."""
+    if isinstance(stages[-1].operator, TransposedConvolution):
+        return _narrowed_transpose(stages[-1], start, stop)
     narrow: list[Stage] = []
     for number in reversed(range(len(stages))):
         stage = stages[number]
@@ -150,6 +161,29 @@ def _narrowed(
         narrow.append(stage._replace(geometry=reach, size=(stage.size[0], stop - start)))
         start, stop = low, high
     return narrow[::-1], index
+
+
+def _narrowed_transpose(
+    stage: Stage, start: int, stop: int
+) -> tuple[list[Stage], NDArray[np.intp]]:
+    """Return the same for a transposed convolution, whose geometry's ``image`` is its result."""
+    geometry = stage.geometry
+    stride, (top, left, bottom, right) = geometry.stride[1], geometry.pads
+    width, mode = geometry.output[1], stage.operator.filter.pad_mode
+    reach = (geometry.kernel[1] - 1) * geometry.dilation[1]
+    low = min(-((reach - start - left) // stride), (start + left) // stride)
+    high = (stop - 1 + left) // stride + 1
+    if stage.alpha_policy is AlphaPolicy.SAMPLED:  # what is nearest may be what no weight falls on
+        low, high = low - 1, high + 1
+    if mode == "zeros":  # edges stay edges, where the divisor is another
+        low = max(min(low, width - 1), 0)
+        high = max(min(high, width), low + 1)
+    pads = top, start + left - low * stride, bottom, right
+    narrow = geometry._replace(
+        image=(geometry.image[0], stop - start), output=(geometry.output[0], high - low), pads=pads
+    )
+    stage = stage._replace(geometry=narrow, size=(stage.size[0], stop - start))
+    return [stage], source_index(low, high, width, mode)
 
 
 def _columns_read(output: Pair, kernel: Pair, dilation: Pair, stride: Pair) -> int:
