@@ -102,9 +102,12 @@ class Deconvolution(FrameOperator):
     def output_size(self, geometry: Geometry) -> Pair:
         return geometry.image
 
-    def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
+    def centres(
+        self, geometry: Geometry, axis: int, start: int = 0, stop: int | None = None
+    ) -> NDArray[np.intp]:
+        stop = geometry.image[axis] if stop is None else stop
         centre = (effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1) // 2
-        index = np.arange(geometry.image[axis]) + geometry.pads[axis] - centre
+        index = np.arange(start, stop) + geometry.pads[axis] - centre
         return np.clip(index, 0, geometry.output[axis] - 1)
 
     def memory(self, geometry: Geometry) -> int:

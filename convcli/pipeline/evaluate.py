@@ -130,7 +130,7 @@ def _selection(stage: Stage, index: NDArray[np.intp], start: int, stop: int) -> 
     """Return the rows that some rows of the result read, for colour or for alpha."""
     if stage.alpha_policy is not AlphaPolicy.SAMPLED:
         return Selection(index)
-    return Selection(index, stage.operator.centres(stage.geometry, 0)[start:stop])
+    return Selection(index, stage.operator.centres(stage.geometry, 0, start, stop))
 
 
 def _joined(parts: Sequence[Layers]) -> Layers:
@@ -145,7 +145,7 @@ def _sampled_alpha(
     stage: Stage, alpha: FloatArray, selection: Selection, start: int, stop: int
 ) -> FloatArray:
     """Return alpha (1, rows, W) at the kernel's centre for some rows of the result."""
-    rows = stage.operator.centres(stage.geometry, 0)[start:stop]
+    rows = stage.operator.centres(stage.geometry, 0, start, stop)
     columns = stage.operator.centres(stage.geometry, 1)
     sampled = alpha[:, selection.place(rows)[:, np.newaxis], columns]
     sampled[:, rows < 0] = 0
