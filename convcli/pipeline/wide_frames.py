@@ -63,11 +63,14 @@ def columns_at_once(stages: Sequence[Stage], channels: int, sizes: StripSizes) -
     most = sizes.part_samples // (max(height, source_height) * samples)
     # Parts much narrower than the kernel would mostly read what others read.
     halo = sizes.halo_multiple * _columns_around(stages)
-    columns = max(min(most, sizes.most_row // (2 * samples)), sizes.least_columns, halo)
+    most = min(most, sizes.most_row // samples)
+    columns = max(most, sizes.least_columns, halo)
     number = width // max(columns if enlarges else columns // strides, 1)
     if number < 2:
         return None
     columns = -(-width // number)
+    if columns * samples > sizes.most_row and most > 2 * max(sizes.least_columns, halo):
+        columns = -(-width // (number + 1))
     # Parts of an enlarged frame begin at the same phase, to share matrices.
     return min(-(-columns // strides) * strides, width) if enlarges else columns
 
