@@ -121,7 +121,7 @@ class InterleavedFilter:
         self._rows_of = operator.prepare_samples(geometry, raster.channels, self.top)
         self._prepare_values = partial(operator.prepare_values, geometry, raster.channels, self.top)
         problems = operator.value_problems(geometry, raster.channels, self.top)
-        self._bank = Int16Bank.of(problems, self._reduce) if self.top == 255 else None
+        self._bank = Int16Bank.kept(problems, self._reduce) if self.top == 255 else None
         self.samples = stage.size[1] * raster.channels
         self._stride = geometry.stride[0]
 
