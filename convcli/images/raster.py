@@ -141,7 +141,8 @@ class PillowRaster(Raster):
         if rows not in strips:
             if len(strips) > 4:
                 strips.clear()
-            strips[rows] = Image.new(self.image.mode, (self.size[1], rows))
+            # Not filled: all of it is written before it is read.
+            strips[rows] = Image.new(self.image.mode, (self.size[1], rows), None)
         return strips[rows]
 
 
