@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cases import MODES
 
-from convcli.kernel.engine import dispatch
+from convcli.kernel.engine import dispatch, fft
 from convcli.kernel.engine.column_ranges import MOST_SAMPLES, ColumnRanges, range_width
 from convcli.kernel.engine.decimated import TOLERANCE
 from convcli.kernel.engine.dispatch import METHODS, prepare
@@ -78,3 +78,30 @@ def test_wide_rows_alone_are_cut() -> None:
     window = photo.window._replace(kernel=(1000, 1000))
     dense = ConvolutionProblem(large, None, window, 6000)
     assert range_width(METHODS["fft"], dense) < 2000
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_large_tiles_read_samples_as_they_are(
+    dtype: type, is_whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(2)
+    weight = rng.integers(-3, 9, (1, 1, 1, 11, 7)).astype(np.float32)
+    if not is_whole:
+        weight /= 300
+    window = Window((-5, -3), (40, 90), (11, 7), (1, 1), (1, 1), "reflect", 3)
+    given = ConvolutionProblem(weight, None, window, 90)
+    source = rng.integers(0, 256, (1, 1, 40, 270)).astype(dtype)
+    expected = np.empty((1, 1, 40, 270), np.float32)
+    dispatch.run(METHODS["direct"](given), source, expected)
+    monkeypatch.setattr(fft, "LARGE_TILE", 1)
+    found = np.empty_like(expected)
+    dispatch.run(METHODS["fft"](given), source, found)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0 if is_whole else 2e-3)
+
+
+def test_ranges_are_whole_tiles() -> None:
+    large = np.zeros((1, 1, 1, 1000, 1000), np.float32)
+    window = Window((0, 0), (1000, 6000), (1000, 1000), (1, 1), (1, 1), "zeros", 3)
+    width = range_width(METHODS["fft"], ConvolutionProblem(large, None, window, 6000))
+    assert width == 2048 - 1000 + 1

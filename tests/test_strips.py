@@ -77,7 +77,10 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
-def strips_of(rows: int, **others: int) -> StripSizes:
+def strips_of(rows: int, columns: int | None = None, **others: int) -> StripSizes:
+    """Return strips of so many rows, and, where ``columns`` are given, so many columns."""
+    if columns is not None:
+        others |= {"most_row": 0, "part_samples": 0, "least_columns": columns}
     return StripSizes(rows=rows, layered_rows=rows, least_samples=0, **others)
 
 
@@ -133,15 +136,16 @@ def sampled(alpha: np.ndarray, chosen: Filter, transposed: bool) -> np.ndarray:
     rows=st.integers(1, 8),
     worth_a_thread=st.sampled_from([0, 10**9]),
     halo_multiple=st.sampled_from([0, 2]),
+    columns=st.sampled_from([None, 1, 2, 5]),
 )
 def test_strips_of_every_shape_are_the_whole_picture(
-    one: Case, rows: int, worth_a_thread: int, halo_multiple: int
+    one: Case, rows: int, worth_a_thread: int, halo_multiple: int, columns: int | None
 ) -> None:
     try:
         expected = whole(one)
     except ShapeError:  # nothing would be left of the picture
         assume(False)
-    strips = strips_of(rows, worth_a_thread=worth_a_thread, halo_multiple=halo_multiple)
+    strips = strips_of(rows, columns, worth_a_thread=worth_a_thread, halo_multiple=halo_multiple)
     raw = one.result(strips, as_float=True)
     assert raw.shape == expected.shape
     np.testing.assert_allclose(raw, expected, atol=1e-4)
@@ -159,19 +163,31 @@ WALKS = {
 }
 
 
+def turned(one: Filter) -> Filter:
+    """Return the filter that does along rows what ``one`` does along columns."""
+    stride = one.stride[::-1] if isinstance(one.stride, tuple) else one.stride
+    pads = one.pad if isinstance(one.pad, str) else tuple(one.pad[k] for k in (1, 0, 3, 2))
+    weight = one.kernel[0, 0].T
+    return Filter(weight, pad=pads, stride=stride, pad_mode=one.pad_mode)
+
+
 @pytest.mark.parametrize("walk", list(WALKS))
 @pytest.mark.parametrize("pad_mode", MODES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("across", [False, True])
 def test_in_place_results_equal_those_in_fresh_memory(
-    walk: str, pad_mode: str, dtype: type
+    walk: str, pad_mode: str, dtype: type, across: bool
 ) -> None:
     top = np.iinfo(dtype).max
     samples = np.random.default_rng(3).integers(0, top // 20, (40, 5, 1)).astype(dtype)
     filters = [one.override(pad_mode=pad_mode) for one in WALKS[walk]]
+    if across:
+        samples = samples.transpose(1, 0, 2)
+        filters = [turned(one) for one in filters]
     expected = apply_filters(Picture((Frame.of(samples.copy(), "L"),)), filters).frames[0].samples
     for rows in (1, 3, 7, 13):
         picture = Picture((Frame.of(samples.copy(), "L"),))
-        processing = Processing(reuse=True, strips=strips_of(rows))
+        processing = Processing(reuse=True, strips=strips_of(rows, rows if across else None))
         result = process(picture, [Convolution(one) for one in filters], processing)
         np.testing.assert_array_equal(result.frames[0].samples, expected)
 

@@ -88,9 +88,12 @@ class Deconvolution(FrameOperator, BackwardOperator):
         kernel = filter.kernel_shape[2:]
         return conv_transpose_geometry(size, kernel, 1, filter.pad, 0, filter.dilation)
 
-    def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
+    def centres(
+        self, geometry: Geometry, axis: int, start: int = 0, stop: int | None = None
+    ) -> NDArray[np.intp]:
+        stop = geometry.image[axis] if stop is None else stop
         centre = (effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1) // 2
-        index = np.arange(geometry.image[axis]) + geometry.pads[axis] - centre
+        index = np.arange(start, stop) + geometry.pads[axis] - centre
         return np.clip(index, 0, geometry.output[axis] - 1)
 
     def memory(self, geometry: Geometry) -> int:

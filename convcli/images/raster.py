@@ -38,6 +38,10 @@ class Raster(ABC):
         Several threads may write different rows. Raises ValueError if the samples are read-only.
         """
 
+    @abstractmethod
+    def columns(self, start: int, stop: int) -> Raster:
+        """Return the columns ``start`` to ``stop``, which are read and written here."""
+
     def split(self) -> list[Raster]:
         """Return each channel as a raster of its own."""
         samples = self.read(0, self.size[0])
@@ -65,6 +69,9 @@ class ArrayRaster(Raster):
     def write(self, start: int, samples: NDArray[Any]) -> None:
         self.samples[start : start + len(samples)] = samples
 
+    def columns(self, start: int, stop: int) -> Raster:
+        return ArrayRaster(self.samples[:, start:stop])
+
 
 class UnreadRaster(Raster):
     """Size, channels and dtype of samples that were not read, from a header."""
@@ -82,20 +89,24 @@ class UnreadRaster(Raster):
     def write(self, start: int, samples: NDArray[Any]) -> None:
         raise AssertionError("a header has no samples to write")
 
+    def columns(self, start: int, stop: int) -> Raster:
+        return UnreadRaster((self.size[0], stop - start), self.channels, self.dtype)
+
     def split(self) -> list[Raster]:
         return [UnreadRaster(self.size, 1, self.dtype) for _ in range(self.channels)]
 
 
 class PillowRaster(Raster):
-    """The samples of an 8-bit Pillow image, in Pillow's own memory.
+    """The samples of an 8-bit Pillow image, or some of its columns, in Pillow's own memory.
 
     Copying them all to an array would take longer than many filters. Rows are copied through a
     small image, of which each thread has its own.
     """
 
-    def __init__(self, image: Image.Image) -> None:
+    def __init__(self, image: Image.Image, columns: tuple[int, int] | None = None) -> None:
         self.image = image
-        self.size = image.height, image.width
+        self._left, right = (0, image.width) if columns is None else columns
+        self.size = image.height, right - self._left
         self.channels, self.dtype = len(image.getbands()), np.dtype(np.uint8)
         self._own = threading.local()
 
@@ -108,7 +119,7 @@ class PillowRaster(Raster):
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         strip = self._strip(stop - start)
-        strip.paste(self.image, (0, -start))
+        strip.paste(self.image, (-self._left, -start))
         samples = np.frombuffer(strip.tobytes(), np.uint8)
         return samples.reshape(stop - start, self.size[1], self.channels)
 
@@ -119,7 +130,10 @@ class PillowRaster(Raster):
             raise ValueError("the image is read-only")
         strip = self._strip(len(samples))
         strip.frombytes(np.ascontiguousarray(samples).data)
-        self.image.paste(strip, (0, start))
+        self.image.paste(strip, (self._left, start))
+
+    def columns(self, start: int, stop: int) -> Raster:
+        return PillowRaster(self.image, (self._left + start, self._left + stop))
 
     def _strip(self, rows: int) -> Image.Image:
         strips: dict[int, Image.Image] = self._own.__dict__.setdefault("strips", {})
@@ -127,7 +141,8 @@ class PillowRaster(Raster):
         if rows not in strips:
             if len(strips) > 4:
                 strips.clear()
-            strips[rows] = Image.new(self.image.mode, (self.size[1], rows))
+            # Not filled: all of it is written before it is read.
+            strips[rows] = Image.new(self.image.mode, (self.size[1], rows), None)
         return strips[rows]
 
 

@@ -110,7 +110,7 @@ class _EnlargedStrips:
         self._stage, self._channels, self._dtype = stage, frame.raster.channels, target.dtype
         self._samples_alpha = stage.alpha_policy is AlphaPolicy.SAMPLED
         self._columns = operator.centres(stage.geometry, 1)
-        self._rows = operator.centres(stage.geometry, 0)
+        self._operator = operator
         self._conversion = SampleConversion(
             frame.raster.dtype,
             target.dtype,
@@ -140,7 +140,8 @@ class _EnlargedStrips:
 
     def selected(self, start: int, stop: int) -> _Selected:
         """Return which source rows some rows of the result read."""
-        padded, centres = padded_index(self._stage, self, start, stop), self._rows[start:stop]
+        padded = padded_index(self._stage, self, start, stop)
+        centres = self._operator.centres(self._geometry, 0, start, stop)
         if self._samples_alpha:
             return _Selected(Selection(padded, centres), padded, centres)
         return _Selected(Selection(padded), padded, centres)

@@ -50,16 +50,17 @@ def can_be_interleaved(frame: Frame, stage: Stage) -> bool:
     return (
         stage.alpha_policy is AlphaPolicy.SAMPLED
         and not operator.filter.range.startswith("rescale")  # by what is visible
-        and _keeps_places(operator, stage)
+        and _centre_columns(operator, stage) is not None
     )
 
 
-def _keeps_places(operator: Convolution, stage: Stage) -> bool:
-    """Return whether the kernel's centre is on the pixel that is written."""
-    return stage.geometry.image == stage.size and all(
-        (operator.centres(stage.geometry, axis) == np.arange(stage.size[axis])).all()
-        for axis in (0, 1)
-    )
+def _centre_columns(operator: Convolution, stage: Stage) -> slice | None:
+    """Return the columns under the kernel's centre, if it is on the row that is written."""
+    rows, columns = (operator.centres(stage.geometry, axis) for axis in (0, 1))
+    first, past = int(columns[0]), int(columns[0]) + len(columns)
+    is_moved = first >= 0 and (columns == np.arange(first, past)).all()
+    keeps_rows = stage.geometry.image[0] == len(rows) and (rows == np.arange(len(rows))).all()
+    return slice(first, past) if is_moved and keeps_rows else None
 
 
 class OpaqueStrips:
@@ -114,11 +115,13 @@ class InterleavedFilter:
         self._stage, self._reduce = stage, operator.filter.reduce
         self.dtype, self.channels = raster.dtype, raster.channels
         self.top = full_scale(raster.dtype)
-        self.keeps_alpha = stage.alpha_policy is AlphaPolicy.SAMPLED
+        self.alpha_columns: slice | None = None
+        if stage.alpha_policy is AlphaPolicy.SAMPLED:
+            self.alpha_columns = _centre_columns(operator, stage)
         self._rows_of = operator.prepare_samples(geometry, raster.channels, self.top)
         self._prepare_values = partial(operator.prepare_values, geometry, raster.channels, self.top)
         problems = operator.value_problems(geometry, raster.channels, self.top)
-        self._bank = Int16Bank.of(problems, self._reduce) if self.top == 255 else None
+        self._bank = Int16Bank.kept(problems, self._reduce) if self.top == 255 else None
         self.samples = stage.size[1] * raster.channels
         self._stride = geometry.stride[0]
 
@@ -213,8 +216,8 @@ def convolve_interleaved(
             else:
                 write_values(padded, samples)
             by_pixel = samples.reshape(stop - start, -1, prepared.channels)
-            if prepared.keeps_alpha:
-                by_pixel[..., -1] = read(start, stop)[..., -1]
+            if prepared.alpha_columns is not None:
+                by_pixel[..., -1] = read(start, stop)[:, prepared.alpha_columns, -1]
             target.write(start, by_pixel)
 
         def write_values(padded: NDArray[Any], samples: NDArray[Any]) -> None:

@@ -93,10 +93,12 @@ class Operator(ABC):
         return []
 
     @abstractmethod
-    def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
-        """Return, for each output row or column, the input one under the kernel's centre.
+    def centres(
+        self, geometry: Geometry, axis: int, start: int = 0, stop: int | None = None
+    ) -> NDArray[np.intp]:
+        """Return, for the output rows or columns start to stop, the input ones under the centre.
 
-        -1 is a zero of the padding.
+        That is the kernel's; -1 is a zero of the padding.
         """
 
 
@@ -193,12 +195,15 @@ class Convolution(Operator):
             )
         return problems
 
-    def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
+    def centres(
+        self, geometry: Geometry, axis: int, start: int = 0, stop: int | None = None
+    ) -> NDArray[np.intp]:
+        stop = geometry.output[axis] if stop is None else stop
         reach = effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1
-        first = reach // 2 - geometry.pads[axis]
-        last = first + (geometry.output[axis] - 1) * geometry.stride[axis]
+        offset, stride = reach // 2 - geometry.pads[axis], geometry.stride[axis]
+        first, last = offset + start * stride, offset + (stop - 1) * stride
         index = source_index(first, last + 1, geometry.image[axis], self.filter.pad_mode)
-        return index[:: geometry.stride[axis]]
+        return index[::stride]
 
 
 @dataclass(frozen=True)
@@ -272,10 +277,13 @@ class TransposedConvolution(BackwardOperator):
         if self.normalize and prod(self.filter.kernel_shape[2:]) <= MOST_CHECKED:
             self.divisor(geometry)
 
-    def centres(self, geometry: Geometry, axis: int) -> NDArray[np.intp]:
+    def centres(
+        self, geometry: Geometry, axis: int, start: int = 0, stop: int | None = None
+    ) -> NDArray[np.intp]:
+        stop = geometry.image[axis] if stop is None else stop
         centre = (effective_size(geometry.kernel[axis], geometry.dilation[axis]) - 1) / 2
         offset = geometry.pads[axis] - centre
-        index = (np.arange(geometry.image[axis]) + offset) / geometry.stride[axis]
+        index = (np.arange(start, stop) + offset) / geometry.stride[axis]
         return np.clip(np.floor(index + 0.5).astype(np.intp), 0, geometry.output[axis] - 1)
 
 

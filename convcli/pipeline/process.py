@@ -179,9 +179,9 @@ def _fits(raster: Raster, size: Pair, channels: int, dtype: np.dtype[np.generic]
 
 
 def _is_local(stage: Stage, size: Pair) -> bool:
-    """Return whether each row of a result is computed from the row it replaces and its halo."""
+    """Return whether each pixel of a result is computed from the one it replaces and its halo."""
     return (
         stage.size == size
-        and stage.geometry.stride[0] == 1
+        and stage.geometry.stride == (1, 1)
         and stage.operator.filter.pad_mode != "circular"
     )

@@ -38,20 +38,27 @@ class StripSizes(NamedTuple):
     (The position of a sum within a strip may affect its rounding.) ``rows`` is the usual height of
     a strip of integer samples, ``layered_rows`` that of one computed as floats, which take more
     memory. Strips of narrow pictures are higher, to have ``least_samples``, as each strip costs
-    some calls, but there are ``least_strips``, or as many as have half of those samples each, and
-    two; those of wide pictures are lower, to have ``most_samples`` at most. A strip is at least
-    ``halo_multiple`` times as high as its halo. Below
+    some calls, but not more than ``most_rows``, and there are ``least_strips``, or as many as have
+    half of those samples each, and two; those of wide pictures are lower, to have ``most_samples``
+    at most. A strip is at least ``halo_multiple`` times as high as its halo. Below
     ``worth_a_thread`` samples of a result, a second thread costs more than it saves. ``threads``
     is None for all processors.
+
+    Where a row has more than ``most_row`` samples, a frame is cut into columns too: parts of about
+    ``part_samples``, but for ``least_columns``.
     """
 
     rows: int = 192
     layered_rows: int = 96
     least_samples: int = 1 << 20
+    most_rows: int = 1 << 16
     most_samples: int = 1 << 22
     least_strips: int = 8
     worth_a_thread: int = 500_000
     halo_multiple: int = 2
+    most_row: int = 1 << 16
+    part_samples: int = 1 << 20
+    least_columns: int = 1 << 9
     threads: int | None = None
 
     def rows_of(self, stages: Sequence[Stage], height: int, rows: int) -> int:
@@ -61,7 +68,8 @@ class StripSizes(NamedTuple):
         if self._is_worth_it(stages, height):
             halves = 2 * height * row // max(self.least_samples, 1)
             most = -(-height // min(max(halves, 2), self.least_strips))
-        rows = max(min(rows, self.most_samples // row), min(self.least_samples // row, most))
+        least = min(self.least_samples // row, most, self.most_rows)
+        rows = max(min(rows, self.most_samples // row), least)
         halo = sum(stage.geometry.kernel[0] * stage.geometry.dilation[0] // 2 for stage in stages)
         return max(rows, self.halo_multiple * halo, 1)
 

@@ -29,7 +29,8 @@ def range_width(method: type[Method], problem: ConvolutionProblem) -> int:
     columns = most // (window.interleaved * window.stride[1])
     # Ranges much narrower than the kernel would mostly read what others read.
     columns = max(columns, window.effective_kernel[1] // window.stride[1], 256)
-    return min(columns, window.output[1])
+    at_once = method.buffer_columns(problem)
+    return min(max(columns // at_once, 1) * at_once, window.output[1])
 
 
 class ColumnRanges(Method):

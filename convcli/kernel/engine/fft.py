@@ -51,6 +51,15 @@ def _tile(window: Window) -> Pair:
     return tile_length(height, window.rows), tile_length(width, window.columns)
 
 
+def _has_whole(padded: NDArray[Any]) -> bool:
+    return padded.dtype.kind == "u" or is_whole(padded)
+
+
+def _norm(padded: NDArray[Any]) -> float:
+    rows = (np.square(row, dtype=np.float64).sum() for row in padded)
+    return float(np.sqrt(sum(rows)))
+
+
 class FFT(Method):
     """Convolution by Fourier transforms; for stride 1."""
 
@@ -100,6 +109,11 @@ class FFT(Method):
     def buffer_rows(problem: ConvolutionProblem) -> int:
         return _tile(problem.window)[0]
 
+    @staticmethod
+    def buffer_columns(problem: ConvolutionProblem) -> int:
+        window = problem.window
+        return _tile(window)[1] - window.effective_kernel[1] + 1
+
     def moved(self, columns: int) -> Self:
         other = super().moved(columns)
         other._in_double = {}
@@ -133,11 +147,14 @@ class _FFTThread:
         self.direct = Direct(problem).for_thread()
         self.in_double: dict[int, _FFTThread] = {}
         height, width = method.tile
-        self.padded = np.zeros((height, channels, self.reader.length), problem.dtype)
+        self.padded = np.zeros((0, channels, self.reader.length), problem.dtype)
         self.tile = np.zeros((height, width), problem.dtype)
         self.spectra = np.empty((channels, height, width // 2 + 1), method.spectra.dtype)
-        self.product = np.empty_like(self.spectra[0])
-        self.term = np.empty_like(self.spectra[0])
+        # The only spectrum that is multiplied once alone may be overwritten.
+        self.product = self.spectra[0]
+        if channels > 1 or output_channels > 1:
+            self.product = np.empty_like(self.spectra[0])
+        self.term = np.empty_like(self.spectra[0]) if channels > 1 else self.product
         self.sums = np.empty((output_channels, method.valid[0], problem.samples), problem.dtype)
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -154,16 +171,22 @@ class _FFTThread:
     ) -> None:
         window = self.method.problem.window
         needed = stop - start + self.method.effective_kernel[0] - 1
+        dtype = self.method.problem.dtype
+        # Reading floats is faster; of large tiles, rows are the largest buffer.
+        if source.dtype.kind == "u" and max(self.method.tile) >= LARGE_TILE:
+            dtype = source.dtype
+        if dtype != self.padded.dtype or not len(self.padded):
+            self.padded = np.zeros((self.method.tile[0], *self.padded.shape[1:]), dtype)
         padded = self.padded[:needed]
         self.reader.read(source, window.origin[0] + start, 1, padded[:, :, np.newaxis])
         if source.dtype.kind == "f" and not np.isfinite(np.add.reduce(padded, axis=None)):
             # A transform spreads an infinity over the whole tile.
             self.direct(source, target, group, start, stop)
             return
-        if not self.method.parts(1).units[group].any() or not is_whole(padded):
+        if not self.method.parts(1).units[group].any() or not _has_whole(padded):
             self.method.finish(self._sums(padded, group), target[..., start:stop, :], group)
             return
-        norm = float(np.sqrt(np.square(padded, dtype=np.float64).sum()))
+        norm = _norm(padded)
         area = self.method.tile[0] * self.method.tile[1]
         for count in (1, 2, 3):
             if self.method.parts(count).error(norm, area)[group] < 0.25:
@@ -176,7 +199,7 @@ class _FFTThread:
     def banded(self) -> RowFunction:
         return Banded(self.method.problem).for_thread()
 
-    def _rounded_sums(self, padded: FloatArray, group: int, count: int) -> FloatArray:
+    def _rounded_sums(self, padded: NDArray[Any], group: int, count: int) -> FloatArray:
         """Return the sums (F, rows, samples) of whole samples, exact for whole kernels."""
         if count not in self.in_double:
             self.in_double[count] = _FFTThread(self.method.in_double(count))
@@ -190,7 +213,7 @@ class _FFTThread:
             total += sums[start : start + output_channels]
         return total.astype(self.method.problem.dtype, copy=False)
 
-    def _sums(self, padded: FloatArray, group: int) -> FloatArray:
+    def _sums(self, padded: NDArray[Any], group: int) -> FloatArray:
         """Return the sums (F, rows, samples) of padded rows."""
         window = self.method.problem.window
         for channel in range(window.interleaved):
@@ -198,7 +221,7 @@ class _FFTThread:
                 self._one_tile(padded[..., channel :: window.interleaved], group, channel, column)
         return self.sums[:, : len(padded) - self.method.effective_kernel[0] + 1]
 
-    def _one_tile(self, padded: FloatArray, group: int, interleaved: int, column: int) -> None:
+    def _one_tile(self, padded: NDArray[Any], group: int, interleaved: int, column: int) -> None:
         method, pitch = self.method, self.method.problem.window.interleaved
         for channel, spectrum in enumerate(self.spectra):
             part = padded[:, channel, column : column + method.tile[1]]

@@ -18,13 +18,18 @@ from convcli.kernel.engine.int16 import TOP, whole_weights
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.shifted_sums import Tap
 from convcli.kernel.engine.steps import Steps, bound, count, fewest_steps
+from convcli.kernel.factors import Factors
 from convcli.kernel.window import RowReader
+from convcli.system.kept import Kept
 
 BLOCK_SAMPLES = 1 << 17
 """About how many samples of the result are computed at once."""
 
 MOST_SAMPLES = 1 << 19
 """Samples of a row above which some columns are computed at a time, to limit memory."""
+
+MOST_BANKS = 4
+"""Banks that are kept."""
 
 _MOST = 2**15 - 1
 
@@ -56,6 +61,16 @@ class Int16Bank:
             return None
         kernels = [fewest_steps(weight.astype(np.int64)) for weight in weights]
         return cls(problems[0], kernels, shift, reduce)
+
+    @classmethod
+    def kept(cls, problems: Sequence[ConvolutionProblem], reduce: str | None) -> Int16Bank | None:
+        """Return the same, or what was made for a part of a frame, or a picture, of equal width."""
+        weights = (problem.weight for problem in problems)
+        arrays = [each if isinstance(each, Factors) else (each,) for each in weights]
+        numbers = tuple(array.tobytes() for factors in arrays for array in factors)
+        has_bias = any(problem.bias is not None for problem in problems)
+        key = numbers, len(problems), problems[0].window, problems[0].width, has_bias, reduce
+        return _banks.get(key, lambda: cls.of(problems, reduce))
 
     def cost(self) -> float:
         """Return nanoseconds for a sample of a kernel's values on one core, as methods do."""
@@ -169,3 +184,6 @@ class _Thread:
         np.add(self.total, np.float32(0.5), out=self.total)
         np.copyto(finished, self.total, casting="unsafe")
         np.clip(finished, 0, TOP, out=finished)
+
+
+_banks: Kept[Int16Bank | None] = Kept(MOST_BANKS)

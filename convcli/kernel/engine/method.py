@@ -73,6 +73,11 @@ class Method(ABC):
         """Return about how many rows of the image a thread's buffers hold."""
         return MOST_ROWS
 
+    @staticmethod
+    def buffer_columns(problem: ConvolutionProblem) -> int:
+        """Return how many columns of the result are computed at once in any case."""
+        return 1
+
     def moved(self, columns: int) -> Self:
         """Return this method for the columns of the output that lie so many further right."""
         other = copy.copy(self)
