@@ -60,7 +60,8 @@ def columns_at_once(stages: Sequence[Stage], channels: int, sizes: StripSizes) -
         return None
     strides = int(np.prod([stage.geometry.stride[1] for stage in stages]))
     enlarges = isinstance(stages[-1].operator, TransposedConvolution)
-    most = sizes.part_samples // (max(height, source_height) * samples)
+    # Every stage has buffers of its own.
+    most = sizes.part_samples // (len(stages) * max(height, source_height) * samples)
     # Parts much narrower than the kernel would mostly read what others read.
     halo = sizes.halo_multiple * _columns_around(stages)
     most = min(most, sizes.most_row // samples)
