@@ -6,7 +6,7 @@ import numpy as np
 
 from convcli.errors import FilterError
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.engine.output_scale import OutputScale
+from convcli.kernel.engine.output_scale import OutputScale, Periodic
 from convcli.kernel.factors import Weight
 from convcli.kernel.geometry import Geometry, effective_size
 from convcli.kernel.transpose import PreparedTranspose
@@ -26,10 +26,11 @@ class Divisor:
 
         Raises :class:`FilterError` where a value is 0 but for rounding.
         """
-        axes = [_Periodic(geometry, axis) for axis in (0, 1)]
+        axes = [_periodic(geometry, axis) for axis in (0, 1)]
+        repeated = [axis.repeated // axis.period for axis in axes]
         small = geometry._replace(
-            image=(axes[0].small_output, axes[1].small_output),
-            output=(axes[0].small_input, axes[1].small_input),
+            image=(axes[0].length - axes[0].repeated, axes[1].length - axes[1].repeated),
+            output=(geometry.output[0] - repeated[0], geometry.output[1] - repeated[1]),
         )
         ones = np.ones((1, kernel.shape[0], *small.output))
         values = PreparedTranspose(kernel.astype(np.float64), small, groups, pad_mode).whole(ones)[
@@ -40,39 +41,26 @@ class Divisor:
                 f"filter {name}: the transposed convolution of ones vanishes somewhere, "
                 "so nothing can be divided by it: give normalize=False"
             )
-        self._rows_of = axes[0].index
-        self._inside = axes[0].inside, axes[1].inside
-        self._exact = np.ascontiguousarray(values[:, :, axes[1].index])
+        self._rows, columns = axes
+        self._inside = columns.inside
+        self._exact = np.ascontiguousarray(values[:, :, columns.distinct(0, columns.length)])
         self._values = self._exact.astype(np.float32)
 
     def rows(self, start: int, stop: int) -> FloatArray:
         """Return the rows start to stop, (C, rows, W)."""
-        return self._values[:, self._rows_of[start:stop]]
+        return self._values[:, self._rows.distinct(start, stop)]
 
     def scales(self) -> list[OutputScale]:
         """Return what each channel of a result is multiplied by."""
-        return [OutputScale(1 / values, self._rows_of, self._inside) for values in self._exact]
+        return [OutputScale(1 / values, self._rows, self._inside) for values in self._exact]
 
 
-class _Periodic:
-    """Along one axis: a smaller input, and for each output element the equal one in its output."""
-
-    def __init__(self, geometry: Geometry, axis: int) -> None:
-        size, stride = geometry.output[axis], geometry.stride[axis]
-        output, pads = geometry.image[axis], geometry.pads
-        effective = effective_size(geometry.kernel[axis], geometry.dilation[axis])
-        # Input elements at either end whose kernel, or whose padding's, reaches beyond the border.
-        border = -(-(effective + pads[axis] + pads[axis + 2]) // stride) + 1
-        self.small_input = min(size, 2 * border + 1)
-        left_out = (size - self.small_input) * stride
-        self.small_output = output - left_out
-        position = np.arange(output)
-        # The first output element of the period; those before it belong to the border.
-        period = border * stride
-        self.inside = period, period + left_out
-        inside = period + (position - period) % stride
-        self.index = np.where(
-            position < period + stride,
-            position,
-            np.where(position - left_out < period, inside, position - left_out),
-        )
+def _periodic(geometry: Geometry, axis: int) -> Periodic:
+    """Return how the transposed convolution of ones repeats along an axis."""
+    size, stride = geometry.output[axis], geometry.stride[axis]
+    output, pads = geometry.image[axis], geometry.pads
+    effective = effective_size(geometry.kernel[axis], geometry.dilation[axis])
+    # Input elements at either end whose kernel, or whose padding's, reaches beyond the border.
+    border = -(-(effective + pads[axis] + pads[axis + 2]) // stride) + 1
+    repeated = size - min(size, 2 * border + 1)
+    return Periodic(output, border * stride, stride, repeated * stride)
