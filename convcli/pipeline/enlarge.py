@@ -16,8 +16,8 @@ from convcli.kernel.engine.interleaved_transpose import InterleavedTranspose
 from convcli.kernel.factors import Factors
 from convcli.kernel.geometry import Geometry, Pair
 from convcli.pipeline.enlarged_samples import SampleConversion
-from convcli.pipeline.evaluate import Selection, padded_index, take_rows
 from convcli.pipeline.operators import TransposedConvolution
+from convcli.pipeline.selection import Selection, padded_index, take_rows
 from convcli.pipeline.shapes import AlphaPolicy, Stage
 from convcli.pipeline.strips import STRIP_SIZES, Strip, StripSizes, strips_of
 from convcli.system.kept import Kept

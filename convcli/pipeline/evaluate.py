@@ -6,7 +6,6 @@ Each stage requests the rows that it reads from the stage before it; the first r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,13 +14,10 @@ from numpy.typing import NDArray
 from convcli.images import Frame
 from convcli.images.picture import tensor_of
 from convcli.kernel.arrays import FloatArray
-from convcli.kernel.padding import source_index
-from convcli.pipeline.prepared import Prepared, ReadsRows
+from convcli.pipeline.prepared import Prepared
+from convcli.pipeline.selection import ReadRows, Selection, padded_index, take_rows
 from convcli.pipeline.shapes import AlphaPolicy, Stage
 from convcli.pipeline.srgb import linear_planes
-
-ReadRows = Callable[[int, int], NDArray[Any]]
-"""``read(start, stop)``: some rows of samples, (rows, W, C)."""
 
 
 class Layers(NamedTuple):
@@ -29,56 +25,6 @@ class Layers(NamedTuple):
 
     colour: FloatArray
     alpha: FloatArray | None
-
-
-class Selection:
-    """The distinct rows that indices refer to, as intervals; -1 is a row of zeros."""
-
-    def __init__(self, *indices: NDArray[np.intp]) -> None:
-        named = indices[0] if len(indices) == 1 else np.concatenate(indices)
-        named = named[named >= 0] if named.size and named.min() < 0 else named
-        if not named.size:  # zeros alone: one row is read for its width
-            named = np.zeros(1, np.intp)
-        if len(indices) == 1 and _is_run(named):  # nearly always
-            self._rows = named
-            self.intervals = [(int(named[0]), int(named[-1]) + 1)]
-            return
-        # Not np.unique, which imports numpy.ma: a tenth of the time of a small picture.
-        named = np.sort(named)
-        is_first = np.ones(len(named), bool)
-        np.not_equal(named[1:], named[:-1], out=is_first[1:])
-        self._rows = named[is_first]
-        ends = np.flatnonzero(self._rows[1:] - self._rows[:-1] > 1) + 1
-        bounds = pairwise([0, *ends.tolist(), len(self._rows)])
-        self.intervals = [(int(self._rows[a]), int(self._rows[b - 1]) + 1) for a, b in bounds]
-
-    def place(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the positions of rows in the concatenated intervals; -1 stays -1."""
-        if len(self.intervals) > 1:
-            return np.where(index < 0, -1, np.searchsorted(self._rows, index))
-        return np.where(index < 0, -1, index - self.intervals[0][0])
-
-
-def _is_run(index: NDArray[np.intp]) -> bool:
-    """Return whether rows follow each other."""
-    return bool((index[1:] - index[:-1] == 1).all())
-
-
-def take_rows(rows: NDArray[Any], index: NDArray[np.intp], axis: int) -> NDArray[Any]:
-    """Return the rows of ``index`` along ``axis``; -1 is a row of zeros."""
-    if len(index) == rows.shape[axis] and (index == np.arange(len(index))).all():
-        return rows
-    taken = rows.take(index, axis)  # -1 takes the last row, overwritten below
-    if index.min(initial=0) < 0:
-        np.moveaxis(taken, axis, 0)[index < 0] = 0
-    return taken
-
-
-def padded_index(stage: Stage, prepared: ReadsRows, start: int, stop: int) -> NDArray[np.intp]:
-    """Return the input row for each padded row that some output rows read; -1 for zeros."""
-    first, past = prepared.rows_read(start, stop)
-    height = stage.operator.input_size(stage.geometry)[0]
-    return source_index(first, past, height, stage.operator.filter.pad_mode)
 
 
 class Evaluator:
@@ -98,8 +44,8 @@ class Evaluator:
     def source_rows(self, start: int, stop: int) -> tuple[int, int]:
         """Return the half-open range of source rows that some rows of the result read."""
         for stage, prepared in reversed(self._stages):
-            intervals = _selection(stage, padded_index(stage, prepared, start, stop), start, stop)
-            start, stop = intervals.intervals[0][0], intervals.intervals[-1][1]
+            index = padded_index(stage, prepared, start, stop)
+            start, stop = _selection(stage, index, start, stop).span
         return start, stop
 
     def _rows(self, read: ReadRows, count: int, start: int, stop: int) -> Layers:

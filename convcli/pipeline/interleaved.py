@@ -21,8 +21,8 @@ from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.int16_bank import BlockFunction, Int16Bank
 from convcli.kernel.engine.method import Method
 from convcli.kernel.factors import Factors
-from convcli.pipeline.evaluate import ReadRows, Selection, padded_index, take_rows
 from convcli.pipeline.operators import Convolution
+from convcli.pipeline.selection import ReadRows, Selection, padded_index, read_rows, take_rows
 from convcli.pipeline.shapes import AlphaPolicy, Stage
 from convcli.pipeline.strips import STRIP_SIZES, Strip, StripSizes, strips_of
 from convcli.pipeline.value_range import unchanged
@@ -138,16 +138,12 @@ class InterleavedFilter:
 
     def source_rows(self, start: int, stop: int) -> tuple[int, int]:
         """Return the half-open range of source rows that some rows of the result read."""
-        intervals = Selection(padded_index(self._stage, self._rows_of, start, stop)).intervals
-        return intervals[0][0], intervals[-1][1]
+        return Selection(padded_index(self._stage, self._rows_of, start, stop)).span
 
     def padded(self, read: ReadRows, start: int, stop: int) -> NDArray[Any]:
         """Return the rows (1, rows, samples) that some rows of the result read, and padding."""
         index = padded_index(self._stage, self._rows_of, start, stop)
-        selection = Selection(index)
-        parts = [read(*interval) for interval in selection.intervals]
-        rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return take_rows(rows, selection.place(index), 0).reshape(1, len(index), -1)
+        return read_rows(read, index).reshape(1, len(index), -1)
 
     def empty_values(self) -> FloatArray:
         """Return room for a block of values of every kernel."""

@@ -8,6 +8,7 @@ on that of 0-1. Channels are taken apart by views alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,10 @@ from convcli.kernel.engine.dispatch import prepare
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.window import Window
-from convcli.pipeline.evaluate import ReadRows, Selection, padded_index, take_rows
 from convcli.pipeline.interleaved import reduced
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.prepared import by_group
+from convcli.pipeline.selection import ReadRows, Selection, padded_index, read_rows
 from convcli.pipeline.shapes import AlphaPolicy, Stage
 from convcli.pipeline.srgb import linear_samples, srgb_samples
 from convcli.pipeline.strips import STRIP_SIZES, Strip, StripSizes, strips_of
@@ -152,8 +153,7 @@ class InterleavedStages:
     def source_rows(self, start: int, stop: int) -> tuple[int, int]:
         """Return the half-open range of source rows that some rows of the result read."""
         for prepared in reversed(self._stages):
-            intervals = Selection(padded_index(prepared.stage, prepared, start, stop)).intervals
-            start, stop = intervals[0][0], intervals[-1][1]
+            start, stop = Selection(padded_index(prepared.stage, prepared, start, stop)).span
         return start, stop
 
     def block(self) -> int:
@@ -180,10 +180,8 @@ class InterleavedStages:
         """Write some rows of the result of the first ``count`` stages."""
         prepared = self._stages[count - 1]
         index = padded_index(prepared.stage, prepared, start, stop)
-        selection = Selection(index)
-        parts = [self._below(read, count - 1, *interval) for interval in selection.intervals]
-        below = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        prepared.rows(take_rows(below, selection.place(index), 0), into)
+        below = partial(self._below, read, count - 1)
+        prepared.rows(read_rows(below, index), into)
 
     def _below(self, read: ReadRows, count: int, start: int, stop: int) -> NDArray[Any]:
         """Return some rows (rows, samples) that a stage reads: of the one below, or the frame's."""

@@ -18,15 +18,9 @@ from convcli.images.picture import full_scale
 from convcli.images.raster import Raster
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.method import Method
-from convcli.pipeline.evaluate import (
-    Evaluator,
-    Layers,
-    ReadRows,
-    Selection,
-    padded_index,
-    take_rows,
-)
+from convcli.pipeline.evaluate import Evaluator, Layers
 from convcli.pipeline.operators import Convolution
+from convcli.pipeline.selection import ReadRows, Selection, padded_index, read_rows
 from convcli.pipeline.shapes import Stage
 from convcli.pipeline.two_passes import convolve_reduced, reducers_of
 from convcli.system.threads import processors, share
@@ -173,16 +167,12 @@ class _SampleStrips:
         return self._prepared.method
 
     def source_rows(self, start: int, stop: int) -> tuple[int, int]:
-        intervals = Selection(padded_index(self._stage, self._prepared, start, stop)).intervals
-        return intervals[0][0], intervals[-1][1]
+        return Selection(padded_index(self._stage, self._prepared, start, stop)).span
 
     def samples(self, read: ReadRows, start: int, stop: int) -> NDArray[Any]:
         """Return the rows start to stop of the result, (rows, W, C)."""
         index = padded_index(self._stage, self._prepared, start, stop)
-        selection = Selection(index)
-        parts = [read(*interval) for interval in selection.intervals]
-        rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return self._prepared.samples(take_rows(rows, selection.place(index), 0), stop - start)
+        return self._prepared.samples(read_rows(read, index), stop - start)
 
 
 def write_layers(

@@ -20,7 +20,7 @@ from convcli.kernel.engine.column_ranges import ColumnRanges
 from convcli.kernel.engine.decimated import Decimated
 from convcli.kernel.engine.method import Method
 from convcli.kernel.padding import source_index
-from convcli.pipeline.evaluate import Selection, take_rows
+from convcli.pipeline.selection import read_rows
 from convcli.pipeline.shapes import Stage
 from convcli.system.threads import share
 
@@ -118,8 +118,4 @@ def _reduced(source: Raster, stage: Stage, reducers: Reducers, threads: int) -> 
 
 def _rows(source: Raster, index: NDArray[np.intp]) -> NDArray[np.uint8]:
     """Return the rows of ``index`` as (rows, samples)."""
-    selection = Selection(index)
-    read = [source.read(*interval) for interval in selection.intervals]
-    rows = read[0] if len(read) == 1 else np.concatenate(read)
-    taken: NDArray[np.uint8] = take_rows(rows, selection.place(index), 0)
-    return taken.reshape(len(index), -1)
+    return read_rows(source.read, index).reshape(len(index), -1)

@@ -17,8 +17,8 @@ from convcli.images import Frame
 from convcli.images.raster import Raster
 from convcli.kernel.geometry import Pair
 from convcli.kernel.padding import source_index
-from convcli.pipeline.evaluate import Selection, take_rows
 from convcli.pipeline.operators import Convolution, TransposedConvolution
+from convcli.pipeline.selection import Selection, read_rows
 from convcli.pipeline.shapes import AlphaPolicy, Stage
 from convcli.pipeline.strips import StripSizes
 
@@ -42,10 +42,7 @@ class Part(NamedTuple):
 
     def frame(self, mode: str) -> Frame:
         """Return the frame that the stages start from."""
-        selection = Selection(self.columns)
-        parts = [self.read(*interval) for interval in selection.intervals]
-        samples = parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
-        return Frame.of(take_rows(samples, selection.place(self.columns), 1), mode)
+        return Frame.of(read_rows(self.read, self.columns, 1), mode)
 
 
 def columns_at_once(stages: Sequence[Stage], channels: int, sizes: StripSizes) -> int | None:
@@ -122,8 +119,7 @@ def parts_of(
         if not in_place:
             yield Part(start, stop, known, of_part, index, _reading(source))
             continue
-        intervals = Selection(index).intervals
-        low, high = intervals[0][0], intervals[-1][1]
+        low, high = Selection(index).span
         fresh = held[:, :0]
         if high > past:
             fresh = source.columns(past, high).take(0, height)

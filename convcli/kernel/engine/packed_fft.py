@@ -12,9 +12,9 @@ Modulo 2^8, that is the sum of a; divided by 2^32, it is that of b. Rounded to a
 rounds it, and leaves its whole number in the low bytes: where bytes are written before the
 transform, and read after it. Two other planes are the imaginary part.
 
-Rounded weights are off by less than 2^-24, which comes to TOLERANCE at most, and transforms by
-about 2^-11 of a level. The method is for kernels without negative weights and of sum 1 at most,
-whose results need no clipping, and not for kernels of whole numbers, whose results are exact.
+Rounded weights are off by less than 2^-24, which comes to TOLERANCE at most, transforms by about
+2^-11 of a level. The method is for kernels without negative weights and of sum 1 at most, whose
+results need no clipping, and not for kernels of whole numbers, whose results are exact.
 """
 
 from __future__ import annotations
