@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,18 @@ from cases import MODES
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from convcli import Filter, Picture, ShapeError, apply_filters, conv2d, conv_transpose2d
+from convcli import (
+    Filter,
+    Picture,
+    ShapeError,
+    apply_filters,
+    conv2d,
+    conv_transpose2d,
+    make_filter,
+)
 from convcli.images import Frame
 from convcli.kernel.geometry import conv_geometry, conv_transpose_geometry, effective_size
+from convcli.pipeline import strips as strips_module
 from convcli.pipeline.apply import upsampling
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.process import Processing, process
@@ -205,3 +215,22 @@ def test_results_do_not_depend_on_the_number_of_threads(taps: int, mode: str) ->
         results.append(process(picture, [blur], processing).frames[0].samples)
     for other in results[1:]:
         np.testing.assert_array_equal(results[0], other)
+
+
+def test_strips_have_whole_blocks_of_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = np.random.default_rng(5).integers(0, 256, (1100, 700, 1), np.uint8)
+    picture = Picture((Frame.of(samples, "L"),))
+    operator = Convolution(make_filter("disk", radius=20))
+    heights: list[int] = []
+    cut = strips_module.strips_of
+
+    def noted(*arguments: Any) -> Any:
+        for strip in cut(*arguments):
+            heights.append(strip[1] - strip[0])
+            yield strip
+
+    monkeypatch.setattr(strips_module, "strips_of", noted)
+    process(picture, [operator])
+    step = operator.prepare_samples(operator.geometry((1100, 700)), 1, 255).method.step
+    assert step > 300
+    assert {height % step for height in heights[:-1]} == {0}
