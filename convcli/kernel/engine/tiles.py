@@ -8,9 +8,9 @@ from typing import NamedTuple
 LENGTHS = sorted(2**power * odd for power in range(3, 15) for odd in (1, 3, 5, 9))
 """With more factors of 3 and 5, a transform takes up to a fifth longer for an element."""
 LONGEST = 640
-"""Tiles no longer than that stay in the cache; LEAST_RATIO says how long those of kernels are that
-hardly fit."""
+"""Longer tiles leave the cache."""
 LEAST_RATIO = 4
+"""Large kernels have tiles of up to so many times their length all the same."""
 CALLS = 8
 """Elements of a tile's length that take as long as the calls for one more tile."""
 
