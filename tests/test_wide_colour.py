@@ -14,6 +14,7 @@ from deep_files import png16, samples_of_png, tiff16
 from PIL import Image, ImageDraw
 
 from convcli import Filter, ImageError, Picture, apply_filters, read_image, write_image
+from convcli.batch import jobs
 from convcli.images import extras, read_header
 from convcli.images.codecs import png
 from convcli.images.decoding import stored_samples, two_passes
@@ -211,6 +212,7 @@ def test_without_the_extra_a_tiff_is_refused_with_both_remedies(
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]
 ) -> None:
     monkeypatch.setattr(extras, "is_installed", lambda package: False)
+    jobs._format_named.cache_clear()  # of tests with the extra
     source, target = tmp_path / "in.tif", tmp_path / "out.tif"
     source.write_bytes(tiff16(noise(3), "<", 8))
     done = run("apply", "-f", "identity", source, "-o", target, *flags)
