@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from PIL import Image, ImageChops
 
-from convcli.images.conversion.icc import is_opaque
 from convcli.images.conversion.palettes import with_palette
+from convcli.images.conversion.transparency import is_opaque
 
 _KEEP, _CLEAR = 1, 2  # disposals of a frame: it stays, or its box becomes transparent
 _LONGEST = 65535  # hundredths of a second

@@ -14,14 +14,9 @@ from PIL import Image
 from convcli.errors import ImageError
 from convcli.images.conversion.changes import Change, Loss, changed, converting
 from convcli.images.conversion.deep_modes import deep_mode, holds_wide_colour, is_deep
-from convcli.images.conversion.icc import (
-    compositing_on_white,
-    is_srgb,
-    mode_changes,
-    suits,
-    to_srgb,
-)
+from convcli.images.conversion.icc import is_srgb, mode_changes, suits, to_srgb
 from convcli.images.conversion.sample_changes import SampleChange, all_made
+from convcli.images.conversion.transparency import compositing_on_white
 from convcli.images.formats import PROFILE_FORMATS, held_modes
 from convcli.images.picture import Frame, quantized
 from convcli.images.raster import ArrayRaster, PillowRaster, Raster

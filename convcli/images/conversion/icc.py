@@ -11,7 +11,8 @@ from typing import Any
 
 from PIL import Image
 
-from convcli.images.conversion.changes import Change, Loss, converting
+from convcli.images.conversion.changes import Change, converting
+from convcli.images.conversion.transparency import compositing_on_white
 from convcli.system.warn import warn
 
 _SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK", b"Lab ": "LAB"}
@@ -56,15 +57,6 @@ def mode_changes(before: str, after: str, profile: bytes | None) -> list[Change]
     return changes if mode == after else [*changes, converting(after)]
 
 
-def compositing_on_white(holder: str, verb: str = "holds") -> Change:
-    """Return the change for a mode or format without transparency, ``holder``."""
-    loss = Loss(
-        f"{holder} {verb} no transparency: the picture is composited on white",
-        "if any of it is transparent",
-    )
-    return Change(on_white, (loss,), lambda image: not is_opaque(image))
-
-
 def to_srgb(mode: str, profile: bytes | None) -> tuple[list[Change], str]:
     """Return the changes that convert an 8-bit image to sRGB, and the mode that it then has.
 
@@ -81,19 +73,6 @@ def to_srgb(mode: str, profile: bytes | None) -> tuple[list[Change], str]:
     if not profile:
         warn("CMYK becomes RGB without a profile: colours may be off")
     return [converting("RGB")], "RGB"
-
-
-def is_opaque(image: Image.Image) -> bool:
-    """Return whether an image of mode LA or RGBA is opaque everywhere."""
-    return image.getchannel("A").getextrema() == (255, 255)
-
-
-def on_white(image: Image.Image) -> Image.Image:
-    """Return an image of mode LA or RGBA composited on white: L or RGB."""
-    colours = image.mode.removesuffix("A")
-    result = Image.new(colours, image.size, "white")
-    result.paste(image.convert(colours), mask=image.getchannel("A"))
-    return result
 
 
 def _transform(mode: str, profile: bytes) -> Any:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from convcli.images.conversion.changes import Loss
 from convcli.images.conversion.icc import is_srgb, suits
+from convcli.images.conversion.transparency import transparency_loss
 from convcli.images.picture import ALPHA_MODES, full_scale, quantized
 
 Samples = NDArray[Any]
@@ -75,11 +76,8 @@ def sample_mode_changes(
 
 
 def compositing_on_white(holder: str, verb: str) -> SampleChange:
-    """Return the change to what has no transparency, in the words used for 8 bits."""
-    loss = Loss(
-        f"{holder} {verb} no transparency: the picture is composited on white",
-        "if any of it is transparent",
-    )
+    """Return the change for a mode or format without transparency, ``holder``."""
+    loss = transparency_loss(holder, verb)
     return SampleChange(_on_white, (loss,), lambda samples: not _is_opaque(samples))
 
 

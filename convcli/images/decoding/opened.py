@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ImageError, ImageWarning
-from convcli.images.conversion.icc import is_opaque
+from convcli.images.conversion.transparency import is_opaque
 from convcli.images.decoding.identification import open_identified
 from convcli.images.decoding.pillow_quirks import (
     bits_stored,
