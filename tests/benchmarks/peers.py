@@ -16,8 +16,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 MAGICK_WIDEST = 15
 """GraphicsMagick and ImageMagick are left out above: they take half a minute for 31×31."""
-VIPS_WIDEST = 31
-"""libvips is left out above: it takes minutes for 121×121."""
 
 PROBE = """
 import importlib, json
@@ -33,10 +31,10 @@ print(json.dumps(found))
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel of numbers over a divisor; where it is separable, its ``vector``."""
+    """A kernel of whole numbers over a divisor; where it is separable, its ``vector``."""
 
     name: str
-    rows: tuple[tuple[float, ...], ...]
+    rows: tuple[tuple[int, ...], ...]
     vector: tuple[int, ...] = ()
 
     @property
@@ -44,7 +42,7 @@ class Kernel:
         return len(self.rows)
 
     @property
-    def divisor(self) -> float:
+    def divisor(self) -> int:
         return sum(map(sum, self.rows))
 
     def write(self, folder: Path) -> None:
@@ -84,15 +82,6 @@ def gaussian(size: int) -> Kernel:
     curve = [math.exp(-((3 * (i - middle) / middle) ** 2) / 2) for i in range(size)]
     vector = tuple(round(200 * value) for value in curve)
     return Kernel(f"gaussian{size}", tuple(tuple(a * b for b in vector) for a in vector), vector)
-
-
-def disk(radius: int) -> Kernel:
-    """Return equal weights within a circle, with an edge a pixel wide."""
-    places = range(-radius, radius + 1)
-    rows = tuple(
-        tuple(min(max(radius + 0.5 - math.hypot(y, x), 0.0), 1.0) for x in places) for y in places
-    )
-    return Kernel(f"disk{radius}", rows)
 
 
 DEFLATE = "deflate"
@@ -156,11 +145,6 @@ def jobs(*, quick: bool) -> list[Job]:
         size = f"{kernel.size}×{kernel.size}"
         found.append(Job(f"{mp[middle]} JPEG dense {size}", f"photo-{small}.jpg", kernel))
     found.append(Job(f"{mp[middle]} JPEG Gaussian 31×31", f"photo-{small}.jpg", gaussian(31)))
-    for radius in (20, 60):
-        found.append(
-            Job(f"{mp[middle]} JPEG disk of radius {radius}", f"photo-{small}.jpg", disk(radius))
-        )
-    found.append(Job(f"{mp[large]} JPEG disk of radius 20", f"photo-{big}.jpg", disk(20)))
     found.append(Job(f"{count} JPEGs 640×480 3×3", f"small-{count}", sharpen()))
     return found
 
@@ -272,7 +256,7 @@ def _lines(job: Job, tools: Tools, work: Path) -> Iterator[tuple[str, list[str]]
                 [*script, matrix["row.txt"], "TARGET", "sepFilter2D", *sources],
             )
 
-    if "vips" in tools.found and kernel.size <= VIPS_WIDEST:
+    if "vips" in tools.found:
         vips, end = tools.found["vips"], "[Q=75]" if is_jpeg else ""
         end = "[compression=deflate,predictor=horizontal]" if packs else end
         if job.is_batch:
