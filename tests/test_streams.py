@@ -254,3 +254,22 @@ def test_a_name_with_a_zero_byte_is_refused(tmp_path: Path) -> None:
         pass
     with pytest.raises(ImageError, match="null byte"):
         read_image(f"{tmp_path}/a\0.png")
+
+
+def test_the_environment_is_not_changed_while_a_picture_is_decoded(
+    photo: Path, tmp_path: Path
+) -> None:
+    # getenv() of a decoder in its thread would crash then. NumPy puts a variable when imported.
+    script = """
+import os, sys
+def report(event, arguments):
+    if event in ("os.putenv", "os.unsetenv") and "PIL.Image" in sys.modules:
+        os.write(2, f"{event} {arguments}\\n".encode())
+sys.addaudithook(report)
+from convcli.cli import main
+main()
+"""
+    line = [sys.executable, "-c", script, "apply", "-f", "sharpen", photo, "-o", tmp_path / "o.png"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert (tmp_path / "o.png").exists()
