@@ -90,8 +90,8 @@ def main() -> NoReturn:
     # The kernel's own threads share the processors; BLAS must not start more under each of them.
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    # NumPy puts this one while it is imported, if it is missing. A picture is decoded at that time in
-    # a thread, where libjpeg's getenv() would read what putenv() moves: the process would crash.
+    # NumPy puts this one while it is imported, if it is missing. A thread decodes a picture then,
+    # where libjpeg's getenv() would read what putenv() moves: the process would crash.
     os.environ.setdefault("OPENBLAS_MAIN_FREE", "1")
     # By default Pillow returns the memory of every picture to the system, which clears each page of
     # the next: a third of the time of a batch of small pictures.
