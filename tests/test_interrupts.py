@@ -285,12 +285,14 @@ def test_workers_do_not_outlive_a_parent_that_is_killed(start, tmp_path: Path) -
 
 
 def limited(megabytes: int) -> Callable[[], None]:
-    """Return what leaves a process only so much memory, of which it takes 110 MB itself."""
+    """Return what leaves a process only so much memory beside what it has."""
 
     def limit() -> None:
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + (megabytes << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
     return limit
 
@@ -300,10 +302,11 @@ def limited(megabytes: int) -> Callable[[], None]:
 def test_a_picture_without_enough_memory_fails_alone(
     start, photo: Path, tmp_path: Path, jobs: int
 ) -> None:
-    Image.new("RGB", (7000, 7000)).save(tmp_path / "large.png", compress_level=1)
+    # Larger than what tests before have freed, which the process may take again.
+    Image.new("RGB", (9400, 9400)).save(tmp_path / "large.png", compress_level=1)
     (tmp_path / "out").mkdir()
     request = ["apply", "-f", "identity", tmp_path / "large.png", photo, "-d", tmp_path / "out"]
-    process = start(*request, "-j", jobs, prepare=limited(320))
+    process = start(*request, "-j", jobs, prepare=limited(45))
     assert process.wait() == 1
     assert "large.png: there is not enough memory for this picture" in process.stderr
     assert "1 done, 0 skipped, 1 failed" in process.stderr
