@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import BinaryIO, NamedTuple
 
-from convcli.batch.stores import is_url, list_objects, opened_object, read_object, split_url
+from convcli.batch.object_files import opened_object
+from convcli.batch.stores import is_url, list_objects, read_object, split_url
 from convcli.errors import ImageError, PlanError
 from convcli.system.atomic_files import is_temporary
 from convcli.system.streams import read_standard_input

@@ -10,7 +10,8 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from convcli.batch.inputs import STREAM
-from convcli.batch.stores import is_url, opened_object
+from convcli.batch.object_files import opened_object
+from convcli.batch.stores import is_url
 from convcli.errors import ImageError, PlanError
 
 PIECE = 1 << 20

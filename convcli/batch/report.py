@@ -7,8 +7,9 @@ from io import FileIO
 from typing import Any
 
 from convcli.batch.inputs import STREAM
+from convcli.batch.object_files import object_writer
 from convcli.batch.run import Result
-from convcli.batch.stores import is_url, object_writer
+from convcli.batch.stores import is_url
 from convcli.errors import ImageError, PlanError
 from convcli.system.signals import at_termination
 from convcli.system.streams import standard_output

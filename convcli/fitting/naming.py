@@ -14,7 +14,7 @@ from convcli.filters.bundled import bundled_filters
 from convcli.filters.interpolation import PRESETS
 from convcli.fitting.kernels import Layout
 from convcli.fitting.snapping import Estimate
-from convcli.pipeline.operators import preset_filter
+from convcli.pipeline.presets import preset_filter
 
 Array = NDArray[np.float64]
 

@@ -8,15 +8,10 @@ from typing import Any
 from convcli.filters import Filter
 from convcli.images import Picture
 from convcli.kernel.geometry import IntOrPair
-from convcli.pipeline.operators import (
-    Convolution,
-    TransposedConvolution,
-    preset_filter,
-)
+from convcli.pipeline.operators import Convolution, TransposedConvolution
+from convcli.pipeline.presets import preset_filter
 from convcli.pipeline.process import Processing, process
-from convcli.pipeline.shapes import (
-    MAX_PIXELS,
-)
+from convcli.pipeline.shapes import MAX_PIXELS
 
 
 def apply_filters(

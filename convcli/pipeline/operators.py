@@ -11,11 +11,9 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import FilterError, ShapeError
+from convcli.errors import FilterError
 from convcli.filters import Filter
 from convcli.filters.doubts import doubts
-from convcli.filters.interpolation import KERNEL_AREA, PRESETS, interpolation_taps
-from convcli.filters.validate import MOST_WEIGHTS
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.dispatch import prepare
 from convcli.kernel.engine.method import Method
@@ -28,7 +26,6 @@ from convcli.kernel.geometry import (
     conv_geometry,
     conv_transpose_geometry,
     effective_size,
-    pair,
 )
 from convcli.kernel.padding import source_index
 from convcli.kernel.window import Window
@@ -285,20 +282,3 @@ class TransposedConvolution(BackwardOperator):
         offset = geometry.pads[axis] - centre
         index = (np.arange(start, stop) + offset) / geometry.stride[axis]
         return np.clip(np.floor(index + 0.5).astype(np.intp), 0, geometry.output[axis] - 1)
-
-
-def preset_filter(preset: str, scale: IntOrPair | None = None) -> Filter:
-    """Return the filter of an upsampling preset for ``scale``. Raises :class:`FilterError`."""
-    if preset not in PRESETS:
-        raise FilterError(f"no upsampling preset is called {preset!r}: {', '.join(PRESETS)} are")
-    try:
-        factors = pair(DEFAULT_SCALE if scale is None else scale, "scale", 1)
-    except ShapeError as error:
-        raise FilterError(str(error)) from None
-    if factors[0] * factors[1] * KERNEL_AREA[preset] > MOST_WEIGHTS:
-        raise FilterError(
-            f"a scale of {factors[1]}×{factors[0]} makes a {preset} kernel of more than "
-            f"{MOST_WEIGHTS:,} weights: use a smaller one, twice"
-        )
-    (taps_y, crop_y), (taps_x, crop_x) = (interpolation_taps(preset, f) for f in factors)
-    return Filter(column=taps_y, row=taps_x, stride=factors, pad=(crop_y, crop_x), name=preset)

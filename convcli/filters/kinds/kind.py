@@ -208,6 +208,7 @@ def _number(value: object, *, is_whole: bool) -> float | int | None:
         number = float(value)
     else:
         try:
+            # Any type that converts itself is a number; float() raises for all others.
             number = float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError):
             return None
