@@ -61,9 +61,9 @@ def test_sums_do_not_depend_on_threads_and_strips() -> None:
 
 def test_large_boxes_of_bytes_alone_are_running_sums() -> None:
     assert choose(problem((1001, 1001), weight=1e-6), from_bytes=True) == "box"
-    assert choose(problem((31, 31), weight=0.001), from_bytes=True) == "box"
+    assert choose(problem((101, 101), weight=1e-4), from_bytes=True) == "box"
     assert choose(problem((1001, 1001), weight=1e-6)) == "separable"
-    dense = problem((31, 31), weight=0.001)
+    dense = problem((61, 61), weight=2e-4)
     dense = dense._replace(weight=dense.dense)
     assert choose(dense, from_bytes=True) == "box"
     other = dense.weight.copy()

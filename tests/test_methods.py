@@ -228,6 +228,9 @@ def dense(*shape: int) -> np.ndarray:
 
 GAUSSIAN = np.exp(-(np.linspace(-3, 3, 31) ** 2))
 
+FEW_SUMS = ("float passes", "banded", "separable")
+"""Methods for floats that take about as long for a few weights; which is fastest depends."""
+
 
 @pytest.fixture(params=["with_avx512", "without"])
 def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -243,8 +246,8 @@ def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     ("kernel", "expected"),
     [
         (dense(3, 3), "banded"),
-        (np.ones((3, 3)), "float passes"),
-        (np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256, "float passes"),
+        (np.ones((3, 3)), FEW_SUMS),
+        (np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256, FEW_SUMS),
         (dense(9, 9), "banded"),
         (dense(31, 31), "fft"),
         (dense(63, 63), "fft"),
@@ -254,8 +257,8 @@ def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         (dense(64, 64, 3, 3), "banded"),
     ],
 )
-def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str) -> None:
-    assert choose(problem(kernel, channels=1)) == expected
+def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str | tuple[str, ...]) -> None:
+    assert choose(problem(kernel, channels=1)) in np.atleast_1d(expected)
 
 
 @pytest.mark.usefixtures("machine")
@@ -265,19 +268,19 @@ def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str) -> None:
         (INTEGERS["sharpen"][0], "int16"),
         (INTEGERS["gauss"][0], "int16"),
         (np.diag((1, 1, 1)), "int16"),
-        (np.ones((3, 3)) / 9, "float passes"),  # no sum of whole numbers
+        (np.ones((3, 3)) / 9, FEW_SUMS),  # no sum of whole numbers
         (np.full((3, 3), 17), "int16 separable"),  # sums that signed 16 bits do not hold
-        (np.full((3, 3), 29), "float passes"),  # sums that 16 bits do not hold
-        (np.full((2, 1), -129), "float passes"),
+        (np.full((3, 3), 29), FEW_SUMS),  # sums that 16 bits do not hold
+        (np.full((2, 1), -129), FEW_SUMS),
         (np.arange(81).reshape(9, 9) % 23 - 11, "banded"),  # too many passes
     ],
 )
 def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
-    rows: np.ndarray, expected: str
+    rows: np.ndarray, expected: str | tuple[str, ...]
 ) -> None:
     given = problem(np.array(rows, np.float32))
-    assert choose(given, from_bytes=True) == expected
-    assert choose(given) in ("banded", "separable", "float passes")
+    assert choose(given, from_bytes=True) in np.atleast_1d(expected)
+    assert choose(given) in FEW_SUMS
     assert (
         choose(given._replace(window=given.window._replace(stride=(2, 1))), from_bytes=True)
         != "int16"
@@ -289,18 +292,18 @@ def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_8_bits(
     ("rows", "expected"),
     [
         (INTEGERS["sharpen"][0], "int32"),
-        (INTEGERS["gauss"][0], "float passes"),
-        (np.ones((3, 3)) / 9, "float passes"),  # no sum of whole numbers
+        (INTEGERS["gauss"][0], FEW_SUMS),
+        (np.ones((3, 3)) / 9, FEW_SUMS),  # no sum of whole numbers
         (np.full((3, 1), 10_922), "int32"),
-        (np.full((3, 1), 10_923), "float passes"),  # sums that 32 bits do not hold
+        (np.full((3, 1), 10_923), FEW_SUMS),  # sums that 32 bits do not hold
     ],
 )
 def test_kernels_of_a_few_whole_numbers_are_summed_where_samples_have_16_bits(
-    rows: np.ndarray, expected: str
+    rows: np.ndarray, expected: str | tuple[str, ...]
 ) -> None:
     given = problem(np.array(rows, np.float32))
-    assert choose(given, from_words=True) == expected
-    assert choose(given) == "float passes"
+    assert choose(given, from_words=True) in np.atleast_1d(expected)
+    assert choose(given) in FEW_SUMS
 
 
 def test_a_method_is_kept_for_the_next_picture_of_that_size_and_filter() -> None:

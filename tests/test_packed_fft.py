@@ -16,9 +16,9 @@ from convcli.kernel.engine import dispatch
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.dispatch import METHODS, choose, costs, size_of
 from convcli.kernel.engine.method import RowFunction
-from convcli.kernel.engine.packed_fft import MOST_TILE, PLANES, PackedFFT, packed_kernel
+from convcli.kernel.engine.packed_fft import LONGEST, MOST_TILE, PLANES, PackedFFT, packed_kernel
 from convcli.kernel.engine.problem import ConvolutionProblem
-from convcli.kernel.engine.tiles import LENGTHS, LONGEST, even_tiles
+from convcli.kernel.engine.tiles import LENGTHS, even_tiles
 from convcli.kernel.window import Window
 from convcli.pipeline.operators import Convolution
 from convcli.pipeline.process import Processing, process
@@ -222,7 +222,7 @@ def test_rounded_weights_sum_to_the_same_and_are_near() -> None:
 
 def test_kernels_that_take_large_tiles_are_left_to_others() -> None:
     taps = 1500
-    assert even_tiles(taps, taps, PLANES).length ** 2 > MOST_TILE
+    assert even_tiles(taps, taps, PLANES, longest=LONGEST).length ** 2 > MOST_TILE
     weight = np.zeros((1, 1, 1, taps, taps), np.float32)
     given = problem(KERNELS["disk"], (taps, taps))
     window = given.window._replace(kernel=(taps, taps))
@@ -234,8 +234,9 @@ def test_kernels_that_take_large_tiles_are_left_to_others() -> None:
 @pytest.mark.parametrize("size", [1, 40, 1536, 2048, 6000])
 def test_tiles_cover_an_axis_evenly(size: int, kernel: int) -> None:
     for at_once, planes in ((1, 1), (2, 1), (4, 3), (4, 1)):
-        tiles = even_tiles(size, kernel, at_once, planes)
+        longest = max(LONGEST, 4 * kernel)
+        tiles = even_tiles(size, kernel, at_once, planes, longest=longest)
         assert tiles.length in LENGTHS
         assert tiles.valid + kernel - 1 <= tiles.length
         assert tiles.valid * (tiles.number - 1) < size <= tiles.valid * tiles.number
-        assert tiles.length <= max(LONGEST, 4 * kernel)
+        assert tiles.length <= longest

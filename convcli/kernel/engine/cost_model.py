@@ -42,29 +42,29 @@ class Measured(float):
     without: float
 
 
-# Measured with tests/benchmarks/methods.py, NumPy 2.4.6 and OpenBLAS 0.3.31: with AVX-512 on
-# 2026-11-21 on an AMD EPYC (Zen 4), without on 2026-11-26 on an AMD EPYC (Zen 3) that was busy, all
-# of them scaled to the time of products on an idle one. Only their proportions decide. PACKED was
-# measured without AVX-512 alone; with it, it is in proportion to TRANSFORM.
-PRODUCT = Measured(0.024, 0.0232)  # a multiplication and addition in a banded product
-PACKING = Measured(0.0, 0.121)  # copying an element of a product's operand
-RIGHT_PRODUCT = Measured(0.0145, 0.0222)  # as PRODUCT, in the narrow product along rows
-ENLARGED = Measured(0.019, 0.019)  # as PRODUCT, in products that enlarge rows
-ADDITION = Measured(0.053, 0.254)  # adding one product's result to another's
+# Measured with tests/benchmarks/methods.py, NumPy 2.4.6, OpenBLAS 0.3.31. With AVX-512: geometric
+# means of an AMD EPYC (Zen 4, 2026-11-21), and an Intel Xeon (Sapphire Rapids or later, 2026-11-26)
+# on which products take half of that, and passes up to twice. Without: an AMD EPYC (Zen 3,
+# 2026-11-26) that was busy. All are scaled to one machine, as only proportions decide.
+PRODUCT = Measured(0.015, 0.0232)  # a multiplication and addition in a banded product
+PACKING = Measured(0.024, 0.121)  # copying an element of a product's operand
+RIGHT_PRODUCT = Measured(0.012, 0.0222)  # as PRODUCT, in the narrow product along rows
+ENLARGED = Measured(0.016, 0.019)  # as PRODUCT, in products that enlarge rows
+ADDITION = Measured(0.027, 0.254)  # adding one product's result to another's
 SAMPLE = Measured(0.78, 1.38)  # reading, shifting and finishing a sample
-PICK = Measured(0.45, 0.63)  # copying a sample to an im2col column past others, for a stride
-TRANSFORM = Measured(7.2, 9.4)  # forward and inverse transform of a sample of a tile
-DOUBLE = Measured(7.2, 13.8)  # what an exact transform, in double precision, takes beyond that
-PACKED = Measured(4.7, 6.2)  # forward and inverse transform, of four samples of a tile at once
-SPECTRUM = Measured(3.6, 5.6)  # multiplying and adding a sample's spectra
-RANK = Measured(0.2, 0.71)  # starting on one more rank
-PASS = Measured(0.045, 0.092)  # a pass over 16-bit sums of 8-bit samples
-SUM = Measured(0.11, 0.224)  # a pass over 32-bit sums
-BYTE = Measured(0.2, 0.096)  # reading and writing one of those
-FLOAT_PASS = Measured(0.09, 0.13)  # a pass over floats
-FLOAT_SAMPLE = Measured(0.55, 1.2)  # reading, finishing and writing one of those
-WORD_PASS = Measured(0.08, 0.14)  # a pass over 32-bit sums of 16-bit samples
-WORD = Measured(0.3, 0.6)  # reading and writing one of those
+PICK = Measured(0.44, 0.63)  # copying a sample to an im2col column past others, for a stride
+TRANSFORM = Measured(6.2, 7.5)  # forward and inverse transform of a sample of a tile
+DOUBLE = Measured(6.7, 11.0)  # what an exact transform, in double precision, takes beyond that
+PACKED = Measured(4.6, 6.2)  # forward and inverse transform, of four samples of a tile at once
+SPECTRUM = Measured(1.6, 2.4)  # multiplying and adding a sample's spectra
+RANK = Measured(0.042, 0.71)  # starting on one more rank
+PASS = Measured(0.054, 0.092)  # a pass over 16-bit sums of 8-bit samples
+SUM = Measured(0.144, 0.224)  # a pass over 32-bit sums
+BYTE = Measured(0.192, 0.096)  # reading and writing one of those
+FLOAT_PASS = Measured(0.121, 0.13)  # a pass over floats
+FLOAT_SAMPLE = Measured(0.69, 1.2)  # reading, finishing and writing one of those
+WORD_PASS = Measured(0.111, 0.14)  # a pass over 32-bit sums of 16-bit samples
+WORD = Measured(0.35, 0.6)  # reading and writing one of those
 
 
 class ProblemSize(NamedTuple):

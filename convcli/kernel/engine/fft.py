@@ -24,31 +24,30 @@ from convcli.kernel.engine.direct import Direct
 from convcli.kernel.engine.exactness import Parts, is_whole, parts_of
 from convcli.kernel.engine.method import Method, RowFunction
 from convcli.kernel.engine.problem import ConvolutionProblem
-from convcli.kernel.geometry import Pair
+from convcli.kernel.engine.tiles import Tiles, even_tiles
 from convcli.kernel.window import RowReader, Window
 
 MOST_SPECTRA_BYTES = 64 * 2**20
 
+LONGEST = 384
+"""Longer tiles leave the cache."""
 LARGE_TILE = 2048
 """Tiles of that length, and their spectra, take tens of megabytes: only kernels that do not fit
 are given larger ones."""
 
-_LENGTHS = (32, 48, 64, 96, 128, 160, 192, 256)
 
-
-def tile_length(effective_kernel: int, needed: int) -> int:
-    """Return a length that transforms fast: the least that holds ``needed``, or a good tile."""
-    if needed <= _LENGTHS[-1]:
-        return next(length for length in _LENGTHS if length >= needed)
-    length = _LENGTHS[-1]
-    while length < (3 if length < LARGE_TILE else 2) * effective_kernel:
-        length *= 2
-    return length
-
-
-def _tile(window: Window) -> Pair:
+def _tiles(window: Window) -> tuple[Tiles, Tiles]:
+    """Return how rows and columns are cut: rows for two threads."""
     height, width = window.effective_kernel
-    return tile_length(height, window.rows), tile_length(width, window.columns)
+    rows, columns = window.output
+    return (
+        even_tiles(rows, height, 2, longest=_longest(height)),
+        even_tiles(columns, width, longest=_longest(width)),
+    )
+
+
+def _longest(kernel: int) -> int:
+    return max(LONGEST, min(6 * kernel, LARGE_TILE), 2 * kernel)
 
 
 def _has_whole(padded: NDArray[Any]) -> bool:
@@ -67,11 +66,9 @@ class FFT(Method):
         super().__init__(problem)
         window = problem.window
         self.effective_kernel = window.effective_kernel
-        self.tile = _tile(window)
-        self.valid = (
-            self.tile[0] - self.effective_kernel[0] + 1,
-            self.tile[1] - self.effective_kernel[1] + 1,
-        )
+        rows, columns = _tiles(window)
+        self.tile = rows.length, columns.length
+        self.valid = rows.valid, columns.valid
         dilated = np.zeros((*problem.shape[:3], *self.effective_kernel))
         dilated[..., :: window.dilation[0], :: window.dilation[1]] = problem.dense
         # NumPy transforms float32 as such only with norm="forward", which divides by the size.
@@ -86,20 +83,19 @@ class FFT(Method):
         window = size.window
         if window.stride != (1, 1):
             return None
-        tile = _tile(window)
-        area = tile[0] * tile[1]
-        spectra = size.groups * size.output_channels * size.input_channels
-        if area * 4 * spectra > MOST_SPECTRA_BYTES:
+        rows, columns = _tiles(window)
+        area = rows.length * columns.length
+        kernels = size.output_channels * size.input_channels
+        if area * 4 * size.groups * kernels > MOST_SPECTRA_BYTES:
             return None
-        kernel = window.effective_kernel
-        valid = min(tile[0] - kernel[0] + 1, window.output[0]) * min(
-            tile[1] - kernel[1] + 1, window.output[1]
-        )
-        transforms = (size.input_channels + size.output_channels) / (2 * size.output_channels)
+        transforms = (size.input_channels + size.output_channels) / 2
+        # A spectrum of each kernel takes about half of a forward and inverse transform.
+        of_kernels = cost_model.TRANSFORM * kernels / 2 / window.interleaved
         transform = cost_model.TRANSFORM + (cost_model.DOUBLE if size.is_whole else 0.0)
-        products = cost_model.SPECTRUM * (size.input_channels - 1)
-        per_tile_sample = transform * transforms + products
-        return per_tile_sample * area / valid + cost_model.SAMPLE
+        products = cost_model.SPECTRUM * (size.input_channels - 1) * size.output_channels
+        of_tiles = (transform * transforms + products) * rows.number * columns.number
+        samples = window.output[0] * window.output[1] * size.output_channels
+        return (of_tiles + of_kernels) * area / samples + cost_model.SAMPLE
 
     @property
     def step(self) -> int:
@@ -107,12 +103,11 @@ class FFT(Method):
 
     @staticmethod
     def buffer_rows(problem: ConvolutionProblem) -> int:
-        return _tile(problem.window)[0]
+        return _tiles(problem.window)[0].length
 
     @staticmethod
     def buffer_columns(problem: ConvolutionProblem) -> int:
-        window = problem.window
-        return _tile(window)[1] - window.effective_kernel[1] + 1
+        return _tiles(problem.window)[1].valid
 
     def moved(self, columns: int) -> Self:
         other = super().moved(columns)

@@ -38,6 +38,10 @@ TOLERANCE = 0.05
 LEAST_TAPS = 49
 """Weights of kernels that are looked at: smaller ones take less by other methods."""
 
+LONGEST = 640
+"""Longer tiles leave the cache."""
+LEAST_RATIO = 4
+"""Large kernels have tiles of up to so many times their length all the same."""
 MOST_TILE = 1 << 21
 """Elements of a tile, and of a spectrum: 32 megabytes each."""
 
@@ -84,7 +88,15 @@ def _tiles(window: Window) -> tuple[Tiles, Tiles]:
     """Return how rows and columns are cut: rows for two threads, columns for PLANES at once."""
     height, width = window.effective_kernel
     rows, columns = window.output
-    return even_tiles(rows, height, 2), even_tiles(columns, width, PLANES, window.interleaved)
+    pixel = window.interleaved
+    return (
+        even_tiles(rows, height, 2, longest=_longest(height)),
+        even_tiles(columns, width, PLANES, pixel, longest=_longest(width)),
+    )
+
+
+def _longest(kernel: int) -> int:
+    return max(LONGEST, LEAST_RATIO * kernel)
 
 
 class PackedFFT(Method):

@@ -7,10 +7,6 @@ from typing import NamedTuple
 
 LENGTHS = sorted(2**power * odd for power in range(3, 15) for odd in (1, 3, 5, 9))
 """With more factors of 3 and 5, a transform takes up to a fifth longer for an element."""
-LONGEST = 640
-"""Longer tiles leave the cache."""
-LEAST_RATIO = 4
-"""Large kernels have tiles of up to so many times their length all the same."""
 CALLS = 8
 """Elements of a tile's length that take as long as the calls for one more tile."""
 
@@ -24,14 +20,13 @@ class Tiles(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def even_tiles(size: int, kernel: int, at_once: int, planes: int = 1) -> Tiles:
+def even_tiles(size: int, kernel: int, at_once: int = 1, planes: int = 1, *, longest: int) -> Tiles:
     """Return the cheapest tiles for ``size`` elements of the result, all nearly equally long.
 
     ``planes`` such axes are computed, ``at_once`` tiles at a time; one tile of them costs as much
-    as all. A single tile is as good as several.
+    as all. No tile is longer than ``longest``, unless all that a kernel fits into are.
     """
     least: tuple[int, Tiles] | None = None
-    longest = max(LONGEST, LEAST_RATIO * kernel)
     for length in LENGTHS:
         if length < kernel:
             continue
