@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -32,8 +31,7 @@ Shape: TypeAlias = tuple[int, ...]
 OK, SKIPPED, FAILED = "ok", "skipped", "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How every picture of a batch is read, processed and written.
 
     ``linear`` filters in linear light; ``depth`` is that of the result, None for the picture's.
@@ -120,7 +118,7 @@ def run_job(
     if is_skipped(job, options, was_done):
         return Result(job, OK if again else SKIPPED, filters=filters)
     if again and is_split(Path(job.target)):  # an attempt may have written some of its files
-        options = replace(options, overwrite=True)
+        options = options._replace(overwrite=True)
     attempt = _Attempt(job, operators, options, decoding, bool(was_done))
     error = attempt.run()
     if again and isinstance(error, ExistsError):

@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, suppress
-from dataclasses import fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +54,7 @@ def run_batch(
     gc.enable()
     keep_memory()
     given["save"] = dict(given["save"])
-    options = Options(**{field.name: given.pop(field.name) for field in fields(Options)})
+    options = Options(**{name: given.pop(name) for name in Options._fields})
     batch = Batch(**given)
     _check(batch, options)
     left_out: Counter[str] = Counter()

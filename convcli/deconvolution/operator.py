@@ -39,7 +39,7 @@ ARRAYS = 8
 """Arrays of floats, of the size of the scene, that a method needs at a time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Deconvolution(FrameOperator, BackwardOperator):
     """Finds the picture that a filter, the point spread function, blurred.
 

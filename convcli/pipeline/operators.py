@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +30,10 @@ from convcli.kernel.geometry import (
 )
 from convcli.kernel.padding import source_index
 from convcli.kernel.window import Window
-from convcli.pipeline.divisor import Divisor
-from convcli.pipeline.prepared import (
-    Prepared,
-    PreparedConvolution,
-    PreparedUpsampling,
-    by_group,
-)
+from convcli.pipeline.prepared import Prepared, PreparedConvolution, by_group
+
+if TYPE_CHECKING:
+    from convcli.pipeline.divisor import Divisor
 
 DEFAULT_SCALE = 2
 """The stride of a transposed convolution where neither the filter nor the user gives one."""
@@ -45,7 +43,7 @@ MOST_CHECKED = 4096
 """Largest kernel, in weights, whose divisor is checked in advance: it takes some milliseconds."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operator(ABC):
     """A filter as a linear map of pictures."""
 
@@ -203,7 +201,6 @@ class Convolution(Operator):
         return index[::stride]
 
 
-@dataclass(frozen=True)
 class BackwardOperator(Operator):
     """From pictures of the shape of a convolution's output to those of its input."""
 
@@ -222,7 +219,7 @@ class BackwardOperator(Operator):
         return geometry.image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TransposedConvolution(BackwardOperator):
     """A filter applied as a transposed convolution.
 
@@ -260,12 +257,16 @@ class TransposedConvolution(BackwardOperator):
         gain = stride * stride if isinstance(stride, int) else prod(stride)
         return doubts(self.filter, math.inf if self.normalize else gain)
 
-    def prepare(self, geometry: Geometry) -> PreparedUpsampling:
+    def prepare(self, geometry: Geometry) -> Prepared:
+        from convcli.pipeline.prepared_upsampling import PreparedUpsampling  # not for apply
+
         divisor = self.divisor(geometry) if self.normalize else None
         return PreparedUpsampling(self.filter, geometry, divisor)
 
     def divisor(self, geometry: Geometry) -> Divisor:
         """Return what normalisation divides by. Raises :class:`FilterError` where that is 0."""
+        from convcli.pipeline.divisor import Divisor  # not for apply
+
         kernel = self.filter.kernel_as(np.float64)
         return Divisor(kernel, geometry, self.filter.pad_mode, self.name, self.filter.groups)
 

@@ -1,4 +1,4 @@
-"""Convolutions and transposed convolutions made ready for frames of one size."""
+"""Operators prepared for frames of one size, and convolutions so prepared."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.factors import Factors, Weight
 from convcli.kernel.geometry import Geometry, effective_size
-from convcli.kernel.transpose import PreparedTranspose
 from convcli.kernel.window import Window
-from convcli.pipeline.divisor import Divisor
 
 
 class ReadsRows(Protocol):
@@ -114,29 +112,3 @@ def by_group(kernel: Weight, groups: int) -> Weight:
     if isinstance(kernel, Factors):
         return kernel
     return kernel.reshape(groups, -1, *kernel.shape[1:])
-
-
-class PreparedUpsampling:
-    """A transposed convolution prepared for frames of one size, with its divisor."""
-
-    def __init__(self, filter: Filter, geometry: Geometry, divisor: Divisor | None) -> None:
-        self._transpose = PreparedTranspose(
-            filter.kernel_as(np.float32),
-            geometry,
-            filter.groups,
-            pad_mode=filter.pad_mode,
-            on_padded_rows=True,
-        )
-        self._offset = np.float32(filter.offsets[0])
-        self._divisor = divisor
-
-    def rows_read(self, start: int, stop: int) -> tuple[int, int]:
-        return self._transpose.rows_read(start, stop)
-
-    def rows(self, padded: FloatArray, start: int, stop: int, *, biased: bool) -> FloatArray:
-        outputs = self._transpose.rows(padded, start, stop)
-        if self._divisor is not None:
-            outputs /= self._divisor.rows(start, stop)
-        if biased:
-            outputs += self._offset
-        return outputs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,8 +28,7 @@ from convcli.system.progress import part_of
 from convcli.system.warn import warn
 
 
-@dataclass(frozen=True, slots=True)
-class Processing:
+class Processing(NamedTuple):
     """How a picture is processed, apart from its operators.
 
     ``linear`` converts colour from sRGB to linear light before, and back after. ``as_float``

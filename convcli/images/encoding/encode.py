@@ -16,7 +16,6 @@ from convcli.errors import ImageError
 from convcli.images import formats
 from convcli.images.conversion.icc import suits
 from convcli.images.decoding.pillow_quirks import forget_encoder
-from convcli.images.encoding.deep_files import write_deep
 from convcli.images.encoding.frames import frame_options
 from convcli.images.encoding.settings import Encoding, encoding_of
 from convcli.images.picture import Picture
@@ -46,6 +45,8 @@ def encode(
         return
     encoding = encoding_of(picture, format_name, save, strip)
     if any(one.is_deep for one in encoding.conversions):
+        from convcli.images.encoding.deep_files import write_deep  # for few pictures
+
         with _encoder_errors(format_name):
             write_deep(encoding, file, format_name, picture.format)
         return
