@@ -143,6 +143,30 @@ def test_without_processes_a_batch_says_to_use_one_job(
     assert process.stderr.startswith("12 done, 0 skipped, 0 failed, ")
 
 
+def no_second_room() -> None:
+    """Let the threads that a thread of the pool starts fail, not those of the main thread."""
+    import threading
+
+    start = threading.Thread.start
+
+    def fail(thread: threading.Thread) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    threading.Thread.start = fail  # type: ignore[method-assign]
+
+
+def test_a_batch_ends_where_a_thread_of_the_pool_fails(
+    start, pictures: list[str], tmp_path: Path
+) -> None:
+    request = ["apply", "-f", "sharpen", *pictures, "-d", tmp_path / "out", "-j", "2"]
+    process = start(*request, prepare=no_second_room)
+    assert process.wait() == 1
+    expected = "Error: no processes can be started, -j 1 needs none: can't start new thread\n"
+    assert process.stderr == expected
+
+
 def test_a_batch_without_workers_is_a_mistake(pictures: list[str], tmp_path: Path) -> None:
     jobs = plan_jobs(pictures, output_dir=str(tmp_path / "out"))
     for workers in (0, -1):

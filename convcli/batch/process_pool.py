@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -41,9 +41,14 @@ class ProcessPool:
         self._workers, self._method = workers, method
         self._processes: ProcessPoolExecutor
         self._open = ExitStack()
+        self._handed_out: set[Future[list[Result]]] = set()
+        self._failure: BaseException | None = None
 
     def __enter__(self) -> ProcessPool:
         self._processes = self._open.enter_context(_processes(self._workers, self._method))
+        hook = threading.excepthook
+        threading.excepthook = self._thread_failed
+        self._open.callback(setattr, threading, "excepthook", hook)
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -58,13 +63,30 @@ class ProcessPool:
         # This may start workers, which must not receive signals before they have set handlers.
         try:
             with signals_held():
-                return self._processes.submit(do, shard, again)
+                future = self._processes.submit(do, shard, again)
         except BrokenProcessPool:
             raise
         except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
-            reason = getattr(error, "strerror", None) or error
-            fault = f"no processes can be started, workers=1 needs none: {reason}"
-            raise OSError(getattr(error, "errno", errno.EAGAIN), fault) from error
+            raise _not_started(error) from error
+        self._handed_out.add(future)
+        future.add_done_callback(self._handed_out.discard)
+        if self._failure is not None:  # before this future was among those handed out
+            raise _not_started(self._failure)
+        return future
+
+    def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
+        """Let all shards fail that a thread of the pool would have handed on.
+
+        Without memory for a further thread it ends, and nobody would learn of it (seen in Python
+        3.11: limit the address space to a little more than a process takes that has begun).
+        """
+        if type(failure.thread).__module__ != ProcessPoolExecutor.__module__:
+            threading.__excepthook__(failure)
+            return
+        self._failure = failure.exc_value
+        for future in list(self._handed_out):
+            with suppress(InvalidStateError):
+                future.set_exception(_not_started(failure.exc_value))
 
     def loss(self, error: BaseException | None) -> str | None:
         """Return the reason if a process has died."""
@@ -83,6 +105,12 @@ class ProcessPool:
     def slots(self) -> int:
         """Return 0: a slow shard would be as slow in another process."""
         return 0
+
+
+def _not_started(error: BaseException | None) -> OSError:
+    reason = getattr(error, "strerror", None) or error
+    fault = f"no processes can be started, workers=1 needs none: {reason}"
+    return OSError(getattr(error, "errno", None) or errno.EAGAIN, fault)
 
 
 # Forking takes milliseconds, and is safe because no thread has been started yet.
