@@ -288,8 +288,13 @@ def run(
 
 
 def _tasks(images: int, groups: int, rows: int, step: int, threads: int) -> Iterator[Task]:
-    """Cut the work into tasks: about eight for each thread, none smaller than ``step`` rows."""
-    wanted = max(1, 8 * threads // max(1, images * groups)) if threads > 1 else 1
+    """Cut the work into tasks, none smaller than ``step`` rows: about four for each thread.
+
+    Threads get equally many, as they end at the same time then.
+    """
+    wanted = -(-4 * threads // max(1, images * groups)) if threads > 1 else 1
+    while wanted * images * groups % threads:
+        wanted += 1
     length = max(1, -(-rows // wanted))
     length = -(-length // step) * step
     for image in range(images):

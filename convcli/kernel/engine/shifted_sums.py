@@ -34,12 +34,13 @@ def weighted_sum(weight: NDArray[Any]) -> Iterator[Operation]:
 
     ``weight`` (Hf, Wf) is of whole numbers for rows of integers.
     """
-    sizes = sorted({abs(value) for value in weight.ravel().tolist() if value}, reverse=True)
+    taps = _taps(weight)
+    sizes = sorted({abs(value) for value in taps if value}, reverse=True)
     if not sizes:
         yield Operation(np.multiply, (0, 0), 0, TOTAL)
     into = TOTAL
     for size in sizes:
-        added, subtracted = _taps(weight, size), _taps(weight, -size)
+        added, subtracted = taps.get(size, []), taps.get(-size, [])
         if size == 1 and into == TERM:
             yield from (Operation(np.add, TOTAL, tap, TOTAL) for tap in added)
             yield from (Operation(np.subtract, TOTAL, tap, TOTAL) for tap in subtracted)
@@ -65,5 +66,10 @@ def _term(added: list[Tap], subtracted: list[Tap], factor: float, into: str) -> 
         yield Operation(np.multiply, left, factor, into)
 
 
-def _taps(weight: NDArray[Any], value: float) -> list[Tap]:
-    return [(int(u), int(v)) for u, v in np.argwhere(weight == value)]
+def _taps(weight: NDArray[Any]) -> dict[float, list[Tap]]:
+    """Return the taps of each weight."""
+    taps: dict[float, list[Tap]] = {}
+    for row, weights in enumerate(weight.tolist()):
+        for column, value in enumerate(weights):
+            taps.setdefault(value, []).append((row, column))
+    return taps
