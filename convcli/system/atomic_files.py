@@ -125,7 +125,7 @@ def _written(temporary: Path, place: Path) -> Iterator[BinaryIO]:
     def create(path: str, flags: int) -> int:
         return os.open(path, flags, first_mode(replaced))
 
-    with _Written(FileIO(str(temporary), "x+b", opener=create)) as file:
+    with _Written(FileIO(str(temporary), "x+b", opener=create), _BUFFER) as file:
         number = file.raw.fileno()
         try:
             yield file
@@ -153,6 +153,8 @@ def _write_device(buffer: BytesIO, device: Path) -> None:
         file.write(buffer.getbuffer())
 
 
+_BUFFER = 1 << 20
+"""Bytes that are written at once: Pillow's encoder of uncompressed files gives 64 KB."""
 _WRITTEN_BACK = 8 << 20
 """Bytes of a file after which the system is asked to begin to write them to the disk."""
 
