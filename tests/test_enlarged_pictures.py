@@ -10,6 +10,7 @@ from convcli import Filter, Picture, upsample, write_image
 from convcli.images import Frame
 from convcli.images.raster import ArrayRaster, PillowRaster
 from convcli.kernel.engine.enlarging import Enlargement
+from convcli.kernel.engine.interleaved_transpose import InterleavedTranspose
 from convcli.kernel.geometry import PAD_MODES, conv_transpose_geometry
 from convcli.kernel.transpose import PreparedTranspose
 from convcli.pipeline import enlarge as enlarge_module
@@ -210,5 +211,24 @@ def test_large_pictures_are_enlarged_in_several_blocks(
         return upsample(picture, filter, scale=scale, normalize=normalize)
 
     expected, found = from_layers(monkeypatch, make)
+    assert taken == [1]
+    check_equal(found, expected)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("options", [{}, {"normalize": True}, {"linear": True}], ids=str)
+def test_dense_kernels_finish_samples_before_they_are_put_in_order(
+    mode, options, monkeypatch, taken
+):
+    written, write = [], InterleavedTranspose.write
+    monkeypatch.setattr(
+        InterleavedTranspose, "write", lambda *a: (written.append(a[3:5]), write(*a))[1]
+    )
+    monkeypatch.setattr(InterleavedTranspose, "blocks", None)
+    picture = picture_of(mode, np.uint8, (300, 700))
+    expected, found = from_layers(
+        monkeypatch, lambda: upsample(picture, DENSE, scale=(2, 3), **options)
+    )
+    assert len(written) > 1
     assert taken == [1]
     check_equal(found, expected)

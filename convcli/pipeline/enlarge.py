@@ -167,13 +167,9 @@ class _EnlargedStrips:
         # Infinities as in IEEE 754, without warnings.
         with np.errstate(over="ignore", invalid="ignore"):
             enlarger = self._enlarger
-            if (
-                isinstance(enlarger, InterleavedTranspose)
-                and self._conversion.is_by_sample
-                and enlarger.writes_directly(start, stop)
-            ):
-                plain = self._conversion.keeps_samples and samples.dtype.kind == "u"
-                enlarger.write(values, outputs, start, stop, None if plain else finish)
+            if isinstance(enlarger, InterleavedTranspose) and enlarger.writes_directly(start, stop):
+                is_done = self._conversion.leaves_values
+                enlarger.write(values, outputs, start, stop, None if is_done else finish)
             else:
                 for begin, end, block in enlarger.blocks(values, start, stop):
                     finish(block, outputs[begin - start : end - start])

@@ -44,9 +44,11 @@ class SampleConversion:
         return self.source == self.target and not self.linear and not self.offset
 
     @property
-    def is_by_sample(self) -> bool:
-        """Whether values are finished each by itself, whatever its channel and pixel."""
-        return not self.premultiplies and not (self.has_alpha and (self.offset or self.to_srgb))
+    def leaves_values(self) -> bool:
+        """Whether values need no more than to be rounded and clipped, if at all, for ``target``."""
+        is_float = self.target == np.float32
+        keeps = self.keeps_samples and not self.premultiplies
+        return keeps and (is_float or not self.normalizes)
 
     @property
     def _scale(self) -> int:

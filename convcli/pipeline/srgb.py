@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
 
-BLOCK_SAMPLES = 1 << 15
+BLOCK_SAMPLES = 1 << 17
 """About how many samples are converted at once."""
 
 _STRAIGHT_BELOW = 0.04045

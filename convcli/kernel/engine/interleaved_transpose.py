@@ -2,7 +2,7 @@
 
 All components of :mod:`convcli.kernel.transpose` are filters of one convolution, whose outputs have
 the channels side by side as the input has them. They are then copied to their places, as many rows
-at a time as stay in cache. Dense kernels are computed so.
+at a time as stay in a cache. Dense kernels are computed so.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from convcli.kernel.geometry import Geometry
 from convcli.kernel.transpose import component_kernels, components_of
 from convcli.kernel.window import Window
 
-BLOCK_SAMPLES = 1 << 18
-"""About how many output samples are computed at once."""
+BLOCK_SAMPLES = 3 << 19
+"""About how many output samples are computed at once. More than the nearest cache holds: where
+threads share the interpreter's lock, waking one that waits for it costs more than that saves."""
 
 MOST_SAMPLES = 1 << 21
 """The most of them, where rows are wide."""
@@ -109,8 +110,7 @@ class InterleavedTranspose:
     def writes_directly(self, start: int, stop: int) -> bool:
         """Return whether :meth:`write` can write some output rows."""
         return (
-            self._correction is None
-            and start % self._stride[0] == stop % self._stride[0] == 0
+            start % self._stride[0] == stop % self._stride[0] == 0
             and self._samples == self._shape[2] * self._stride[1]
         )
 
@@ -124,12 +124,13 @@ class InterleavedTranspose:
     ) -> None:
         """Write the output rows start to stop as samples (rows, samples).
 
-        ``finish`` makes samples of values before they are put in order: those are smaller to move.
-        None rounds and clips them.
+        ``finish`` makes samples of whole pixels before they are put in order: samples are smaller
+        to move than values. None rounds and clips those that are not multiplied by a scale.
         """
         dtype = target.dtype if finish is None else self._method.problem.dtype
         for tile, found in self._tiles(padded, start, stop, dtype):
             count = found.shape[1]
+            self._correct(found, tile)
             finished = found
             if finish is not None:
                 finished = self._buffer("finished", self._shape, target.dtype)[:, :count]
@@ -138,13 +139,26 @@ class InterleavedTranspose:
             low = tile * self._stride[0] - start
             self._put_in_order(finished, target[low : low + count * self._stride[0]])
 
+    def _correct(self, by_phase: FloatArray, tile: int) -> None:
+        """Multiply values (phases, rows, samples) by what is left of the scale."""
+        if self._correction is None:
+            return
+        stride_y, stride_x = self._stride
+        for phase, values in enumerate(by_phase):
+            y, x = divmod(phase, stride_x)
+            rows = range(tile * stride_y + y, (tile + len(values)) * stride_y, stride_y)
+            self._correction.apply_to_phase(values, rows, x, stride_x)
+
     def _tiles(
         self, padded: NDArray[Any], start: int, stop: int, dtype: np.dtype[Any]
     ) -> Iterator[tuple[int, NDArray[Any]]]:
         """Give the values (phases, rows, samples) of some input rows, with the first of them."""
-        most = self._shape[1]
         by_phase = self._buffer(f"of {dtype}", self._shape, dtype)
         first, past = start // self._stride[0], -(-stop // self._stride[0])
+        # Tiles of about the same height.
+        tiles = -(-(past - first) // self._shape[1])
+        most = -(-(past - first) // max(tiles, 1) // LEAST_ROWS) * LEAST_ROWS
+        most = min(most, self._shape[1])
         for tile in range(first, past, most):
             count = min(most, past - tile)
             found = by_phase[:, :count]

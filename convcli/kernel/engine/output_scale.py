@@ -27,9 +27,9 @@ class Periodic(NamedTuple):
         """The elements from the first to the second number, of which all periods are alike."""
         return self.start, self.start + self.repeated
 
-    def distinct(self, start: int, stop: int) -> NDArray[np.intp]:
+    def distinct(self, start: int, stop: int, step: int = 1) -> NDArray[np.intp]:
         """Return which of the distinct elements those from ``start`` to ``stop`` are."""
-        position = np.arange(start, stop)
+        position = np.arange(start, stop, step)
         later = position - self.repeated
         inside = self.start + (position - self.start) % self.period
         return np.where(
@@ -83,13 +83,12 @@ class BorderCorrection:
         width = scale.values.shape[1]
         phase = scale.rows.positions() % rows
         left = scale.values / folded[phase][:, np.arange(width) % columns]
-        self._values = np.repeat(left, interleaved, 1).astype(dtype)
+        self._values = np.repeat(left[..., np.newaxis], interleaved, 2).astype(dtype)
         self._rows = scale.rows
         self._top, self._bottom = scale.rows.inside
         if not np.ptp(folded) and np.ptp(scale.period(rows, columns)):  # nothing is folded
             self._top = self._bottom = scale.rows.length
-        first, past = scale.inside
-        self._left, self._right = slice(0, first * interleaved), slice(past * interleaved, None)
+        self._inside = scale.inside
         # Of a separable kernel all rows away from the borders have the same.
         period = scale.rows.distinct(self._top, min(self._bottom, self._top + scale.rows.period))
         is_alike = len(period) > 0 and bool((np.ptp(left[period], 0) < ALIKE).all())
@@ -97,16 +96,39 @@ class BorderCorrection:
 
     def apply(self, values: FloatArray, start: int, stop: int) -> None:
         """Multiply the output rows start to stop, (rows, samples)."""
-        top, bottom = max(start, min(stop, self._top)), max(start, min(stop, self._bottom))
-        for first, last in ((start, top), (bottom, stop)):
+        pixels = values.reshape(len(values), *self._values.shape[1:])
+        self._apply(pixels, range(start, stop), slice(None))
+
+    def apply_to_phase(self, values: FloatArray, rows: range, phase: int, stride: int) -> None:
+        """Multiply some output rows, and of those every ``stride``-th pixel from ``phase`` on."""
+        pixels = values.reshape(len(values), -1, self._values.shape[2])
+        self._apply(pixels, rows, slice(phase, None, stride))
+
+    def _apply(self, pixels: FloatArray, rows: range, columns: slice) -> None:
+        """Multiply output rows (rows, W, C) that have these columns of the output."""
+        step = rows.step
+        top, bottom = (
+            min(max(0, -(-(border - rows.start) // step)), len(rows))
+            for border in (self._top, self._bottom)
+        )
+        bottom = max(top, bottom)
+        factors = self._values[:, columns]
+        for first, last in ((0, top), (bottom, len(rows))):
             if first < last:
-                values[first - start : last - start] *= self._values[
-                    self._rows.distinct(first, last)
-                ]
-        if top < bottom:
-            middle = values[top - start : bottom - start]
-            for edge in (self._left, self._right):
-                if self._alike is not None:
-                    middle[:, edge] *= self._alike[edge]
-                else:
-                    middle[:, edge] *= self._values[self._rows.distinct(top, bottom), edge]
+                own = rows[first:last]
+                pixels[first:last] *= factors[self._rows.distinct(own.start, own.stop, step)]
+        if top == bottom:
+            return
+        own, middle = rows[top:bottom], pixels[top:bottom]
+        for edge in self._edges(columns):
+            if self._alike is not None:
+                middle[:, edge] *= self._alike[columns][edge]
+            else:
+                inner = factors[:, edge]
+                middle[:, edge] *= inner[self._rows.distinct(own.start, own.stop, step)]
+
+    def _edges(self, columns: slice) -> tuple[slice, slice]:
+        """Return which of some columns are left and right of those that are periodic."""
+        phase, stride = columns.start or 0, columns.step or 1
+        first, past = (max(0, -(-(border - phase) // stride)) for border in self._inside)
+        return slice(0, first), slice(past, None)
