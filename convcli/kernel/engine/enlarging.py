@@ -189,20 +189,32 @@ class Enlargement:
 
 
 def write_values(
-    values: FloatArray, target: NDArray[Any], offset: float = 0, *, clips: bool = True
+    values: FloatArray,
+    target: NDArray[Any],
+    offset: float = 0,
+    *,
+    clips: bool = True,
+    rounds: bool = True,
 ) -> None:
     """Write values, which are overwritten, plus ``offset``; integers are nearest, and clipped.
 
-    Without ``clips`` no value needs it.
+    Without ``clips`` no value needs it. Without ``rounds``, 0.5 was added before.
     """
     top = _largest(target.dtype)
-    # The cast to integers truncates: 0.5 makes it round to nearest.
-    added = values.dtype.type(offset if top is None else offset + 0.5)
-    if added:
-        values += added
-    if top is not None and clips:
-        np.clip(values, values.dtype.type(0), values.dtype.type(top), out=values)
-    np.copyto(target, values, casting="unsafe")
+    if offset:
+        values += values.dtype.type(offset)
+    # The cast to integers truncates: 0.5 makes it round to nearest. With the last step a ufunc
+    # casts as well, a few values at a time, which are in the nearest cache then.
+    if top is None or not (clips or rounds):
+        np.copyto(target, values, casting="unsafe")
+        return
+    low, high, half = (values.dtype.type(number) for number in (0, top, 0.5))
+    if not rounds:
+        np.clip(values, low, high, out=target, casting="unsafe")
+        return
+    if clips:
+        np.clip(values, low, high, out=values)
+    np.add(values, half, out=target, casting="unsafe")
 
 
 @cache

@@ -18,7 +18,7 @@ from convcli.kernel.padding import source_index
 SMALL_PRODUCT = 900_000
 """Multiplications up to which OpenBLAS uses its kernels for small products, without packing."""
 
-BLOCK_BYTES = 2**22
+BLOCK_BYTES = 2**21
 """About what the output rows of one product take: more than the nearest cache, for few calls.
 Where threads share the interpreter's lock, waking one that waits for it costs more."""
 

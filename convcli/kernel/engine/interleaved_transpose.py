@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -93,12 +94,9 @@ class InterleavedTranspose:
 
         ``padded`` (rows, samples) are the input rows that :meth:`rows_read` names.
         """
-        _, most, samples = self._shape
-        shape = most * self._stride[0], samples * self._stride[1]
-        ordered = self._buffer("ordered", shape, self._method.problem.dtype)
-        dtype = self._method.problem.dtype
-        for tile, found in self._tiles(padded, start, stop, dtype):
-            target = ordered[: found.shape[1] * self._stride[0]]
+        for tile, found in self._tiles(padded, start, stop):
+            shape = found.shape[1] * self._stride[0], found.shape[2] * self._stride[1]
+            target = self._buffer("ordered", shape, self._method.problem.dtype)
             self._put_in_order(found, target)
             low = tile * self._stride[0]
             begin, end = max(low, start), min(low + len(target), stop)
@@ -125,17 +123,16 @@ class InterleavedTranspose:
         """Write the output rows start to stop as samples (rows, samples).
 
         ``finish`` makes samples of whole pixels before they are put in order: samples are smaller
-        to move than values. None rounds and clips those that are not multiplied by a scale.
+        to move than values. None stands for samples that are the values.
         """
-        dtype = target.dtype if finish is None else self._method.problem.dtype
-        for tile, found in self._tiles(padded, start, stop, dtype):
+        for tile, found in self._tiles(padded, start, stop):
             count = found.shape[1]
             self._correct(found, tile)
-            finished = found
+            finished: NDArray[Any] = found
             if finish is not None:
-                finished = self._buffer("finished", self._shape, target.dtype)[:, :count]
-                for values, samples in zip(found, finished, strict=True):
-                    finish(values, samples)
+                finished = self._buffer("finished", found.shape, target.dtype)
+                rows = len(found) * count, -1
+                finish(found.reshape(rows), finished.reshape(rows))
             low = tile * self._stride[0] - start
             self._put_in_order(finished, target[low : low + count * self._stride[0]])
 
@@ -150,10 +147,9 @@ class InterleavedTranspose:
             self._correction.apply_to_phase(values, rows, x, stride_x)
 
     def _tiles(
-        self, padded: NDArray[Any], start: int, stop: int, dtype: np.dtype[Any]
-    ) -> Iterator[tuple[int, NDArray[Any]]]:
+        self, padded: NDArray[Any], start: int, stop: int
+    ) -> Iterator[tuple[int, FloatArray]]:
         """Give the values (phases, rows, samples) of some input rows, with the first of them."""
-        by_phase = self._buffer(f"of {dtype}", self._shape, dtype)
         first, past = start // self._stride[0], -(-stop // self._stride[0])
         # Tiles of about the same height.
         tiles = -(-(past - first) // self._shape[1])
@@ -161,16 +157,18 @@ class InterleavedTranspose:
         most = min(most, self._shape[1])
         for tile in range(first, past, most):
             count = min(most, past - tile)
-            found = by_phase[:, :count]
+            shape = self._shape[0], count, self._shape[2]
+            found = self._buffer("by phase", shape, self._method.problem.dtype)
             self._method.rows(padded[np.newaxis, tile - first :], found, 0, 0, count)
             yield tile, found
 
     def _buffer(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return a buffer of this thread's."""
+        """Return room for so much, without gaps, in a buffer of this thread's."""
         buffers: dict[str, NDArray[Any]] = self._own.__dict__
-        if name not in buffers or buffers[name].dtype != dtype:
-            buffers[name] = np.empty(shape, dtype)
-        return buffers[name]
+        size = prod(shape)
+        if name not in buffers or buffers[name].dtype != dtype or buffers[name].size < size:
+            buffers[name] = np.empty(size, dtype)
+        return buffers[name][:size].reshape(shape)
 
     def _put_in_order(self, by_phase: NDArray[Any], ordered: NDArray[Any]) -> None:
         """Copy values (phases, rows, samples) to their rows and pixels."""

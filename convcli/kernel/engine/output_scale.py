@@ -91,8 +91,7 @@ class BorderCorrection:
         self._inside = scale.inside
         # Of a separable kernel all rows away from the borders have the same.
         period = scale.rows.distinct(self._top, min(self._bottom, self._top + scale.rows.period))
-        is_alike = len(period) > 0 and bool((np.ptp(left[period], 0) < ALIKE).all())
-        self._alike = self._values[period[0]] if is_alike else None
+        self._is_alike = bool((np.ptp(left[period], 0) < ALIKE).all()) if len(period) else False
 
     def apply(self, values: FloatArray, start: int, stop: int) -> None:
         """Multiply the output rows start to stop, (rows, samples)."""
@@ -119,13 +118,13 @@ class BorderCorrection:
                 pixels[first:last] *= factors[self._rows.distinct(own.start, own.stop, step)]
         if top == bottom:
             return
-        own, middle = rows[top:bottom], pixels[top:bottom]
+        middle, inner = pixels[top:bottom], rows[top:bottom]
+        # Rows a period apart have the same factors there.
+        is_alike = self._is_alike or step == self._rows.period
+        past = inner.start + 1 if is_alike else inner.stop
+        distinct = self._rows.distinct(inner.start, past, step)
         for edge in self._edges(columns):
-            if self._alike is not None:
-                middle[:, edge] *= self._alike[columns][edge]
-            else:
-                inner = factors[:, edge]
-                middle[:, edge] *= inner[self._rows.distinct(own.start, own.stop, step)]
+            middle[:, edge] *= factors[distinct, edge]
 
     def _edges(self, columns: slice) -> tuple[slice, slice]:
         """Return which of some columns are left and right of those that are periodic."""
