@@ -163,7 +163,7 @@ class _EnlargedStrips:
             _repeat(padded, self._geometry.stride, samples, start % self._geometry.stride[0])
             return
         outputs = samples.reshape(stop - start, -1)
-        values, finish = self._conversion.of(padded, selected.padded < 0)
+        values, finish = self._conversion.of(padded)
         # Infinities as in IEEE 754, without warnings.
         with np.errstate(over="ignore", invalid="ignore"):
             enlarger = self._enlarger

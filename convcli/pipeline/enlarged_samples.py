@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -38,7 +37,6 @@ class SampleConversion:
     normalizes: bool
     clips: bool
     has_alpha: bool
-    _own: threading.local = field(default_factory=threading.local)
 
     @property
     def keeps_samples(self) -> bool:
@@ -51,20 +49,12 @@ class SampleConversion:
         return self.target == np.float32 and self.keeps_samples and not self.premultiplies
 
     @property
-    def _carries_half(self) -> bool:
-        """Whether 0.5 more in all samples is 0.5 more in all results, and makes a cast round."""
-        return self.normalizes and self.keeps_samples and self.target.kind == "u"
-
-    @property
     def _scale(self) -> int:
         """The value that means 1."""
         return 1 if self.linear else full_scale(self.source)
 
-    def of(self, samples: NDArray[Any], padding: NDArray[np.bool_]) -> tuple[NDArray[Any], Finish]:
-        """Return the values of samples (rows, W, C) as (rows, samples), and what finishes them.
-
-        ``padding`` (rows,) says which rows are zeros around the image.
-        """
+    def of(self, samples: NDArray[Any]) -> tuple[NDArray[Any], Finish]:
+        """Return the values of samples (rows, W, C) as (rows, samples), and what finishes them."""
         values = samples
         if self.linear:
             values = linear_samples(samples, self.channels - self.has_alpha)
@@ -75,20 +65,7 @@ class SampleConversion:
             for colour in range(self.channels - 1):  # NumPy is slow at the few of a pixel
                 values[..., colour] *= alpha
             finish = partial(self._from_premultiplied, finish)
-        elif self._carries_half:
-            values = self._with_half(samples, padding)
-            finish = partial(self._to_target, rounds=False)
         return values.reshape(len(values), -1), finish
-
-    def _with_half(self, samples: NDArray[Any], padding: NDArray[np.bool_]) -> FloatArray:
-        """Return 0.5 more, but for the zeros of the padding, in a buffer of this thread."""
-        size = samples.size
-        if self._own.__dict__.get("size", 0) < size:
-            self._own.size, self._own.values = size, np.empty(size, np.float32)
-        values: FloatArray = self._own.values[:size].reshape(samples.shape)
-        np.add(samples, np.float32(0.5), out=values)
-        values[padding] = 0
-        return values
 
     def _is_opaque(self, samples: NDArray[Any]) -> bool:
         """Return whether colours times alpha over alpha would be the colours, and alpha 1."""
@@ -110,14 +87,13 @@ class SampleConversion:
             pixels[..., colour] *= inverse
         finish(values, target)
 
-    def _to_target(self, values: FloatArray, target: NDArray[Any], *, rounds: bool = True) -> None:
+    def _to_target(self, values: FloatArray, target: NDArray[Any]) -> None:
         offset, scale = self.offset * self._scale, full_scale(target.dtype) / self._scale
         if offset:
             self._colours(values)[...] += np.float32(offset)
         if scale != 1:
             values *= np.float32(scale)
-        clips = self.clips or bool(offset) or self.premultiplies
-        write_values(values, target, clips=clips, rounds=rounds)
+        write_values(values, target, clips=self.clips or bool(offset) or self.premultiplies)
 
     def _to_srgb(self, values: FloatArray, target: NDArray[Any]) -> None:
         if self.offset:

@@ -46,6 +46,10 @@ Finish = Callable[[FloatArray, NDArray[Any]], None]
 """Writes values (rows, samples), which may be overwritten, as samples."""
 
 
+NEAR_BYTES = 2**20
+"""Of values above which a ufunc that casts its results, some at a time, beats two passes."""
+
+
 class Blocks(Protocol):
     """Something that enlarges rows of samples."""
 
@@ -189,32 +193,27 @@ class Enlargement:
 
 
 def write_values(
-    values: FloatArray,
-    target: NDArray[Any],
-    offset: float = 0,
-    *,
-    clips: bool = True,
-    rounds: bool = True,
+    values: FloatArray, target: NDArray[Any], offset: float = 0, *, clips: bool = True
 ) -> None:
     """Write values, which are overwritten, plus ``offset``; integers are nearest, and clipped.
 
-    Without ``clips`` no value needs it. Without ``rounds``, 0.5 was added before.
+    Without ``clips`` no value needs it.
     """
     top = _largest(target.dtype)
     if offset:
         values += values.dtype.type(offset)
-    # The cast to integers truncates: 0.5 makes it round to nearest. With the last step a ufunc
-    # casts as well, a few values at a time, which are in the nearest cache then.
-    if top is None or not (clips or rounds):
+    if top is None:
         np.copyto(target, values, casting="unsafe")
         return
-    low, high, half = (values.dtype.type(number) for number in (0, top, 0.5))
-    if not rounds:
-        np.clip(values, low, high, out=target, casting="unsafe")
-        return
     if clips:
-        np.clip(values, low, high, out=values)
-    np.add(values, half, out=target, casting="unsafe")
+        np.clip(values, values.dtype.type(0), values.dtype.type(top), out=values)
+    # The cast truncates: 0.5 makes it round to nearest.
+    half = values.dtype.type(0.5)
+    if values.nbytes > NEAR_BYTES:
+        np.add(values, half, out=target, casting="unsafe")
+        return
+    values += half
+    np.copyto(target, values, casting="unsafe")
 
 
 @cache
