@@ -91,6 +91,7 @@ class BorderCorrection:
         self._inside = scale.inside
         # Of a separable kernel all rows away from the borders have the same.
         period = scale.rows.distinct(self._top, min(self._bottom, self._top + scale.rows.period))
+        self._kept: dict[tuple[int, int | None, int | None], list[tuple[slice, FloatArray]]] = {}
         self._is_alike = bool((np.ptp(left[period], 0) < ALIKE).all()) if len(period) else False
 
     def apply(self, values: FloatArray, start: int, stop: int) -> None:
@@ -111,23 +112,29 @@ class BorderCorrection:
             for border in (self._top, self._bottom)
         )
         bottom = max(top, bottom)
-        factors = self._values[:, columns]
         for first, last in ((0, top), (bottom, len(rows))):
             if first < last:
                 own = rows[first:last]
-                pixels[first:last] *= factors[self._rows.distinct(own.start, own.stop, step)]
+                distinct = self._rows.distinct(own.start, own.stop, step)
+                pixels[first:last] *= self._values[distinct, columns]
         if top == bottom:
             return
-        middle, inner = pixels[top:bottom], rows[top:bottom]
-        # Rows a period apart have the same factors there.
-        is_alike = self._is_alike or step == self._rows.period
-        past = inner.start + 1 if is_alike else inner.stop
-        distinct = self._rows.distinct(inner.start, past, step)
-        for edge in self._edges(columns):
-            middle[:, edge] *= factors[distinct, edge]
+        middle = pixels[top:bottom]
+        for edge, factor in self._edges(rows[top:bottom], columns):
+            middle[:, edge] *= factor
 
-    def _edges(self, columns: slice) -> tuple[slice, slice]:
-        """Return which of some columns are left and right of those that are periodic."""
+    def _edges(self, rows: range, columns: slice) -> list[tuple[slice, FloatArray]]:
+        """Return what columns left and right of those that are periodic are multiplied by."""
+        # Rows a period apart have the same factors.
+        is_alike = self._is_alike or rows.step == self._rows.period
+        key = 0 if self._is_alike else rows.start % rows.step, columns.start, columns.step
+        if is_alike and key in self._kept:
+            return self._kept[key]
         phase, stride = columns.start or 0, columns.step or 1
-        first, past = (max(0, -(-(border - phase) // stride)) for border in self._inside)
-        return slice(0, first), slice(past, None)
+        left, right = (max(0, -(-(border - phase) // stride)) for border in self._inside)
+        past = rows.start + 1 if is_alike else rows.stop
+        factors = self._values[self._rows.distinct(rows.start, past, rows.step), columns]
+        edges = [(edge, factors[:, edge]) for edge in (slice(0, left), slice(right, None))]
+        if is_alike:
+            self._kept[key] = [(edge, factor.copy()) for edge, factor in edges]
+        return edges
