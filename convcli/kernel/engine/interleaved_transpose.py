@@ -28,6 +28,9 @@ BLOCK_SAMPLES = 3 << 19
 """About how many output samples are computed at once. More than the nearest cache holds: where
 threads share the interpreter's lock, waking one that waits for it costs more than that saves."""
 
+ORDERED_BYTES = 3 << 19
+"""About how much is put in order at once: each phase and channel writes a part of all of it."""
+
 MOST_SAMPLES = 1 << 21
 """The most of them, where rows are wide."""
 
@@ -179,11 +182,13 @@ class InterleavedTranspose:
             by_phase, ordered, channels = by_phase.view(word), ordered.view(word), 1
         source = by_phase.reshape(stride_y, stride_x, rows, -1, channels)
         target = ordered.reshape(rows, stride_y, -1, stride_x, channels)
-        for y in range(stride_y):
-            for x in range(stride_x):
-                # One channel at a time: NumPy would make the few of a pixel its innermost loop.
-                for channel in range(channels):
-                    target[:, y, :, x, channel] = source[y, x, :, :, channel]
+        step = max(1, ORDERED_BYTES // (ordered.strides[0] * stride_y))
+        for part in (slice(row, row + step) for row in range(0, rows, step)):
+            for y in range(stride_y):
+                for x in range(stride_x):
+                    # One channel at a time: NumPy would make the few of a pixel its innermost loop.
+                    for channel in range(channels):
+                        target[part, y, :, x, channel] = source[y, x, part, :, channel]
 
 
 _WORDS = {2: np.uint16, 4: np.uint32, 8: np.uint64, 16: np.complex128}

@@ -69,6 +69,10 @@ ALIKE = 1e-12
 """Largest difference of factors that are equal but for rounding."""
 
 
+Edges = tuple[tuple[slice, FloatArray], ...]
+"""Samples of some rows, and what they are multiplied by, (rows, samples)."""
+
+
 class BorderCorrection:
     """What is left of a scale once ``folded``, a period of it, is part of the matrices."""
 
@@ -91,50 +95,51 @@ class BorderCorrection:
         self._inside = scale.inside
         # Of a separable kernel all rows away from the borders have the same.
         period = scale.rows.distinct(self._top, min(self._bottom, self._top + scale.rows.period))
-        self._kept: dict[tuple[int, int | None, int | None], list[tuple[slice, FloatArray]]] = {}
+        self._kept: dict[tuple[int, int, int], Edges] = {}
         self._is_alike = bool((np.ptp(left[period], 0) < ALIKE).all()) if len(period) else False
 
     def apply(self, values: FloatArray, start: int, stop: int) -> None:
         """Multiply the output rows start to stop, (rows, samples)."""
-        pixels = values.reshape(len(values), *self._values.shape[1:])
-        self._apply(pixels, range(start, stop), slice(None))
+        self.apply_to_phase(values, range(start, stop), 0, 1)
 
     def apply_to_phase(self, values: FloatArray, rows: range, phase: int, stride: int) -> None:
         """Multiply some output rows, and of those every ``stride``-th pixel from ``phase`` on."""
-        pixels = values.reshape(len(values), -1, self._values.shape[2])
-        self._apply(pixels, rows, slice(phase, None, stride))
-
-    def _apply(self, pixels: FloatArray, rows: range, columns: slice) -> None:
-        """Multiply output rows (rows, W, C) that have these columns of the output."""
-        step = rows.step
         top, bottom = (
-            min(max(0, -(-(border - rows.start) // step)), len(rows))
+            min(max(0, -(-(border - rows.start) // rows.step)), len(rows))
             for border in (self._top, self._bottom)
         )
         bottom = max(top, bottom)
         for first, last in ((0, top), (bottom, len(rows))):
             if first < last:
-                own = rows[first:last]
-                distinct = self._rows.distinct(own.start, own.stop, step)
-                pixels[first:last] *= self._values[distinct, columns]
-        if top == bottom:
-            return
-        middle = pixels[top:bottom]
-        for edge, factor in self._edges(rows[top:bottom], columns):
-            middle[:, edge] *= factor
+                factors = self._factors(rows[first:last], phase, stride)
+                values[first:last] *= factors.reshape(last - first, -1)
+        if top < bottom:
+            middle = values[top:bottom]
+            for edge, factor in self._edges(rows[top:bottom], phase, stride):
+                middle[:, edge] *= factor
 
-    def _edges(self, rows: range, columns: slice) -> list[tuple[slice, FloatArray]]:
-        """Return what columns left and right of those that are periodic are multiplied by."""
+    def _factors(self, rows: range, phase: int, stride: int) -> FloatArray:
+        """Return (rows, pixels, channels)."""
+        distinct = self._rows.distinct(rows.start, rows.stop, rows.step)
+        return self._values[distinct, phase::stride]
+
+    def _edges(self, rows: range, phase: int, stride: int) -> Edges:
+        """Return which samples left and right are not periodic, and what they are multiplied by."""
         # Rows a period apart have the same factors.
         is_alike = self._is_alike or rows.step == self._rows.period
-        key = 0 if self._is_alike else rows.start % rows.step, columns.start, columns.step
+        key = 0 if self._is_alike else rows.start % rows.step, phase, stride
         if is_alike and key in self._kept:
             return self._kept[key]
-        phase, stride = columns.start or 0, columns.step or 1
         left, right = (max(0, -(-(border - phase) // stride)) for border in self._inside)
-        past = rows.start + 1 if is_alike else rows.stop
-        factors = self._values[self._rows.distinct(rows.start, past, rows.step), columns]
-        edges = [(edge, factors[:, edge]) for edge in (slice(0, left), slice(right, None))]
+        factors = self._factors(rows[:1] if is_alike else rows, phase, stride)
+        channels = factors.shape[2]
+        edges = tuple(
+            (
+                slice(first * channels, past * channels),
+                factors[:, first:past].reshape(len(factors), -1),
+            )
+            for first, past in ((0, left), (right, factors.shape[1]))
+        )
         if is_alike:
-            self._kept[key] = [(edge, factor.copy()) for edge, factor in edges]
+            self._kept[key] = edges
         return edges
