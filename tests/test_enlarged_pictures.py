@@ -9,7 +9,9 @@ from PIL import Image
 from convcli import Filter, Picture, upsample, write_image
 from convcli.images import Frame
 from convcli.images.raster import ArrayRaster, PillowRaster
+from convcli.kernel.engine.banded import Banded
 from convcli.kernel.engine.enlarging import Enlargement
+from convcli.kernel.engine.interleaved_transpose import InterleavedTranspose
 from convcli.kernel.geometry import PAD_MODES, conv_transpose_geometry
 from convcli.kernel.transpose import PreparedTranspose
 from convcli.pipeline import enlarge as enlarge_module
@@ -212,3 +214,34 @@ def test_large_pictures_are_enlarged_in_several_blocks(
     expected, found = from_layers(monkeypatch, make)
     assert taken == [1]
     check_equal(found, expected)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("options", [{}, {"normalize": True}, {"linear": True}], ids=str)
+def test_dense_kernels_finish_samples_before_they_are_put_in_order(
+    mode, options, monkeypatch, taken
+):
+    written, write = [], InterleavedTranspose.write
+    monkeypatch.setattr(
+        InterleavedTranspose, "write", lambda *a: (written.append(a[3:5]), write(*a))[1]
+    )
+    monkeypatch.setattr(InterleavedTranspose, "blocks", None)
+    picture = picture_of(mode, np.uint8, (300, 700))
+    expected, found = from_layers(
+        monkeypatch, lambda: upsample(picture, DENSE, scale=(2, 3), **options)
+    )
+    assert len(written) > 1
+    assert taken == [1]
+    check_equal(found, expected)
+
+
+@pytest.mark.parametrize("scale", [2, 3, (2, 3)])
+def test_sums_of_dense_kernels_are_written_where_they_stay(scale, monkeypatch, taken):
+    picture = picture_of("RGB", np.uint8, (64, 256))  # of whole chunks
+    kernel = Filter(np.random.default_rng(20).random((5, 5)), divisor=4)
+    expected, found = from_layers(monkeypatch, lambda: upsample(picture, kernel, scale=scale))
+    assert taken == [1]
+    check_equal(found, expected)
+    enlarge_module._prepared._made.clear()
+    monkeypatch.setattr(Banded, "finish", None)
+    upsample(picture, kernel, scale=scale)

@@ -10,8 +10,10 @@ import pytest
 from convcli import conv_transpose2d
 from convcli.kernel import reference
 from convcli.kernel import transpose as transpose_module
-from convcli.kernel.engine.enlarging import Enlargement
+from convcli.kernel.engine import enlarging_buffers
+from convcli.kernel.engine.enlarging import NEAR_BYTES, Enlargement, write_values
 from convcli.kernel.engine.enlarging_cost import is_cheap
+from convcli.kernel.engine.output_scale import BorderCorrection
 from convcli.kernel.engine.transposed import EnlargedTranspose
 from convcli.kernel.geometry import conv_transpose_geometry
 from convcli.kernel.padding import source_index
@@ -168,3 +170,61 @@ def test_a_large_array_is_computed_in_tasks_of_several_threads():
     geometry = conv_transpose_geometry((700, 900), (4, 4), 2, 1, 0, 1)
     by_components = PreparedTranspose(weight, geometry, pad_mode="reflect").whole(image[None])[0]
     np.testing.assert_allclose(found, by_components, rtol=1e-13)
+
+
+@pytest.mark.parametrize("separates", [True, False])
+@pytest.mark.parametrize("stride", [(2, 2), (2, 3), (1, 2)])
+def test_what_is_left_of_a_divisor_is_the_same_for_each_phase_by_itself(stride, separates):
+    rng = np.random.default_rng(17)
+    weight = rng.random((1, 1, 5, 4)) + 0.1
+    if separates:
+        weight[0, 0] = np.outer(weight[0, 0, :, 0], weight[0, 0, 0])
+    geometry = conv_transpose_geometry((40, 30), (5, 4), stride, "same", 0, 1)
+    (height, width), channels = geometry.image, 3
+    scale = Divisor(weight, geometry, "zeros", "given").scales()[0]
+    correction = BorderCorrection(scale, scale.period(*stride), channels, np.dtype(np.float64))
+    values = rng.random((height, width, channels))
+    pixels = values.copy()
+    correction.apply(values.reshape(height, -1), 0, height)
+    assert (values != pixels).any()
+    for y, x in np.ndindex(stride):
+        for start, stop in pairwise([0, 7, 8, height // stride[0]]):
+            rows = range(start * stride[0] + y, stop * stride[0], stride[0])
+            phase = np.ascontiguousarray(pixels[rows, x :: stride[1]])
+            correction.apply_to_phase(phase.reshape(len(rows), -1), rows, x, stride[1])
+            np.testing.assert_allclose(phase, values[rows, x :: stride[1]], rtol=1e-15)
+
+
+@pytest.mark.parametrize("clips", [True, False])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_values_are_written_alike_however_many_they_are(dtype, clips):
+    top = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    values = np.random.default_rng(18).random((900, 700)).astype(np.float32) * top
+    if clips:
+        values = values * 3 - top
+    assert values[:1].nbytes <= NEAR_BYTES < values.nbytes
+    expected = values + np.float32(0.25)
+    if dtype != np.float32:
+        expected = np.floor(np.clip(expected, 0, top) + np.float32(0.5))
+    for rows in (900, 1):
+        found = np.empty((rows, 700), dtype)
+        write_values(values[:rows].copy(), found, 0.25, clips=clips or dtype != np.float32)
+        np.testing.assert_array_equal(found, expected[:rows].astype(dtype))
+
+
+def test_threads_that_share_tasks_enlarge_more_rows_at_once(monkeypatch):
+    image = np.random.default_rng(19).random((300, 1024)).astype(np.float32)
+    geometry = conv_transpose_geometry(image.shape, (4, 4), 2, 1, 0, 1)
+    kernel = np.outer([1, 2, 3, 1], [2, 1, 1, 4]).astype(np.float32)[np.newaxis, np.newaxis]
+    blocks, results = [], []
+    for shares in (False, True):
+        monkeypatch.setattr(enlarging_buffers, "shares_tasks", lambda shares=shares: shares)
+        plan = Enlargement(kernel, geometry, "zeros")
+        found = [
+            (stop - start, values.copy())
+            for start, stop, values in plan.blocks(plan.padded(image, 0, 600), 0, 600)
+        ]
+        blocks.append(max(rows for rows, _ in found))
+        results.append(np.concatenate([values for _, values in found]))
+    assert blocks[1] > 1.9 * blocks[0]
+    np.testing.assert_array_equal(*results)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from convcli.system.threads import processors, share
+from convcli.system.threads import processors, share, shares_tasks
 
 TASKS = 200
 
@@ -77,3 +77,14 @@ def test_the_first_exception_ends_the_tasks_and_is_raised() -> None:
     with pytest.raises(KeyError, match="0"):
         share(lambda: fail, tasks(), 1)
     assert taken == [0]
+
+
+def test_a_thread_knows_whether_others_share_its_tasks() -> None:
+    def found(threads: int) -> set[bool]:
+        answers: list[bool] = []
+        share(lambda: lambda task: answers.append(shares_tasks()), range(TASKS), threads)
+        return set(answers)
+
+    assert found(1) == {False}
+    assert found(2) == {True}
+    assert not shares_tasks()

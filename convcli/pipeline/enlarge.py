@@ -86,11 +86,11 @@ def enlarge_samples(
 
 
 class _Selected(NamedTuple):
-    """The source rows that some rows of the result read: padded, and at the kernel's centre."""
+    """The source rows that some rows of the result read: padded, and those alpha is taken from."""
 
     selection: Selection
     padded: NDArray[np.intp]
-    centres: NDArray[np.intp]
+    centres: NDArray[np.intp] | None
 
 
 class _EnlargedStrips:
@@ -141,10 +141,10 @@ class _EnlargedStrips:
     def selected(self, start: int, stop: int) -> _Selected:
         """Return which source rows some rows of the result read."""
         padded = padded_index(self._stage, self, start, stop)
+        if not self._samples_alpha:
+            return _Selected(Selection(padded), padded, None)
         centres = self._operator.centres(self._geometry, 0, start, stop)
-        if self._samples_alpha:
-            return _Selected(Selection(padded, centres), padded, centres)
-        return _Selected(Selection(padded), padded, centres)
+        return _Selected(Selection(padded, centres), padded, centres)
 
     def write(
         self,
@@ -167,17 +167,13 @@ class _EnlargedStrips:
         # Infinities as in IEEE 754, without warnings.
         with np.errstate(over="ignore", invalid="ignore"):
             enlarger = self._enlarger
-            if (
-                isinstance(enlarger, InterleavedTranspose)
-                and self._conversion.is_by_sample
-                and enlarger.writes_directly(start, stop)
-            ):
-                plain = self._conversion.keeps_samples and samples.dtype.kind == "u"
-                enlarger.write(values, outputs, start, stop, None if plain else finish)
+            if isinstance(enlarger, InterleavedTranspose) and enlarger.writes_directly(start, stop):
+                is_done = self._conversion.leaves_values
+                enlarger.write(values, outputs, start, stop, None if is_done else finish)
             else:
                 for begin, end, block in enlarger.blocks(values, start, stop):
                     finish(block, outputs[begin - start : end - start])
-        if self._samples_alpha:
+        if selected.centres is not None:
             alpha = rows[selected.selection.place(selected.centres)][:, self._columns, -1]
             samples[..., -1] = self._conversion.alpha(alpha)
 

@@ -44,9 +44,9 @@ class SampleConversion:
         return self.source == self.target and not self.linear and not self.offset
 
     @property
-    def is_by_sample(self) -> bool:
-        """Whether values are finished each by itself, whatever its channel and pixel."""
-        return not self.premultiplies and not (self.has_alpha and (self.offset or self.to_srgb))
+    def leaves_values(self) -> bool:
+        """Whether values are the samples of ``target``."""
+        return self.target == np.float32 and self.keeps_samples and not self.premultiplies
 
     @property
     def _scale(self) -> int:

@@ -15,9 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
+from convcli.system.threads import shares_tasks
 
 BLOCK_SAMPLES = 1 << 15
 """About how many samples are converted at once."""
+
+SHARED = 4
+"""How many times as many in a thread that shares the interpreter's lock: each call may wait."""
 
 _STRAIGHT_BELOW = 0.04045
 """The sRGB value where the linear segment ends; in linear light that is 0.0031308."""
@@ -59,13 +63,18 @@ def linear_samples(samples: NDArray[Any], colours: int | None = None) -> FloatAr
 
 def _row_blocks(height: int, width: int) -> Iterator[slice]:
     """Give rows, so many at a time that what is computed of them stays in cache."""
-    step = max(1, BLOCK_SAMPLES // width)
+    step = max(1, _block_samples() // width)
     return (slice(start, start + step) for start in range(0, height, step))
 
 
 def _blocks(size: int) -> Iterator[slice]:
     """Give samples of a flat array, so many at a time that what is computed stays in cache."""
-    return (slice(start, start + BLOCK_SAMPLES) for start in range(0, size, BLOCK_SAMPLES))
+    step = _block_samples()
+    return (slice(start, start + step) for start in range(0, size, step))
+
+
+def _block_samples() -> int:
+    return BLOCK_SAMPLES * (SHARED if shares_tasks() else 1)
 
 
 def srgb_samples(linear: FloatArray, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -112,9 +121,10 @@ class _ByTable:
     """Encoding to 8 bits: the upper half of a float32 names an interval of two samples at most."""
 
     def __init__(self) -> None:
-        self._index = np.empty(BLOCK_SAMPLES, np.intp)
-        self._thresholds = np.empty(BLOCK_SAMPLES, np.float32)
-        self._is_next = np.empty(BLOCK_SAMPLES, bool)
+        most = _block_samples()
+        self._index = np.empty(most, np.intp)
+        self._thresholds = np.empty(most, np.float32)
+        self._is_next = np.empty(most, bool)
 
     def __call__(self, light: FloatArray, samples: NDArray[Any]) -> None:
         """Write a block of linear light (n,) as samples."""

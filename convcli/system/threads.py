@@ -22,6 +22,11 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
+def shares_tasks() -> bool:
+    """Return whether this is one of several threads that share() lets do tasks."""
+    return getattr(_state, "shares_tasks", False)
+
+
 def use_one_thread() -> None:
     """Let share() use this thread alone from now on: other processes use the processors."""
     _state.is_single = True
@@ -52,8 +57,9 @@ def share(
     failures: list[BaseException] = []
 
     def work() -> None:
-        was_single = getattr(_state, "is_single", False)
+        was_single, shared = getattr(_state, "is_single", False), shares_tasks()
         _state.is_single = was_single or threads > 1
+        _state.shares_tasks = shared or threads > 1
         try:
             function = make_function()
             while not failures:
@@ -65,7 +71,7 @@ def share(
         except BaseException as failure:  # carried over to the calling thread
             failures.append(failure)
         finally:
-            _state.is_single = was_single
+            _state.is_single, _state.shares_tasks = was_single, shared
 
     others: list[threading.Thread] = []
     # RuntimeError: the system allows no more threads.

@@ -46,6 +46,10 @@ Finish = Callable[[FloatArray, NDArray[Any]], None]
 """Writes values (rows, samples), which may be overwritten, as samples."""
 
 
+NEAR_BYTES = 2**20
+"""Of values above which a ufunc that casts its results, some at a time, beats two passes."""
+
+
 class Blocks(Protocol):
     """Something that enlarges rows of samples."""
 
@@ -196,12 +200,19 @@ def write_values(
     Without ``clips`` no value needs it.
     """
     top = _largest(target.dtype)
-    # The cast to integers truncates: 0.5 makes it round to nearest.
-    added = values.dtype.type(offset if top is None else offset + 0.5)
-    if added:
-        values += added
-    if top is not None and clips:
+    if offset:
+        values += values.dtype.type(offset)
+    if top is None:
+        np.copyto(target, values, casting="unsafe")
+        return
+    if clips:
         np.clip(values, values.dtype.type(0), values.dtype.type(top), out=values)
+    # The cast truncates: 0.5 makes it round to nearest.
+    half = values.dtype.type(0.5)
+    if values.nbytes > NEAR_BYTES:
+        np.add(values, half, out=target, casting="unsafe")
+        return
+    values += half
     np.copyto(target, values, casting="unsafe")
 
 

@@ -14,6 +14,7 @@ from convcli.kernel.engine.enlarging_cost import pixels_at_once, rows_at_once
 from convcli.kernel.engine.phase_taps import PhaseTaps
 from convcli.kernel.geometry import Geometry
 from convcli.kernel.padding import source_index
+from convcli.system.threads import shares_tasks
 
 SMALL_PRODUCT = 900_000
 """Multiplications up to which OpenBLAS uses its kernels for small products, without packing."""
@@ -23,6 +24,10 @@ BLOCK_BYTES = 2**20
 
 MIDDLE_BYTES = 5 * 2**19
 """About what the rows take that are enlarged along x alone."""
+
+SHARED = 2
+"""How many times as much they take for a thread that shares the interpreter's lock: fewer calls,
+and waits for the lock, save more than the nearest cache does."""
 
 
 class Layout(NamedTuple):
@@ -94,10 +99,11 @@ class EnlargingBuffers:
             pieces = -(-layout.spans * n // columns)
         pitch = pieces * columns
         groups = -(-layout.height // t)
-        at_once = max(1, BLOCK_BYTES // (t * stride * pitch * item))
+        times = SHARED if shares_tasks() else 1
+        at_once = max(1, times * BLOCK_BYTES // (t * stride * pitch * item))
         self._group = min(at_once, groups) * t
         row_bytes = max(1, ranks) * pitch * item
-        most = max(t, MIDDLE_BYTES // row_bytes // self._group * self._group)
+        most = max(t, times * MIDDLE_BYTES // row_bytes // self._group * self._group)
         self._most = min(max(self._group, most), groups * t)
         read = self._most + reach
         self._source = np.zeros((read, len(layout.padding) * layout.interleaved), layout.dtype)

@@ -2,13 +2,14 @@
 
 All components of :mod:`convcli.kernel.transpose` are filters of one convolution, whose outputs have
 the channels side by side as the input has them. They are then copied to their places, as many rows
-at a time as stay in cache. Dense kernels are computed so.
+at a time as stay in a cache. Dense kernels are computed so.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,12 @@ from convcli.kernel.geometry import Geometry
 from convcli.kernel.transpose import component_kernels, components_of
 from convcli.kernel.window import Window
 
-BLOCK_SAMPLES = 1 << 18
-"""About how many output samples are computed at once."""
+BLOCK_SAMPLES = 3 << 19
+"""About how many output samples are computed at once. More than the nearest cache holds: where
+threads share the interpreter's lock, waking one that waits for it costs more than that saves."""
+
+ORDERED_BYTES = 3 << 19
+"""About how much is put in order at once: each phase and channel writes a part of all of it."""
 
 MOST_SAMPLES = 1 << 21
 """The most of them, where rows are wide."""
@@ -92,12 +97,9 @@ class InterleavedTranspose:
 
         ``padded`` (rows, samples) are the input rows that :meth:`rows_read` names.
         """
-        _, most, samples = self._shape
-        shape = most * self._stride[0], samples * self._stride[1]
-        ordered = self._buffer("ordered", shape, self._method.problem.dtype)
-        dtype = self._method.problem.dtype
-        for tile, found in self._tiles(padded, start, stop, dtype):
-            target = ordered[: found.shape[1] * self._stride[0]]
+        for tile, found in self._tiles(padded, start, stop):
+            shape = found.shape[1] * self._stride[0], found.shape[2] * self._stride[1]
+            target = self._buffer("ordered", shape, self._method.problem.dtype)
             self._put_in_order(found, target)
             low = tile * self._stride[0]
             begin, end = max(low, start), min(low + len(target), stop)
@@ -109,8 +111,7 @@ class InterleavedTranspose:
     def writes_directly(self, start: int, stop: int) -> bool:
         """Return whether :meth:`write` can write some output rows."""
         return (
-            self._correction is None
-            and start % self._stride[0] == stop % self._stride[0] == 0
+            start % self._stride[0] == stop % self._stride[0] == 0
             and self._samples == self._shape[2] * self._stride[1]
         )
 
@@ -124,39 +125,53 @@ class InterleavedTranspose:
     ) -> None:
         """Write the output rows start to stop as samples (rows, samples).
 
-        ``finish`` makes samples of values before they are put in order: those are smaller to move.
-        None rounds and clips them.
+        ``finish`` makes samples of whole pixels before they are put in order: samples are smaller
+        to move than values. None stands for samples that are the values.
         """
-        dtype = target.dtype if finish is None else self._method.problem.dtype
-        for tile, found in self._tiles(padded, start, stop, dtype):
+        for tile, found in self._tiles(padded, start, stop):
             count = found.shape[1]
-            finished = found
+            self._correct(found, tile)
+            finished: NDArray[Any] = found
             if finish is not None:
-                finished = self._buffer("finished", self._shape, target.dtype)[:, :count]
-                for values, samples in zip(found, finished, strict=True):
-                    finish(values, samples)
+                finished = self._buffer("finished", found.shape, target.dtype)
+                rows = len(found) * count, -1
+                finish(found.reshape(rows), finished.reshape(rows))
             low = tile * self._stride[0] - start
             self._put_in_order(finished, target[low : low + count * self._stride[0]])
 
+    def _correct(self, by_phase: FloatArray, tile: int) -> None:
+        """Multiply values (phases, rows, samples) by what is left of the scale."""
+        if self._correction is None:
+            return
+        stride_y, stride_x = self._stride
+        for phase, values in enumerate(by_phase):
+            y, x = divmod(phase, stride_x)
+            rows = range(tile * stride_y + y, (tile + len(values)) * stride_y, stride_y)
+            self._correction.apply_to_phase(values, rows, x, stride_x)
+
     def _tiles(
-        self, padded: NDArray[Any], start: int, stop: int, dtype: np.dtype[Any]
-    ) -> Iterator[tuple[int, NDArray[Any]]]:
+        self, padded: NDArray[Any], start: int, stop: int
+    ) -> Iterator[tuple[int, FloatArray]]:
         """Give the values (phases, rows, samples) of some input rows, with the first of them."""
-        most = self._shape[1]
-        by_phase = self._buffer(f"of {dtype}", self._shape, dtype)
         first, past = start // self._stride[0], -(-stop // self._stride[0])
+        # Tiles of about the same height.
+        tiles = -(-(past - first) // self._shape[1])
+        most = -(-(past - first) // max(tiles, 1) // LEAST_ROWS) * LEAST_ROWS
+        most = min(most, self._shape[1])
         for tile in range(first, past, most):
             count = min(most, past - tile)
-            found = by_phase[:, :count]
+            shape = self._shape[0], count, self._shape[2]
+            found = self._buffer("by phase", shape, self._method.problem.dtype)
             self._method.rows(padded[np.newaxis, tile - first :], found, 0, 0, count)
             yield tile, found
 
     def _buffer(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return a buffer of this thread's."""
+        """Return room for so much, without gaps, in a buffer of this thread's."""
         buffers: dict[str, NDArray[Any]] = self._own.__dict__
-        if name not in buffers or buffers[name].dtype != dtype:
-            buffers[name] = np.empty(shape, dtype)
-        return buffers[name]
+        size = prod(shape)
+        if name not in buffers or buffers[name].dtype != dtype or buffers[name].size < size:
+            buffers[name] = np.empty(size, dtype)
+        return buffers[name][:size].reshape(shape)
 
     def _put_in_order(self, by_phase: NDArray[Any], ordered: NDArray[Any]) -> None:
         """Copy values (phases, rows, samples) to their rows and pixels."""
@@ -167,11 +182,13 @@ class InterleavedTranspose:
             by_phase, ordered, channels = by_phase.view(word), ordered.view(word), 1
         source = by_phase.reshape(stride_y, stride_x, rows, -1, channels)
         target = ordered.reshape(rows, stride_y, -1, stride_x, channels)
-        for y in range(stride_y):
-            for x in range(stride_x):
-                # One channel at a time: NumPy would make the few of a pixel its innermost loop.
-                for channel in range(channels):
-                    target[:, y, :, x, channel] = source[y, x, :, :, channel]
+        step = max(1, ORDERED_BYTES // (ordered.strides[0] * stride_y))
+        for part in (slice(row, row + step) for row in range(0, rows, step)):
+            for y in range(stride_y):
+                for x in range(stride_x):
+                    # One channel at a time: NumPy would make the few of a pixel its innermost loop.
+                    for channel in range(channels):
+                        target[part, y, :, x, channel] = source[y, x, part, :, channel]
 
 
 _WORDS = {2: np.uint16, 4: np.uint32, 8: np.uint64, 16: np.complex128}

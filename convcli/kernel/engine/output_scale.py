@@ -27,9 +27,9 @@ class Periodic(NamedTuple):
         """The elements from the first to the second number, of which all periods are alike."""
         return self.start, self.start + self.repeated
 
-    def distinct(self, start: int, stop: int) -> NDArray[np.intp]:
+    def distinct(self, start: int, stop: int, step: int = 1) -> NDArray[np.intp]:
         """Return which of the distinct elements those from ``start`` to ``stop`` are."""
-        position = np.arange(start, stop)
+        position = np.arange(start, stop, step)
         later = position - self.repeated
         inside = self.start + (position - self.start) % self.period
         return np.where(
@@ -69,6 +69,10 @@ ALIKE = 1e-12
 """Largest difference of factors that are equal but for rounding."""
 
 
+Edges = tuple[tuple[slice, FloatArray], ...]
+"""Samples of some rows, and what they are multiplied by, (rows, samples)."""
+
+
 class BorderCorrection:
     """What is left of a scale once ``folded``, a period of it, is part of the matrices."""
 
@@ -83,30 +87,59 @@ class BorderCorrection:
         width = scale.values.shape[1]
         phase = scale.rows.positions() % rows
         left = scale.values / folded[phase][:, np.arange(width) % columns]
-        self._values = np.repeat(left, interleaved, 1).astype(dtype)
+        self._values = np.repeat(left[..., np.newaxis], interleaved, 2).astype(dtype)
         self._rows = scale.rows
         self._top, self._bottom = scale.rows.inside
         if not np.ptp(folded) and np.ptp(scale.period(rows, columns)):  # nothing is folded
             self._top = self._bottom = scale.rows.length
-        first, past = scale.inside
-        self._left, self._right = slice(0, first * interleaved), slice(past * interleaved, None)
+        self._inside = scale.inside
         # Of a separable kernel all rows away from the borders have the same.
         period = scale.rows.distinct(self._top, min(self._bottom, self._top + scale.rows.period))
-        is_alike = len(period) > 0 and bool((np.ptp(left[period], 0) < ALIKE).all())
-        self._alike = self._values[period[0]] if is_alike else None
+        self._kept: dict[tuple[int, int, int], Edges] = {}
+        self._is_alike = bool((np.ptp(left[period], 0) < ALIKE).all()) if len(period) else False
 
     def apply(self, values: FloatArray, start: int, stop: int) -> None:
         """Multiply the output rows start to stop, (rows, samples)."""
-        top, bottom = max(start, min(stop, self._top)), max(start, min(stop, self._bottom))
-        for first, last in ((start, top), (bottom, stop)):
+        self.apply_to_phase(values, range(start, stop), 0, 1)
+
+    def apply_to_phase(self, values: FloatArray, rows: range, phase: int, stride: int) -> None:
+        """Multiply some output rows, and of those every ``stride``-th pixel from ``phase`` on."""
+        top, bottom = (
+            min(max(0, -(-(border - rows.start) // rows.step)), len(rows))
+            for border in (self._top, self._bottom)
+        )
+        bottom = max(top, bottom)
+        for first, last in ((0, top), (bottom, len(rows))):
             if first < last:
-                values[first - start : last - start] *= self._values[
-                    self._rows.distinct(first, last)
-                ]
+                factors = self._factors(rows[first:last], phase, stride)
+                values[first:last] *= factors.reshape(last - first, -1)
         if top < bottom:
-            middle = values[top - start : bottom - start]
-            for edge in (self._left, self._right):
-                if self._alike is not None:
-                    middle[:, edge] *= self._alike[edge]
-                else:
-                    middle[:, edge] *= self._values[self._rows.distinct(top, bottom), edge]
+            middle = values[top:bottom]
+            for edge, factor in self._edges(rows[top:bottom], phase, stride):
+                middle[:, edge] *= factor
+
+    def _factors(self, rows: range, phase: int, stride: int) -> FloatArray:
+        """Return (rows, pixels, channels)."""
+        distinct = self._rows.distinct(rows.start, rows.stop, rows.step)
+        return self._values[distinct, phase::stride]
+
+    def _edges(self, rows: range, phase: int, stride: int) -> Edges:
+        """Return which samples left and right are not periodic, and what they are multiplied by."""
+        # Rows a period apart have the same factors.
+        is_alike = self._is_alike or rows.step == self._rows.period
+        key = 0 if self._is_alike else rows.start % rows.step, phase, stride
+        if is_alike and key in self._kept:
+            return self._kept[key]
+        left, right = (max(0, -(-(border - phase) // stride)) for border in self._inside)
+        factors = self._factors(rows[:1] if is_alike else rows, phase, stride)
+        channels = factors.shape[2]
+        edges = tuple(
+            (
+                slice(first * channels, past * channels),
+                factors[:, first:past].reshape(len(factors), -1),
+            )
+            for first, past in ((0, left), (right, factors.shape[1]))
+        )
+        if is_alike:
+            self._kept[key] = edges
+        return edges
