@@ -5,14 +5,10 @@ from __future__ import annotations
 from math import ceil, gcd
 
 from convcli.kernel.engine.banded_rows import Layout
-from convcli.kernel.engine.method import BUFFER_BYTES, MOST_ROWS
+from convcli.kernel.engine.method import BUFFER_BYTES, MOST_ROWS, PRODUCT_LIMIT
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import effective_size
 from convcli.kernel.window import Window
-
-PRODUCT_LIMIT = 1_000_000
-"""Most multiplications for one product of BLAS: OpenBLAS leaves its kernel for small matrices
-above that, at half the speed (measured 2026-11 on AVX-512, OpenBLAS 0.3.31)."""
 
 
 def rows_per_block(output_channels: int) -> int:
