@@ -30,7 +30,8 @@ def columns_per_product(channels: int, kernel: tuple[int, int], stride_x: int) -
     """Return g, how many columns of the kernel one product covers."""
     if stride_x > 1 or (kernel[1] <= 5 and channels * kernel[0] <= 16):
         return kernel[1]
-    return 3 if channels * kernel[0] <= 48 else 1
+    most = 3 if channels * kernel[0] <= 48 else 1
+    return ceil(kernel[1] / ceil(kernel[1] / most))
 
 
 class Blocks:
