@@ -18,7 +18,7 @@ from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import factors
 from convcli.kernel.geometry import conv_geometry
-from convcli.kernel.weight_gradient import weight_gradient
+from convcli.kernel.weight_gradient import weight_and_bias_gradients
 from convcli.kernel.window import Window
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
@@ -408,10 +408,12 @@ def test_results_do_not_depend_on_the_number_of_threads(threads: int) -> None:
     weight = dense(3, 1, 5, 5).astype(np.float32)
     window = Window.of(conv_geometry((301, 257), (5, 5), 1, "same", 1), "zeros")
     y = correlate(image, weight, window, groups=3, threads=1)
-    gradient = weight_gradient(y, image, window, 3, threads=1)
+    gradients = weight_and_bias_gradients(y, image, window, 3, threads=1)
     again = correlate(image, weight, window, groups=3, threads=threads)
     np.testing.assert_array_equal(again, y)
-    np.testing.assert_array_equal(weight_gradient(y, image, window, 3, threads=threads), gradient)
+    others = weight_and_bias_gradients(y, image, window, 3, threads=threads)
+    for one, other in zip(gradients, others, strict=True):
+        np.testing.assert_array_equal(other, one)
 
 
 def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from convcli import conv2d_backward
 from convcli.kernel import reference, weight_gradient_rows
 from convcli.kernel.geometry import conv_geometry
-from convcli.kernel.weight_gradient import weight_gradient
+from convcli.kernel.weight_gradient import weight_and_bias_gradients
 from convcli.kernel.weight_gradient_rows import RowProducts
 from convcli.kernel.window import Window
 
@@ -61,10 +61,11 @@ def test_products_for_each_row_are_the_definition(
     weight = random(kernel[0], shape[0] // groups, *kernel[1:]).astype(dtype)
     loops = {"stride": (1, 1), "dilation": (1, 1), "pads": (0, 0, 0, 0)} | options
     grad_y = random(*reference.conv2d(x, weight, **loops).shape).astype(dtype)
-    expected = reference.conv2d_backward(grad_y, x, weight, **loops)[1]
+    expected = reference.conv2d_backward(grad_y, x, weight, **loops)
     ours = {"pad" if name == "pads" else name: value for name, value in options.items()}
-    found = conv2d_backward(grad_y, x, weight, **ours)[1]
-    assert_same(found, expected, dtype)
+    found = conv2d_backward(grad_y, x, weight, **ours)
+    for one, other in zip(found, expected, strict=True):
+        assert_same(one, other, dtype)
     assert set(taken) == {"rows"}
 
 
@@ -105,8 +106,10 @@ def test_other_sizes_are_left_to_products_over_many_rows(
 def test_the_number_of_threads_changes_nothing(taken: list[str], threads: int) -> None:
     x, grad_y = random(3, 4, 33, 90), random(3, 8, 33, 90)
     window = Window.of(conv_geometry((33, 90), (3, 3), 1, 1, 1), "zeros")
-    once = weight_gradient(grad_y, x, window, 1, threads=1)
-    np.testing.assert_array_equal(weight_gradient(grad_y, x, window, 1, threads=threads), once)
+    once = weight_and_bias_gradients(grad_y, x, window, 1, threads=1)
+    again = weight_and_bias_gradients(grad_y, x, window, 1, threads=threads)
+    for one, other in zip(once, again, strict=True):
+        np.testing.assert_array_equal(other, one)
     assert taken
 
 

@@ -1,4 +1,4 @@
-"""The gradient of a convolution for its weight."""
+"""The gradients of a convolution for its weight and bias."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ PARTS = 8
 """Into how many sums the products are collected, for as many threads at most."""
 
 
-def weight_gradient(
+def weight_and_bias_gradients(
     grad_y: FloatArray,
     images: FloatArray,
     window: Window,
     groups: int,
     *,
     threads: int | None = None,
-) -> FloatArray:
-    """Return (F, C/groups, Hf, Wf) from ``grad_y`` (N, F, *window.output) and the images.
+) -> tuple[FloatArray, FloatArray]:
+    """Return (F, C/groups, Hf, Wf) and (F,) from ``grad_y`` (N, F, *window.output) and the images.
 
     ``grad[f,c,u,v] = Σ_i Σ_j grad_y[f,i,j] · x[c, i·S + u·D, j·S + v·D]``. The terms are made by
     products for each output row where that is possible and fast, or for each row of the kernel.
@@ -46,6 +46,7 @@ def weight_gradient(
     ]
     # Each part is summed up by one thread, in one order: the number of threads changes nothing.
     sums = np.zeros((groups, PARTS, *window.kernel[::-1], channels, filters))
+    totals = np.zeros((groups, PARTS, filters))
     multiplications = grad_y.size * channels * window.kernel[0] * window.kernel[1]
     if threads is None:
         threads = processors() if multiplications > WORTH_A_THREAD else 1
@@ -57,6 +58,7 @@ def weight_gradient(
         else:
             rows = _Im2ColRows(images, window, channels, step)
 
+        @np.errstate(over="ignore", invalid="ignore")  # infinities as in IEEE 754
         def work(task: tuple[int, int]) -> None:
             group, part = task
             inputs = slice(group * channels, (group + 1) * channels)
@@ -66,13 +68,15 @@ def weight_gradient(
                 gradient = grad_y[image, outputs, start:stop]
                 rows.read(images[image, inputs], start, stop)
                 rows.add_terms(gradient, sums[group, part])
+                totals[group, part] += gradient.sum((1, 2))
 
         return work
 
     share(for_thread, product(range(groups), range(PARTS)), threads)
     gradient = sums.sum(1).transpose(0, 4, 3, 2, 1)
     gradient = gradient.reshape(groups * filters, channels, *window.kernel)
-    return np.asarray(gradient, grad_y.dtype)
+    bias = totals.sum(1).ravel()
+    return np.asarray(gradient, grad_y.dtype), np.asarray(bias, grad_y.dtype)
 
 
 def _rows_at_once(window: Window, channels: int, dtype: np.dtype[Any]) -> int:
@@ -119,7 +123,6 @@ class _Im2ColRows:
                 tapped = read[..., column * window.dilation[1] :: window.stride[1]]
                 self._im2col[:, column, index, :rows] = tapped[..., : window.output[1]]
 
-    @np.errstate(over="ignore", invalid="ignore")
     def add_terms(self, gradient: FloatArray, sums: NDArray[np.float64]) -> None:
         """Add the products with ``gradient`` (F, rows, columns) to ``sums`` (Wf, Hf, C, F)."""
         window = self._window

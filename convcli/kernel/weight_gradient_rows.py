@@ -81,7 +81,6 @@ class RowProducts:
         part = self._window.for_rows(start, stop)
         self._reader.read(image, part.origin[0], 1, self._read[: part.rows, :, np.newaxis])
 
-    @np.errstate(over="ignore", invalid="ignore")
     def add_terms(self, gradient: FloatArray, sums: NDArray[np.float64]) -> None:
         """Add the products with ``gradient`` (F, rows, columns) to ``sums`` (Wf, Hf, C, F)."""
         by_row = gradient.transpose(1, 2, 0)[:, np.newaxis]
