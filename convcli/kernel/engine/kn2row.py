@@ -38,6 +38,7 @@ BYTES = 6 << 20
 two threads would wait for the interpreter's lock more often than for memory."""
 
 LEAST_ROWS = 16
+"""Rows of the output that are computed at once, if there are so many."""
 
 
 class KernelToRows(Method):
@@ -78,6 +79,11 @@ class KernelToRows(Method):
             + cost_model.SHIFTING
             + cost_model.SAMPLE
         )
+
+    @staticmethod
+    def buffer_rows(problem: ConvolutionProblem) -> int:
+        _, output_channels, channels, _, taps_x = problem.shape
+        return LEAST_ROWS * (channels + taps_x * output_channels) // channels
 
     @property
     def pitch(self) -> int:
