@@ -48,6 +48,9 @@ def assert_same(found: np.ndarray, expected: np.ndarray, dtype: type = np.float6
     "options",
     [
         {"pads": (1, 2, 1, 2)},
+        {"pads": (0, 1, 0, 2)},  # as wide as the image
+        {"pads": (2, 4, 2, 2), "dilation": (1, 2), "stride": (2, 1)},  # likewise
+        {"pads": (1, 3, 1, 0), "groups": 2},  # likewise
         {"pads": (2, 0, 1, 3), "pad_mode": "reflect", "groups": 2},
         {"stride": (2, 1), "dilation": (1, 2)},
         {"dilation": (2, 1), "pads": (3, 3, 3, 3), "pad_mode": "circular"},
@@ -141,3 +144,22 @@ def test_it_is_chosen_for_few_filters_across_many_channels(
     weight = random(1, filters, channels, 3, 3).astype(np.float32)
     problem = ConvolutionProblem(weight, None, window, columns)
     assert (choose(problem) == "kn2row") == is_fast
+
+
+@pytest.mark.parametrize("taps", [2, 3, 5])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_rows_of_one_length_are_shifted_as_one(
+    monkeypatch: pytest.MonkeyPatch, taps: int, dtype: type
+) -> None:
+    images = np.random.default_rng(taps).integers(0, 256, (2, 9, 21, 60)).astype(dtype)
+    weight = random(3, 9, 3, taps).astype(np.float32) / 20
+    window = Window((-1, -(taps // 2)), (21, 60), (3, taps), (1, 1), (1, 1))
+    bias = np.float32([100, 120, 90])
+    assert KernelToRows(ConvolutionProblem(weight[np.newaxis], None, window, 60)).keeps_width
+    found, expected = (np.empty((2, 3, 21, 60), dtype) for _ in range(2))
+    correlate(images, weight, window, bias=bias, out=expected, method="direct")
+    monkeypatch.setattr(kn2row, "BYTES", 1)
+    monkeypatch.setattr(kn2row, "LEAST_ROWS", 5)
+    correlate(images, weight, window, bias=bias, out=found, method="kn2row")
+    tolerance = 1 if dtype == np.uint8 else 1e-5 * np.abs(expected).max()
+    np.testing.assert_allclose(found.astype(float), expected, rtol=0, atol=tolerance)

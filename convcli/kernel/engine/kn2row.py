@@ -6,6 +6,10 @@ those of column v belong v·D samples further left::
 
       output[j]  =  sums of column 0 [j]  +  sums of column 1 [j + D]  +  sums of column 2 [j + 2 D]
 
+Where the output is as wide as the image and zeros lie around it, rows are read without those. All
+rows of a plane, one behind the other, are then shifted as one, once the sums that would go past an
+end of their row are set to 0.
+
 A row is read once, not once for each column, and few filters still make a tall matrix, with no
 zeros beside a band. That is worth the additions where there are many channels. See "kn2row" in
 A. Anderson et al., "Low-memory GEMM-based convolution algorithms for deep neural networks", 2017.
@@ -21,11 +25,12 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from convcli.kernel.engine import cost_model
+from convcli.kernel.engine.banded_rows import spread
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.direct import Direct
 from convcli.kernel.engine.method import MOST_ROWS, PRODUCT_LIMIT, Method, RowFunction
 from convcli.kernel.engine.problem import ConvolutionProblem
-from convcli.kernel.window import RowReader
+from convcli.kernel.window import RowReader, Window
 
 LEAST_CHANNELS, LEAST_COLUMNS = 8, 96
 """Input channels, and columns of the output, from which on products are worth the additions."""
@@ -57,7 +62,8 @@ class KernelToRows(Method):
         self.matrices = matrices.reshape(groups, -1, rows * channels)
         self.taps = taps_x
         self.tap = window.dilation[1] * window.interleaved
-        length = problem.samples + (taps_x - 1) * self.tap
+        self.keeps_width = self._keeps_width()
+        length = problem.samples + (0 if self.keeps_width else (taps_x - 1) * self.tap)
         self.chunks = ceil(length / self._samples_at_once())
         self.chunk = ceil(length / self.chunks)
 
@@ -91,6 +97,15 @@ class KernelToRows(Method):
         return self.chunks * self.chunk
 
     @property
+    def columns_read(self) -> Window:
+        """The window, for columns without padding where the width is kept."""
+        window = self.problem.window
+        if not self.keeps_width:
+            return window
+        kernel, dilation = (window.kernel[0], 1), (window.dilation[0], 1)
+        return window._replace(origin=(window.origin[0], 0), kernel=kernel, dilation=dilation)
+
+    @property
     def step(self) -> int:
         problem = self.problem
         read = problem.shape[2] * problem.window.stride[0]
@@ -101,6 +116,19 @@ class KernelToRows(Method):
 
     def for_thread(self) -> RowFunction:
         return KernelToRowsThread(self).rows
+
+    def _keeps_width(self) -> bool:
+        """Return whether rows are read as long as they are written, one behind the other."""
+        window, samples = self.problem.window, self.problem.samples
+        return (
+            window.pad_mode == "zeros"
+            and window.output[1] == self.problem.width
+            # One column of the kernel is not shifted, and none as far as a row is long.
+            and -window.origin[1] in range(0, self.taps * window.dilation[1], window.dilation[1])
+            and self.taps * self.tap <= samples
+            and samples % ceil(samples / self._samples_at_once()) == 0
+            and spread(samples, self.problem.dtype) == samples
+        )
 
     def _samples_at_once(self) -> int:
         least = PRODUCT_LIMIT // prod(self.matrices.shape[1:])
@@ -113,8 +141,8 @@ class KernelToRowsThread:
 
     def __init__(self, method: KernelToRows) -> None:
         problem, window = method.problem, method.problem.window
-        self.problem, self.method = problem, method
-        self.reader = RowReader(window, problem.width)
+        self.problem, self.method, self.finish = problem, method, method.finish
+        self.reader = RowReader(method.columns_read, problem.width)
         self.exact = Direct(problem).for_thread()
         channels, filters = problem.shape[2], problem.shape[1]
         rows, chunk, chunks = method.step, method.chunk, method.chunks
@@ -144,7 +172,8 @@ class KernelToRowsThread:
         for first in range(start, stop, step):
             past = min(first + step, stop)
             if self._multiply(source, group, first, past):
-                self._add(target[..., first:past, :], group)
+                add = self._add_planes if self.method.keeps_width else self._add_rows
+                add(target[..., first:past, :], group)
                 continue
             # The taps of weight 0 made NaN of an infinity.
             for row in range(first, past):
@@ -160,7 +189,7 @@ class KernelToRowsThread:
         # An infinity or NaN that is read shows in every row of the products.
         return source.dtype.kind != "f" or bool(np.isfinite(products[:, :, 0] @ self.ones).all())
 
-    def _add(self, target: NDArray[Any], group: int) -> None:
+    def _add_rows(self, target: NDArray[Any], group: int) -> None:
         """Add the sums of the kernel's columns, each shifted, into ``target``."""
         count, samples, tap = target.shape[-2], self.problem.samples, self.method.tap
         lines = self.sums.reshape(self.method.taps, -1)
@@ -172,11 +201,44 @@ class KernelToRowsThread:
         found = first[..., :samples]
         if self.method.taps > 1:
             shift = (self.method.taps - 1) * tap
-            plain = target.ndim == 3 and target.dtype == found.dtype
-            into = target if plain else found
-            np.add(found, last[..., shift : shift + samples], out=into)
+            plain = self._is_plain(target)
+            np.add(found, last[..., shift : shift + samples], out=target if plain else found)
             if plain:
-                if self.problem.bias is not None:
-                    target += self.problem.bias[group][:, np.newaxis, np.newaxis]
+                self._add_bias(target, group)
                 return
-        self.method.finish(found, target, group)
+        self.finish(found, target, group)
+
+    def _add_planes(self, target: NDArray[Any], group: int) -> None:
+        """Do the same for rows as long as those of ``target``, all rows of a plane at once."""
+        count, tap = target.shape[-2], self.method.tap
+        center = -self.problem.window.origin[1] // self.problem.window.dilation[1]
+        planes = self.sums[:, :, :count]
+        flat = planes.reshape(*planes.shape[:2], -1)
+        shifted = [column for column in range(self.method.taps) if column != center]
+        plain = (
+            bool(shifted) and self._is_plain(target) and target.strides[1:] == planes.strides[2:]
+        )
+        total = flat[center]
+        for column in shifted:
+            shift = (column - center) * tap
+            past_ends = slice(0, shift) if shift > 0 else slice(shift, None)
+            planes[column, ..., past_ends] = 0
+            read = slice(max(shift, 0), min(shift, 0) or None)
+            written = slice(max(-shift, 0), min(-shift, 0) or None)
+            out = total
+            if plain and column == shifted[-1]:
+                out = target.reshape(total.shape)
+                rest = slice(-shift, None) if shift > 0 else slice(0, -shift)
+                out[:, rest] = total[:, rest]
+            np.add(total[:, written], flat[column, :, read], out=out[:, written])
+        if plain:
+            self._add_bias(target, group)
+        else:
+            self.finish(planes[center], target, group)
+
+    def _is_plain(self, target: NDArray[Any]) -> bool:
+        return target.ndim == 3 and target.dtype == self.problem.dtype
+
+    def _add_bias(self, target: NDArray[Any], group: int) -> None:
+        if self.problem.bias is not None:
+            target += self.problem.bias[group][:, np.newaxis, np.newaxis]
