@@ -45,7 +45,9 @@ class Measured(float):
 # Measured with tests/benchmarks/methods.py, NumPy 2.4.6 and OpenBLAS 0.3.31: with AVX-512 on
 # 2026-11-21 on an AMD EPYC (Zen 4), without on 2026-11-26 on an AMD EPYC (Zen 3) that was busy, all
 # of them scaled to the time of products on an idle one. Only their proportions decide. PACKED was
-# measured without AVX-512 alone; with it, it is in proportion to TRANSFORM.
+# measured without AVX-512 alone; with it, it is in proportion to TRANSFORM. TALL_PRODUCT, READING
+# and SHIFTING were measured on 2026-11-26 on an Intel Xeon with AVX-512, and there with OpenBLAS's
+# products for Haswell, in proportion to banded products of the same run.
 PRODUCT = Measured(0.024, 0.0232)  # a multiplication and addition in a banded product
 PACKING = Measured(0.0, 0.121)  # copying an element of a product's operand
 RIGHT_PRODUCT = Measured(0.0145, 0.0222)  # as PRODUCT, in the narrow product along rows
