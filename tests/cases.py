@@ -55,6 +55,8 @@ class Case:
             return replace(self, channels=self.groups, filters=self.groups)
         if method == "float passes":
             return replace(self, channels=self.groups, filters=self.groups, stride=(1, 1))
+        if method == "kn2row":
+            return replace(self, stride=(self.stride[0], 1))
         return replace(self, stride=(1, 1)) if method == "fft" else self
 
     def arrays(self, dtype: type = np.float64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

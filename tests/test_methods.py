@@ -18,7 +18,7 @@ from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import factors
 from convcli.kernel.geometry import conv_geometry
-from convcli.kernel.weight_gradient import weight_gradient
+from convcli.kernel.weight_gradient import weight_and_bias_gradients
 from convcli.kernel.window import Window
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
@@ -33,6 +33,8 @@ def can(method: str, case: Case) -> bool:
     if method == "float passes":
         is_small = case.kernel[0] * case.kernel[1] <= MOST_WEIGHTS
         return case.stride == (1, 1) and case.channels == case.filters == case.groups and is_small
+    if method == "kn2row":
+        return case.stride[1] == 1
     return method != "fft" or case.stride == (1, 1)
 
 
@@ -85,7 +87,7 @@ def conv2d_by_taps(image: np.ndarray, weight: np.ndarray, case: Case) -> np.ndar
 
 
 @pytest.mark.parametrize("kernel", [3, 15, 31, 63])
-@pytest.mark.parametrize("method", ["banded", "separable", "fft"])
+@pytest.mark.parametrize("method", ["banded", "kn2row", "separable", "fft"])
 def test_float32_stays_near_float64(method: str, kernel: int) -> None:
     rng = np.random.default_rng(0)
     image = rng.random((1, 1, 150, 170), np.float32)
@@ -100,7 +102,7 @@ def test_float32_stays_near_float64(method: str, kernel: int) -> None:
 
 
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
-@pytest.mark.parametrize("method", ["direct", "banded", "separable", "fft"])
+@pytest.mark.parametrize("method", ["direct", "banded", "kn2row", "separable", "fft"])
 @pytest.mark.parametrize("pixel", [1, 3, 4])
 def test_interleaved_pixels_are_read_without_a_copy(method: str, pixel: int, mode: str) -> None:
     rng = np.random.default_rng(0)
@@ -180,7 +182,7 @@ def test_integers_are_rounded_to_nearest_and_clipped(dtype: type, top: int) -> N
     assert out.ravel().tolist() == [0, 1, 149, top]
 
 
-@pytest.mark.parametrize("method", ["banded", "separable", "fft", "direct"])
+@pytest.mark.parametrize("method", ["banded", "kn2row", "separable", "fft", "direct"])
 def test_a_sum_of_weights_just_above_1_is_clipped(method: str) -> None:
     image = np.full((1, 1, 9, 9), 255, np.uint8)
     out = np.empty_like(image)
@@ -195,7 +197,7 @@ def test_a_sum_of_weights_just_above_1_is_clipped(method: str) -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("method", ["banded", "separable", "fft"])
+@pytest.mark.parametrize("method", ["banded", "kn2row", "separable", "fft"])
 def test_nan_and_infinity_spread_no_further_than_the_kernel(method: str, bad: float) -> None:
     rng = np.random.default_rng(0)
     image = rng.random((1, 1, 300, 40), np.float32)
@@ -254,7 +256,9 @@ def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         (np.outer(GAUSSIAN, GAUSSIAN), "separable"),
         (np.outer(GAUSSIAN[::3], GAUSSIAN[::3]), "separable"),
         (dense(8, 3, 3, 3), "banded"),
-        (dense(64, 64, 3, 3), "banded"),
+        (dense(16, 3, 3, 3), "banded"),
+        (dense(64, 64, 3, 3), "kn2row"),
+        (dense(3, 16, 3, 3), "kn2row"),
     ],
 )
 def test_the_choice_is_the_fast_one(kernel: np.ndarray, expected: str | tuple[str, ...]) -> None:
@@ -407,10 +411,12 @@ def test_results_do_not_depend_on_the_number_of_threads(threads: int) -> None:
     weight = dense(3, 1, 5, 5).astype(np.float32)
     window = Window.of(conv_geometry((301, 257), (5, 5), 1, "same", 1), "zeros")
     y = correlate(image, weight, window, groups=3, threads=1)
-    gradient = weight_gradient(y, image, window, 3, threads=1)
+    gradients = weight_and_bias_gradients(y, image, window, 3, threads=1)
     again = correlate(image, weight, window, groups=3, threads=threads)
     np.testing.assert_array_equal(again, y)
-    np.testing.assert_array_equal(weight_gradient(y, image, window, 3, threads=threads), gradient)
+    others = weight_and_bias_gradients(y, image, window, 3, threads=threads)
+    for one, other in zip(gradients, others, strict=True):
+        np.testing.assert_array_equal(other, one)
 
 
 def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ _NYQUIST = (("0", 0.0), ("1/4", 0.125), ("1/2", 0.25), ("Nyquist", 0.5))
 _METHODS = {
     "direct": "one tap after the other",
     "banded": "products with banded matrices",
+    "kn2row": "a product for all columns of the kernel",
     "separable": "rows, then columns, for each rank",
     "fft": "fast Fourier transforms of tiles",
     "int16": "exact sums of 16-bit integers",

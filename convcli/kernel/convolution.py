@@ -20,7 +20,7 @@ from convcli.kernel.geometry import (
 from convcli.kernel.limits import check_samples, memory_checked
 from convcli.kernel.padding import check_pad_mode, pad_adjoint
 from convcli.kernel.transpose import prepare_transpose
-from convcli.kernel.weight_gradient import weight_gradient
+from convcli.kernel.weight_gradient import weight_and_bias_gradients
 from convcli.kernel.window import Window
 
 
@@ -164,13 +164,14 @@ def conv2d_backward(
     gradient = gradient.astype(images.dtype, copy=False)
 
     check_pad_mode(pad_mode)
-    grad_weight = weight_gradient(gradient, images, Window.of(geometry, pad_mode), groups)
+    window = Window.of(geometry, pad_mode)
+    grad_weight, grad_bias = weight_and_bias_gradients(gradient, images, window, groups)
     if pad_mode == "zeros":
         grad_x = prepare_transpose(kernel, geometry, groups).whole(gradient)
     else:
         grad_padded = prepare_transpose(kernel, geometry.without_pads(), groups).whole(gradient)
         grad_x = pad_adjoint(grad_padded, geometry.pads, pad_mode)
-    return (grad_x if is_stack else grad_x[0]), grad_weight, gradient.sum((0, 2, 3))
+    return (grad_x if is_stack else grad_x[0]), grad_weight, grad_bias
 
 
 @memory_checked()

@@ -182,7 +182,10 @@ class PreparedTranspose:
         """Return the transposed convolution (N, C, *geometry.image) of ``x`` (N, F, H, W)."""
         result, interleaved = self._empty(len(x), self._tiles[0], x.dtype)
         for rows, columns, method in self._methods:
-            run(method, x, interleaved[:, :, rows.phases, columns.phases])
+            target = interleaved[:, :, rows.phases, columns.phases]
+            if rows.number == columns.number == 1:
+                target = target[:, :, 0, 0]  # planes, which methods may write in place
+            run(method, x, target)
         height, width = self._image
         return result[..., :height, :width]
 

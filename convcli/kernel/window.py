@@ -106,9 +106,9 @@ class RowReader:
             self._copy(image[:, index], into)
             return
         inside = np.flatnonzero(index >= 0)
-        into[:] = 0
-        if inside.size:
-            first, past = int(inside[0]), int(inside[-1]) + 1
+        first, past = (int(inside[0]), int(inside[-1]) + 1) if inside.size else (0, 0)
+        into[:first] = into[past:] = 0
+        if first < past:
             self._copy(image[:, index[first] : index[past - 1] + 1 : step], into[first:past])
 
     def _copy(self, rows: NDArray[Any], into: NDArray[Any]) -> None:

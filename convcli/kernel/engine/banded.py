@@ -1,9 +1,9 @@
 """Convolution as products with banded matrices: the method for nearly every kernel.
 
 T rows of the output read R = (T-1) S + D (Hf-1) + 1 rows of the input. Sliding a column of the
-kernel down those rows is a banded (T × R) matrix. The rows lie in a buffer (row, channel, im2col
-column, sample) in which column s holds the row shifted left by s taps, so that R rows with their
-channels and columns are one matrix, and one product covers g columns of the kernel and all
+kernel down those rows is a banded (T × R) matrix. The rows lie in a buffer (row, im2col column,
+channel, sample) in which column s holds the row shifted left by s taps, so that R rows with their
+columns and channels are one matrix, and one product covers g columns of the kernel and all
 channels. Products i = 0, 1, … for the further columns read the same buffer, i·g taps further
 right. ::
 
@@ -31,11 +31,14 @@ from convcli.kernel.engine.banded_blocks import (
     rows_read,
 )
 from convcli.kernel.engine.banded_products import BandedThread
-from convcli.kernel.engine.banded_rows import Rows, ShiftedRows, StridedRows
+from convcli.kernel.engine.banded_rows import Rows, ShiftedRow, ShiftedRows, StridedRows
 from convcli.kernel.engine.cost_model import ProblemSize
 from convcli.kernel.engine.method import Method, RowFunction
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import effective_size
+
+MANY_CHANNELS = 8
+"""From so many on, what is written to one im2col column is copied to the others."""
 
 
 class Banded(Method):
@@ -56,11 +59,14 @@ class Banded(Method):
         matrix_rows = t * size.output_channels
         # A sample of each channel and column for every output, of the rows that each output adds.
         picked = size.input_channels * columns * window.stride[0] / size.output_channels
+        # SAMPLE includes reading as many channels as are written.
+        more = max(size.input_channels / size.output_channels - 1, 0.0) * columns
         picking = cost_model.PICK * picked if window.stride[1] > 1 else 0.0
         return (
             cost_model.PRODUCT * inner * products
             + cost_model.PACKING * inner * products / matrix_rows
             + cost_model.ADDITION * (products - 1)
+            + cost_model.READING * more
             + picking
             + cost_model.SAMPLE
         )
@@ -76,7 +82,9 @@ class Banded(Method):
         """Return the buffer of a thread, for rows read at ``length`` samples each."""
         layout = self.blocks.layout(rows, length)
         stride = self.problem.window.stride[1]
-        return ShiftedRows(layout) if stride == 1 else StridedRows(layout, stride)
+        if stride > 1:
+            return StridedRows(layout, stride)
+        return ShiftedRow(layout) if layout.channels < MANY_CHANNELS else ShiftedRows(layout)
 
     def _columns_and_products(self) -> tuple[int, int]:
         window = self.problem.window
@@ -84,7 +92,7 @@ class Banded(Method):
         return columns, ceil(window.kernel[1] / columns)
 
     def _matrices(self) -> FloatArray:
-        """Return (groups, products, T·F, R·C·g): the channels of an output row together."""
+        """Return (groups, products, T·F, R·g·C): the channels of an output row together."""
         groups, output_channels, channels, taps_y, taps_x = self.problem.shape
         blocks = self.blocks
         stride, dilation = self.problem.window.stride[0], blocks.dilation_y
@@ -93,14 +101,14 @@ class Banded(Method):
             self.problem.dtype,
         )
         covered[..., :taps_x] = self.problem.dense
-        # (groups, products, F, Hf, C, columns)
+        # (groups, products, F, Hf, columns, C)
         kernel = covered.reshape(
             groups, output_channels, channels, taps_y, blocks.products, blocks.columns
         )
-        kernel = kernel.transpose(0, 4, 1, 3, 2, 5)
+        kernel = kernel.transpose(0, 4, 1, 3, 5, 2)
         shape = (
             *(groups, blocks.products, blocks.t, output_channels),
-            *(blocks.rows, channels, blocks.columns),
+            *(blocks.rows, blocks.columns, channels),
         )
         matrices = np.zeros(shape, self.problem.dtype)
         for t in range(blocks.t):

@@ -5,14 +5,10 @@ from __future__ import annotations
 from math import ceil, gcd
 
 from convcli.kernel.engine.banded_rows import Layout
-from convcli.kernel.engine.method import BUFFER_BYTES, MOST_ROWS
+from convcli.kernel.engine.method import BUFFER_BYTES, MOST_ROWS, PRODUCT_LIMIT
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import effective_size
 from convcli.kernel.window import Window
-
-PRODUCT_LIMIT = 1_000_000
-"""Most multiplications for one product of BLAS: OpenBLAS leaves its kernel for small matrices
-above that, at half the speed (measured 2026-11 on AVX-512, OpenBLAS 0.3.31)."""
 
 
 ENOUGH_ROWS = 6
@@ -41,7 +37,8 @@ def columns_per_product(channels: int, kernel: tuple[int, int], stride_x: int) -
     """Return g, how many columns of the kernel one product covers."""
     if stride_x > 1 or (kernel[1] <= 5 and channels * kernel[0] <= 16):
         return kernel[1]
-    return 3 if channels * kernel[0] <= 48 else 1
+    most = 3 if channels * kernel[0] <= 48 else 1
+    return ceil(kernel[1] / ceil(kernel[1] / most))
 
 
 class Blocks:

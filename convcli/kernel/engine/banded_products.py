@@ -38,12 +38,12 @@ class BandedThread:
         self.exact = Direct(problem).for_thread()
         self.blocks = blocks.step // (blocks.t * blocks.dilation_phases)
         self.buffer = make_buffer(blocks.rows_read(self.blocks * blocks.t), self.reader.length)
-        row, _, column, item = self.buffer.im2col.strides
+        row, _, line, item = self.buffer.im2col.strides
         self.operands = [
             as_strided(
                 self.buffer.im2col[..., product * blocks.columns * blocks.tap :],
                 (self.blocks, blocks.chunks, blocks.inner, blocks.chunk),
-                (blocks.t * window.stride[0] * row, blocks.chunk * item, column, item),
+                (blocks.t * window.stride[0] * row, blocks.chunk * item, line, item),
             )
             for product in range(blocks.products)
         ]

@@ -26,6 +26,7 @@ from convcli.kernel.engine.float_passes import passes_of as float_passes_of
 from convcli.kernel.engine.int16 import Int16, Int16Sums, operations, sum_operations
 from convcli.kernel.engine.int16_separable import Int16Separable, passes_of
 from convcli.kernel.engine.int32 import Int32, word_operations
+from convcli.kernel.engine.kn2row import KernelToRows
 from convcli.kernel.engine.method import Method
 from convcli.kernel.engine.packed_fft import PackedFFT, packed_kernel
 from convcli.kernel.engine.problem import ConvolutionProblem
@@ -37,6 +38,7 @@ from convcli.system.threads import processors, share
 METHODS: dict[str, type[Method]] = {
     "direct": Direct,
     "banded": Banded,
+    "kn2row": KernelToRows,
     "separable": Separable,
     "fft": FFT,
     "packed fft": PackedFFT,

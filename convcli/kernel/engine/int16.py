@@ -24,7 +24,7 @@ from convcli.kernel.window import RowReader
 
 Sums: TypeAlias = NDArray[np.signedinteger[Any]]
 
-BLOCK_SAMPLES = 1 << 18
+BLOCK_SAMPLES = 1 << 19
 """About how many samples of the result are computed at once."""
 FLOAT_BLOCK_SAMPLES = 1 << 17
 """The same where results are floats, which take more room in the cache."""

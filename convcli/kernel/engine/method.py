@@ -22,6 +22,10 @@ MOST_ROWS = 128
 BUFFER_BYTES = 3 * 2**20
 """About what a thread's working rows may take: more falls out of its share of the cache."""
 
+PRODUCT_LIMIT = 1_000_000
+"""Most multiplications for one product of BLAS: OpenBLAS leaves its kernel for small matrices
+above that, at half the speed (measured 2026-11 on AVX-512, OpenBLAS 0.3.31)."""
+
 
 RowFunction = Callable[[NDArray[Any], NDArray[Any], int, int, int], None]
 """What :meth:`Method.rows` does, for one thread."""

@@ -114,7 +114,7 @@ class _MultipliedRows(Rows):
         read = max(layout.length, (products - 1) * Q * stride + right.shape[2])
         whole_row = np.zeros((layout.rows, 1, 1, read), layout.dtype)
         self.read = whole_row[..., : layout.length]
-        self.im2col = np.zeros((layout.rows, 1, layout.columns, layout.pitch), layout.dtype)
+        self.im2col = np.zeros((layout.rows, layout.columns, 1, layout.pitch), layout.dtype)
         row, _, _, item = self.im2col.strides
         self._operands = as_strided(
             whole_row,
@@ -122,7 +122,7 @@ class _MultipliedRows(Rows):
             (Q * stride * item, whole_row.strides[0], item),
         )
         self._sums = [
-            as_strided(self.im2col[:, :, k], (products, layout.rows, Q), (Q * item, row, item))
+            as_strided(self.im2col[:, k], (products, layout.rows, Q), (Q * item, row, item))
             for k in range(layout.columns)
         ]
 
