@@ -10,7 +10,6 @@ from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.geometry import effective_size
 from convcli.kernel.window import Window
 
-
 ENOUGH_ROWS = 6
 """Rows of a matrix from which BLAS is about as fast whatever their number."""
 
