@@ -31,8 +31,9 @@ from convcli.pipeline.srgb import linear_samples, srgb_samples
 from convcli.pipeline.strips import STRIP_SIZES, Strip, StripSizes, strips_of
 from convcli.system.threads import share
 
-BLOCK_SAMPLES = 1 << 19
-"""About how many samples of the result are computed at once."""
+BLOCK_SAMPLES = 1 << 20
+"""About how many samples of the result are computed at once. With fewer, threads would wait for the
+interpreter's lock more often than for memory."""
 HALO_MULTIPLE = 4
 """A block has at least that many times the rows that its neighbours read as well."""
 

@@ -22,7 +22,7 @@ from convcli.kernel.engine.steps import Steps, bound, count, fewest_steps, separ
 from convcli.kernel.factors import Factors
 from convcli.kernel.window import RowReader
 
-BLOCK_SAMPLES = 1 << 18
+BLOCK_SAMPLES = 1 << 19
 """About how many samples of the result are computed at once."""
 MOST_WEIGHTS = 81
 """Of kernels that are taken apart to count their passes: larger ones would take more than others.

@@ -21,9 +21,14 @@ from convcli.kernel.engine.steps import Steps, bound, count, fewest_steps
 from convcli.kernel.factors import Factors
 from convcli.kernel.window import RowReader
 from convcli.system.kept import Kept
+from convcli.system.threads import shares_tasks
 
 BLOCK_SAMPLES = 1 << 17
 """About how many samples of the result are computed at once."""
+
+SHARED = 4
+"""How many times that where threads share the interpreter's lock: waking one that waits for it
+takes about as long as a pass."""
 
 MOST_SAMPLES = 1 << 19
 """Samples of a row above which some columns are computed at a time, to limit memory."""
@@ -80,9 +85,11 @@ class Int16Bank:
         return (passes + cost_model.BYTE) / len(self.kernels)
 
     def for_thread(
-        self, *, is_absolute: bool = False, block_samples: int = BLOCK_SAMPLES
+        self, *, is_absolute: bool = False, block_samples: int | None = None
     ) -> BlockFunction:
         """Return a function with buffers of its own; ``is_absolute`` leaves signs out."""
+        if block_samples is None:
+            block_samples = BLOCK_SAMPLES * (SHARED if shares_tasks() else 1)
         window = self.problem.window
         width = max(MOST_SAMPLES // window.interleaved, window.effective_kernel[1])
         columns = window.output[1]

@@ -22,7 +22,7 @@ from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.steps import Profile
 from convcli.kernel.window import RowReader
 
-BLOCK_SAMPLES = 1 << 18
+BLOCK_SAMPLES = 1 << 19
 """About how many samples of the result are computed at once."""
 
 _TOP = 255  # of a sample

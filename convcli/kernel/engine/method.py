@@ -19,8 +19,9 @@ from convcli.kernel.factors import Factors
 MOST_ROWS = 128
 """Most rows of output at once: more gain nothing, and share badly among threads."""
 
-BUFFER_BYTES = 3 * 2**20
-"""About what a thread's working rows may take: more falls out of its share of the cache."""
+BUFFER_BYTES = 6 * 2**20
+"""About what a thread's working rows may take: with more they leave the cache, with fewer rows
+threads wait for the interpreter's lock more often."""
 
 PRODUCT_LIMIT = 1_000_000
 """Most multiplications for one product of BLAS: OpenBLAS leaves its kernel for small matrices

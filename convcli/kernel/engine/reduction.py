@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.decimation import Decimation
+from convcli.kernel.engine.method import PRODUCT_LIMIT
 from convcli.kernel.padding import source_index
 from convcli.kernel.window import Window
 
-PRODUCT_LIMIT = 1_000_000
-"""Most multiplications for one product of BLAS; see :mod:`~convcli.kernel.engine.banded_blocks`."""
-BUFFER_SAMPLES = 1 << 18
+BUFFER_SAMPLES = 1 << 19
 """About how many floats the working rows of a thread take: what stays in its cache."""
-STRIP_ROWS = 96
+STRIP_ROWS = 192
 """About how many rows are reduced, or computed, at once."""
 LOW_COLUMNS = 8
 """Columns of the reduced picture that a product computes."""
