@@ -26,7 +26,7 @@ Sums: TypeAlias = NDArray[np.signedinteger[Any]]
 
 BLOCK_SAMPLES = 1 << 19
 """About how many samples of the result are computed at once."""
-FLOAT_BLOCK_SAMPLES = 1 << 17
+FLOAT_BLOCK_SAMPLES = 1 << 18
 """The same where results are floats, which take more room in the cache."""
 PART_SAMPLES = 1 << 19
 """How many of them are summed up at a time: few enough to stay in the nearest cache."""
