@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -166,6 +167,12 @@ def test_the_pictures_shown_are_what_the_tool_makes(name: str, workshop: Path) -
     with Image.open(workshop / "made.jpg") as made, Image.open(kept) as shown:
         difference = np.abs(np.asarray(made).astype(int) - np.asarray(shown))
     assert difference.mean() < 0.5
+
+
+def test_the_chart_of_speeds_is_drawn_from_the_table() -> None:
+    chart = runpy.run_path(str(ROOT / "tests" / "benchmarks" / "speed_chart.py"))
+    drawn = chart["svg_of"](chart["table_of"](README))
+    assert (SAMPLES / "results" / "speed.svg").read_text(encoding="utf-8") == drawn
 
 
 def test_the_table_of_keys_is_complete() -> None:

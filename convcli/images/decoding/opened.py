@@ -105,6 +105,11 @@ class Opened:
             raise self._reported(self._failure) from self._failure
         return self.image
 
+    def release(self) -> None:
+        """Let go of the pixels, which those who still refer to this object no longer need."""
+        self.wide = self._animation = None
+        del self.image
+
     def frames(self) -> Iterator[Image.Image]:
         """Yield every frame or page, decoded; each is valid until the next one is yielded."""
         first = self.decoded()

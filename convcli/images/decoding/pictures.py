@@ -45,7 +45,9 @@ def decode_picture(
         pages.read_timing()
     if pages.format_name == "GIF" and mode is None:
         pages.frames = _in_one_mode(pages.frames)
-    return pages.picture(file)
+    picture = pages.picture(file)
+    opened.release()
+    return picture
 
 
 def predict_picture(
