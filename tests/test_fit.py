@@ -352,6 +352,13 @@ def pair_of_files(folder: Path) -> tuple[Path, Path]:
     return before, after
 
 
+def test_a_picture_may_be_fitted_to_itself(run, tmp_path: Path) -> None:
+    before = pair_of_files(tmp_path)[0]
+    result = run("fit", before, before)
+    assert result.exit_code == 0, result.stderr
+    assert "identity" in result.stderr
+
+
 def test_the_command_writes_a_filter_that_apply_takes(run, tmp_path: Path) -> None:
     before, after = pair_of_files(tmp_path)
     found, report = tmp_path / "found.json", tmp_path / "report.json"

@@ -7,7 +7,9 @@ import pytest
 
 from convcli import conv2d, conv2d_backward, conv_transpose2d
 from convcli.kernel import reference
-from convcli.kernel.engine import cost_model, kn2row
+from convcli.kernel.engine import cost_model, dispatch, kn2row
+from convcli.kernel.engine.column_ranges import ColumnRanges
+from convcli.kernel.engine.direct import Direct
 from convcli.kernel.engine.dispatch import choose, correlate
 from convcli.kernel.engine.kn2row import KernelToRows
 from convcli.kernel.engine.method import RowFunction
@@ -163,3 +165,15 @@ def test_rows_of_one_length_are_shifted_as_one(
     correlate(images, weight, window, bias=bias, out=found, method="kn2row")
     tolerance = 1 if dtype == np.uint8 else 1e-5 * np.abs(expected).max()
     np.testing.assert_allclose(found.astype(float), expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("right", [0, 1, 3, 30])
+def test_ranges_of_columns_begin_anew(right: int) -> None:
+    images = random(1, 9, 7, 256).astype(np.float32)
+    weight = random(1, 1, 9, 3, 3).astype(np.float32)
+    window = Window((-1, -1), (7, 255 + right), (3, 3), (1, 1), (1, 1))
+    problem = ConvolutionProblem(weight, None, window, 256)
+    found, expected = np.empty((2, 1, 1, *window.output), np.float32)
+    dispatch.run(ColumnRanges(KernelToRows, problem, min(256, window.output[1])), images, found)
+    dispatch.run(Direct(problem), images, expected)
+    assert_same(found, expected, np.float32)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -187,3 +189,24 @@ def test_an_error_of_a_listing_is_raised_after_what_was_handed_out(
         for one in results_of(shards(), double, HangingPool(set()), negative):
             values.append(one.value)  # type: ignore[attr-defined]
     assert sorted(values) == [0, 2, 4]
+
+
+def test_threads_of_others_keep_their_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+
+    def hook(failure: threading.ExceptHookArgs) -> None:
+        seen.append(failure.exc_type)
+
+    monkeypatch.setattr(threading, "excepthook", hook)
+    first, second = ProcessPool(1), ProcessPool(1)
+    with ExitStack() as outer:
+        outer.enter_context(first)
+        inner = ExitStack()
+        inner.enter_context(second)
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+        assert seen == [ZeroDivisionError]
+        outer.pop_all().close()  # the first pool ends before the second
+        inner.close()
+    assert threading.excepthook is hook

@@ -6,7 +6,7 @@ import errno
 import multiprocessing
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -46,9 +46,9 @@ class ProcessPool:
 
     def __enter__(self) -> ProcessPool:
         self._processes = self._open.enter_context(_processes(self._workers, self._method))
-        hook = threading.excepthook
-        threading.excepthook = self._thread_failed
-        self._open.callback(setattr, threading, "excepthook", hook)
+        self._handed_out.clear()
+        self._failure = None
+        self._open.enter_context(_watched(self))
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -74,19 +74,15 @@ class ProcessPool:
             raise _not_started(self._failure)
         return future
 
-    def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
-        """Let all shards fail that a thread of the pool would have handed on.
-
-        Without memory for a further thread it ends, and nobody would learn of it (seen in Python
-        3.11: limit the address space to a little more than a process takes that has begun).
-        """
-        if type(failure.thread).__module__ != ProcessPoolExecutor.__module__:
-            threading.__excepthook__(failure)
+    def thread_failed(self, failure: threading.ExceptHookArgs) -> None:
+        """Let all shards fail that a thread of the pool would have handed on, if it was its own."""
+        own = getattr(self._processes, "_executor_manager_thread", failure.thread)
+        if own is not failure.thread:
             return
-        self._failure = failure.exc_value
+        self._failure = failure.exc_value or RuntimeError("a thread of the pool has ended")
         for future in list(self._handed_out):
             with suppress(InvalidStateError):
-                future.set_exception(_not_started(failure.exc_value))
+                future.set_exception(_not_started(self._failure))
 
     def loss(self, error: BaseException | None) -> str | None:
         """Return the reason if a process has died."""
@@ -105,6 +101,42 @@ class ProcessPool:
     def slots(self) -> int:
         """Return 0: a slow shard would be as slow in another process."""
         return 0
+
+
+_pools: list[ProcessPool] = []
+"""Those that are open."""
+
+
+@contextmanager
+def _watched(pool: ProcessPool) -> Iterator[None]:
+    """Tell a pool of the failure of a thread of its own, while the block runs.
+
+    Without memory for a further thread the one that hands shards on ends, and nobody would learn of
+    it (seen in Python 3.11: limit the address space to a little more than a process takes that has
+    begun).
+    """
+    if not _pools:
+        _before.append(threading.excepthook)
+        threading.excepthook = _thread_failed
+    _pools.append(pool)
+    try:
+        yield
+    finally:
+        _pools.remove(pool)
+        if not _pools:
+            threading.excepthook = _before.pop()
+
+
+_before: list[Callable[[threading.ExceptHookArgs], object]] = []
+"""The hook that the first open pool has replaced."""
+
+
+def _thread_failed(failure: threading.ExceptHookArgs) -> None:
+    if type(failure.thread).__module__ != ProcessPoolExecutor.__module__:
+        _before[0](failure)
+        return
+    for pool in list(_pools):
+        pool.thread_failed(failure)
 
 
 def _not_started(error: BaseException | None) -> OSError:

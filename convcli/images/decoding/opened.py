@@ -44,7 +44,7 @@ class Opened:
         self._thread: threading.Thread | None = None
         self._failure: Exception | None = None
         self.path: str | None = None
-        """The path of the file, if :func:`decode_ahead` opened it."""
+        """The path of the file, if :func:`decode_ahead` opened it and nobody has read it yet."""
         self.warnings: list[str] = []
         """Warnings of :func:`decode_ahead`, given by :meth:`decoded`."""
         try:
@@ -107,7 +107,7 @@ class Opened:
 
     def release(self) -> None:
         """Let go of the pixels, which those who still refer to this object no longer need."""
-        self.wide = self._animation = None
+        self.wide = self._animation = self.path = None
         del self.image
 
     def frames(self) -> Iterator[Image.Image]:

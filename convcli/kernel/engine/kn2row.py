@@ -18,7 +18,7 @@ A. Anderson et al., "Low-memory GEMM-based convolution algorithms for deep neura
 from __future__ import annotations
 
 from math import ceil, prod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -113,6 +113,10 @@ class KernelToRows(Method):
         most = max(min(BYTES // row_bytes, MOST_ROWS), LEAST_ROWS)
         rows = problem.window.output[0]
         return ceil(rows / ceil(rows / most))
+
+    def moved(self, columns: int) -> Self:
+        # Whether rows keep their width, and how they are cut, depends on where they begin.
+        return type(self)(super().moved(columns).problem)
 
     def for_thread(self) -> RowFunction:
         return KernelToRowsThread(self).rows
