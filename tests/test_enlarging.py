@@ -10,7 +10,6 @@ import pytest
 from convcli import conv_transpose2d
 from convcli.kernel import reference
 from convcli.kernel import transpose as transpose_module
-from convcli.kernel.engine import enlarging_buffers
 from convcli.kernel.engine.enlarging import NEAR_BYTES, Enlargement, write_values
 from convcli.kernel.engine.enlarging_cost import is_cheap
 from convcli.kernel.engine.output_scale import BorderCorrection
@@ -19,6 +18,7 @@ from convcli.kernel.geometry import conv_transpose_geometry
 from convcli.kernel.padding import source_index
 from convcli.kernel.transpose import PreparedTranspose
 from convcli.pipeline.divisor import Divisor
+from convcli.system import threads
 
 
 def by_loops(planes, kernels, geometry, mode="zeros"):
@@ -218,7 +218,7 @@ def test_threads_that_share_tasks_enlarge_more_rows_at_once(monkeypatch):
     kernel = np.outer([1, 2, 3, 1], [2, 1, 1, 4]).astype(np.float32)[np.newaxis, np.newaxis]
     blocks, results = [], []
     for shares in (False, True):
-        monkeypatch.setattr(enlarging_buffers, "shares_tasks", lambda shares=shares: shares)
+        monkeypatch.setattr(threads, "shares_tasks", lambda shares=shares: shares)
         plan = Enlargement(kernel, geometry, "zeros")
         found = [
             (stop - start, values.copy())

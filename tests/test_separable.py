@@ -10,8 +10,9 @@ from cases import Case, over_cases
 
 from convcli import Filter, FilterError, Picture, apply_filters, conv_transpose2d, upsample
 from convcli.kernel import reference
-from convcli.kernel.engine.dispatch import METHODS, MOST_DENSE, choose, correlate
+from convcli.kernel.engine.dispatch import METHODS, choose, correlate
 from convcli.kernel.engine.problem import ConvolutionProblem
+from convcli.kernel.engine.sizes import MOST_DENSE
 from convcli.kernel.factors import Factors
 from convcli.kernel.geometry import conv_geometry, conv_transpose_geometry
 from convcli.kernel.transpose import PreparedTranspose

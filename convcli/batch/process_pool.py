@@ -105,6 +105,8 @@ class ProcessPool:
 
 _pools: list[ProcessPool] = []
 """Those that are open."""
+_before: list[Callable[[threading.ExceptHookArgs], object]] = []
+"""The hook that the first of them has replaced."""
 
 
 @contextmanager
@@ -125,10 +127,6 @@ def _watched(pool: ProcessPool) -> Iterator[None]:
         _pools.remove(pool)
         if not _pools:
             threading.excepthook = _before.pop()
-
-
-_before: list[Callable[[threading.ExceptHookArgs], object]] = []
-"""The hook that the first open pool has replaced."""
 
 
 def _thread_failed(failure: threading.ExceptHookArgs) -> None:

@@ -111,7 +111,7 @@ class PillowRaster(Raster):
 
     @property
     def is_writable(self) -> bool:
-        # Pillow maps uncompressed files into memory, read-only.
+        # Pillow maps uncompressed files into memory: writing there would end the process.
         return not self.image.readonly
 
     def read(self, start: int, stop: int) -> NDArray[Any]:

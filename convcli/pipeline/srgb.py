@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
-from convcli.system.threads import shares_tasks
+from convcli.system.threads import block_samples
 
 BLOCK_SAMPLES = 1 << 15
 """About how many samples are converted at once."""
 
 SHARED = 4
-"""How many times as many in a thread that shares the interpreter's lock: each call may wait."""
+"""How many times as many where threads share tasks."""
 
 _STRAIGHT_BELOW = 0.04045
 """The sRGB value where the linear segment ends; in linear light that is 0.0031308."""
@@ -74,7 +74,7 @@ def _blocks(size: int) -> Iterator[slice]:
 
 
 def _block_samples() -> int:
-    return BLOCK_SAMPLES * (SHARED if shares_tasks() else 1)
+    return block_samples(BLOCK_SAMPLES, SHARED)
 
 
 def srgb_samples(linear: FloatArray, dtype: np.dtype[Any]) -> NDArray[Any]:

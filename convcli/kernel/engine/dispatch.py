@@ -6,31 +6,29 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.kernel.arrays import FloatArray
 from convcli.kernel.engine.banded import Banded
-from convcli.kernel.engine.box import Box, box_weight
+from convcli.kernel.engine.box import Box
 from convcli.kernel.engine.column_ranges import ColumnRanges, range_width
 from convcli.kernel.engine.cost_model import ProblemSize
-from convcli.kernel.engine.decimated import Decimated, axes_of
-from convcli.kernel.engine.decimation import LEAST_TAPS
+from convcli.kernel.engine.decimated import Decimated
 from convcli.kernel.engine.direct import Direct
-from convcli.kernel.engine.exactness import whole_kernel
 from convcli.kernel.engine.fft import FFT
 from convcli.kernel.engine.float_passes import FloatPasses
-from convcli.kernel.engine.float_passes import passes_of as float_passes_of
-from convcli.kernel.engine.int16 import Int16, Int16Sums, operations, sum_operations
-from convcli.kernel.engine.int16_separable import Int16Separable, passes_of
-from convcli.kernel.engine.int32 import Int32, word_operations
+from convcli.kernel.engine.int16 import Int16, Int16Sums
+from convcli.kernel.engine.int16_separable import Int16Separable
+from convcli.kernel.engine.int32 import Int32
 from convcli.kernel.engine.kn2row import KernelToRows
 from convcli.kernel.engine.method import Method
-from convcli.kernel.engine.packed_fft import PackedFFT, packed_kernel
+from convcli.kernel.engine.packed_fft import PackedFFT
 from convcli.kernel.engine.problem import ConvolutionProblem
 from convcli.kernel.engine.separable import Separable, factors
+from convcli.kernel.engine.sizes import has_large_product, unranked_size
 from convcli.kernel.factors import Factors, Weight
 from convcli.kernel.window import Window
 from convcli.system.threads import processors, share
@@ -57,17 +55,7 @@ WORTH_A_THREAD = 2_000_000
 MOST_PREPARED = 8
 """Methods that are kept, with the buffers of threads that still run."""
 
-MOST_DENSE = 4096
-"""Weights of a kernel in factors above which no method may compute their outer product."""
-
 Task = tuple[int, int, int, int]
-
-
-class Sizes(Protocol):
-    """Returns what costs depend on, for samples of some type."""
-
-    def __call__(self, problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
-        """``is_large``: the outer product of the factors must not be computed."""
 
 
 def choose(
@@ -94,7 +82,7 @@ def estimate(
 ) -> tuple[str, float]:
     """Return the cheapest method, and its nanoseconds for a sample of the output on one core."""
     size = size_of(problem, from_bytes=from_bytes, to_floats=to_floats, from_words=from_words)
-    is_large = _is_large(problem)
+    is_large = has_large_product(problem)
     estimates = {
         name: cost
         for name, cost in costs(size).items()
@@ -112,10 +100,7 @@ def size_of(
     from_words: bool = False,
 ) -> ProblemSize:
     """Return what the costs of a problem depend on, for samples as in :func:`choose`."""
-    sizes: Sizes = _of_words if from_words else _of_floats
-    if from_bytes:
-        sizes = _of_bytes_to_floats if to_floats else _of_bytes
-    size = sizes(problem, is_large=_is_large(problem))
+    size = unranked_size(problem, from_bytes, to_floats, from_words)
     if isinstance(problem.weight, Factors):
         return size
     # The rank takes a decomposition: only where a low one could win.
@@ -124,53 +109,6 @@ def size_of(
         rank = max(len(factors(weight[0, 0])[0]) for weight in problem.weight)
         return size._replace(rank=max(rank, 1))
     return size
-
-
-def _is_large(problem: ConvolutionProblem) -> bool:
-    """Return whether a kernel in factors is too large for its outer product to be computed."""
-    weight = problem.weight
-    return isinstance(weight, Factors) and len(weight.column) * len(weight.row) > MOST_DENSE
-
-
-def _of_floats(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
-    passes = None if is_large else float_passes_of(problem)
-    return ProblemSize.of(problem)._replace(float_passes=passes)
-
-
-def _of_bytes(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
-    size = _of_floats(problem, is_large=is_large)
-    passes = None if is_large else operations(problem)
-    separable = None if is_large else passes_of(problem)
-    axes = axes_of(problem) if max(size.window.kernel) >= LEAST_TAPS else None
-    return size._replace(
-        passes=None if passes is None else len(passes),
-        decimation=None if axes is None else axes.steps,
-        is_box=box_weight(problem) is not None,
-        is_packable=not is_large and packed_kernel(problem) is not None,
-        separable_passes=None if separable is None else separable.number,
-        is_whole=not is_large and _has_whole_kernels(problem),
-    )
-
-
-def _of_bytes_to_floats(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
-    found = None if is_large else sum_operations(problem)
-    return _of_floats(problem, is_large=is_large)._replace(
-        sum_passes=None if found is None else len(found[0]),
-        is_whole=not is_large and _has_whole_kernels(problem),
-    )
-
-
-def _of_words(problem: ConvolutionProblem, *, is_large: bool = False) -> ProblemSize:
-    found = None if is_large else word_operations(problem)
-    return _of_floats(problem, is_large=is_large)._replace(
-        word_passes=None if found is None else len(found),
-        is_whole=not is_large and _has_whole_kernels(problem),
-    )
-
-
-def _has_whole_kernels(problem: ConvolutionProblem) -> bool:
-    """Return whether results for whole samples have to be exact, for some filter."""
-    return any(whole_kernel(one) is not None for group in problem.dense for one in group)
 
 
 def costs(size: ProblemSize) -> dict[str, float]:

@@ -14,7 +14,7 @@ from convcli.kernel.engine.enlarging_cost import pixels_at_once, rows_at_once
 from convcli.kernel.engine.phase_taps import PhaseTaps
 from convcli.kernel.geometry import Geometry
 from convcli.kernel.padding import source_index
-from convcli.system.threads import shares_tasks
+from convcli.system.threads import block_samples
 
 SMALL_PRODUCT = 900_000
 """Multiplications up to which OpenBLAS uses its kernels for small products, without packing."""
@@ -26,8 +26,7 @@ MIDDLE_BYTES = 5 * 2**19
 """About what the rows take that are enlarged along x alone."""
 
 SHARED = 2
-"""How many times as much they take for a thread that shares the interpreter's lock: fewer calls,
-and waits for the lock, save more than the nearest cache does."""
+"""How many times as much they take where threads share tasks."""
 
 
 class Layout(NamedTuple):
@@ -99,7 +98,7 @@ class EnlargingBuffers:
             pieces = -(-layout.spans * n // columns)
         pitch = pieces * columns
         groups = -(-layout.height // t)
-        times = SHARED if shares_tasks() else 1
+        times = block_samples(1, SHARED)
         at_once = max(1, times * BLOCK_BYTES // (t * stride * pitch * item))
         self._group = min(at_once, groups) * t
         row_bytes = max(1, ranks) * pitch * item

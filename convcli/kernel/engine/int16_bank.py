@@ -20,15 +20,14 @@ from convcli.kernel.engine.shifted_sums import Tap
 from convcli.kernel.engine.steps import Steps, bound, count, fewest_steps
 from convcli.kernel.factors import Factors
 from convcli.kernel.window import RowReader
+from convcli.system import threads
 from convcli.system.kept import Kept
-from convcli.system.threads import shares_tasks
 
 BLOCK_SAMPLES = 1 << 17
 """About how many samples of the result are computed at once."""
 
 SHARED = 4
-"""How many times that where threads share the interpreter's lock: waking one that waits for it
-takes about as long as a pass."""
+"""How many times as many where threads share tasks."""
 
 MOST_SAMPLES = 1 << 19
 """Samples of a row above which some columns are computed at a time, to limit memory."""
@@ -89,7 +88,7 @@ class Int16Bank:
     ) -> BlockFunction:
         """Return a function with buffers of its own; ``is_absolute`` leaves signs out."""
         if block_samples is None:
-            block_samples = BLOCK_SAMPLES * (SHARED if shares_tasks() else 1)
+            block_samples = threads.block_samples(BLOCK_SAMPLES, SHARED)
         window = self.problem.window
         width = max(MOST_SAMPLES // window.interleaved, window.effective_kernel[1])
         columns = window.output[1]
