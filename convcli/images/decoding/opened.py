@@ -35,6 +35,11 @@ _WIDE_FORMATS = ("PNG", "PPM", "SGI", "TIFF")
 """Formats of which 16-bit colour is read."""
 
 
+_TIFF_BLOCK = 1 << 20
+"""Bytes of an uncompressed strip that are read at once: each read needs the GIL. A larger buffer
+would be cleared by the system first."""
+
+
 class Opened:
     """An image file whose header is read; :meth:`decoded` reads the pixels."""
 
@@ -161,6 +166,8 @@ class Opened:
 
     def _decode(self) -> None:
         if self.wide is None:
+            if self.image.format == "TIFF":
+                self.image.decodermaxblock = _TIFF_BLOCK
             self.image.load()
         else:
             self.wide.load()
