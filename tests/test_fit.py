@@ -389,8 +389,13 @@ def test_the_command_writes_a_filter_that_apply_takes(run, tmp_path: Path) -> No
     assert np.load(rest).shape == (3, 256, 128)
 
 
-def test_without_a_file_the_filter_goes_to_standard_output(run, tmp_path: Path) -> None:
-    result = run("fit", *pair_of_files(tmp_path), "-q")
+@pytest.mark.parametrize("output", [[], ["-o", "-"]])
+def test_without_a_file_the_filter_goes_to_standard_output(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("fit", *pair_of_files(tmp_path), "-q", *output)
+    assert not Path("-").exists()
     assert json.loads(result.stdout)["weight"] == [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
     assert result.stderr == ""
 
@@ -445,6 +450,7 @@ def test_mistakes_touch_nothing(run, tmp_path: Path) -> None:
         ([before, after, "-o", before, "--overwrite"], 2, "would replace"),
         ([before, after, "--picture", tmp_path / "k.xyz"], 2, "xyz"),
         ([before, after, "--report", "-"], 2, "standard output"),
+        ([before, after, "-o", "-", "--report", "-"], 2, "standard output"),
         ([before, after, "--size", "a"], 2, "auto"),
         ([before, after, "--align", "3"], 2, "auto or Y,X"),
         (["-r", before, after], 2, "not a folder"),

@@ -15,7 +15,9 @@ from convcli.cli import completion
 from convcli.cli.fit_options import model, reading, writing
 from convcli.cli.flags import in_flags
 from convcli.cli.groups import GroupedCommand
+from convcli.cli.targets import create_folder
 from convcli.cli.terminal import printable
+from convcli.cli.writing import write_text
 
 if TYPE_CHECKING:
     from convcli.fitting.result import Fit
@@ -62,6 +64,7 @@ def fit(
     gc.enable()
     keep_memory()
     end_without_delay()
+    output = None if output == "-" else output
     targets = {"-o": output, "--picture": picture, "--residual": residual}
     if before == after == "-":
         raise click.UsageError("standard input is BEFORE or AFTER: name a file for the other")
@@ -161,17 +164,11 @@ def _tell(found: Fit) -> None:
 def _write(found: Fit, targets: dict[str, str | None], report: str | None, overwrite: bool) -> None:
     from convcli.fitting.pictures import kernel_picture, residual_picture
     from convcli.images import write_image
-    from convcli.system.atomic_files import replacing
 
-    for target in (*targets.values(), report):
-        if target is not None and target != "-":
-            _create_folder(Path(target).parent)
-    text = found.filter.to_json().encode()
-    if targets["-o"] is None:
-        click.echo(text, nl=False)
-    else:
-        with replacing(Path(targets["-o"]), overwrite) as file:
-            file.write(text)
+    for target in (targets["--picture"], targets["--residual"]):
+        if target is not None:
+            create_folder(Path(target).parent)
+    write_text(found.filter.to_json(), targets["-o"], overwrite)
     for flag, draw, array in (
         ("--picture", kernel_picture, lambda fit: fit.filter.kernel),
         ("--residual", residual_picture, lambda fit: fit.residual),
@@ -181,21 +178,7 @@ def _write(found: Fit, targets: dict[str, str | None], report: str | None, overw
             is_array = Path(target).suffix.lower() == ".npy"
             write_image((array if is_array else draw)(found), target, overwrite=overwrite)
     if report is not None:
-        line = json.dumps(found.record()).encode() + b"\n"
-        if report == "-":
-            click.echo(line, nl=False)
-        else:
-            with replacing(Path(report), True) as file:
-                file.write(line)
-
-
-def _create_folder(folder: Path) -> None:
-    from convcli.errors import ImageError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"the folder {folder} cannot be created: {error.strerror}") from error
+        write_text(json.dumps(found.record()) + "\n", report, True)
 
 
 def _say(text: str) -> None:
