@@ -26,7 +26,7 @@ from PIL import Image
 
 from convcli import batch, load_filter, read_image
 from convcli.batch import Job, Options, Result, plan_jobs, run_jobs
-from convcli.images.decoding import opened
+from convcli.images.decoding import ahead as decoding_ahead
 from convcli.kernel.geometry import Geometry
 from convcli.pipeline.operators import Convolution
 
@@ -616,7 +616,7 @@ def test_a_process_that_may_fork_decodes_nothing_ahead(
     run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ahead: list[str] = []
-    monkeypatch.setattr(opened, "decode_ahead", lambda source, limit: ahead.append(source))
+    monkeypatch.setattr(decoding_ahead, "decode_ahead", lambda source, limit: ahead.append(source))
     (tmp_path / "list").write_text("")
     words = ["apply", "-f", "identity", photo, "-d", tmp_path / "out"]
     assert run(*words, "--files-from", tmp_path / "list").exit_code == 0
@@ -630,7 +630,7 @@ def test_a_picture_is_read_from_what_was_decoded_ahead_of_its_own_file_alone(
 ) -> None:
     other = tmp_path / "other.png"
     Image.new("L", (3, 2), 7).save(other)
-    decoding = opened.decode_ahead(str(photo))
+    decoding = decoding_ahead.decode_ahead(str(photo))
     assert decoding is not None
     assert read_image(other, decoding=decoding).shape == (1, 2, 3)
     assert read_image(str(photo), decoding=decoding).shape == (3, 9, 12)

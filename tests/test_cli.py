@@ -413,7 +413,7 @@ def test_an_interrupt_kills_it_without_a_traceback(photo: Path) -> None:
     code = """
 import signal, sys, os
 from convcli.batch import run
-from convcli.cli import main
+from convcli.__main__ import main
 run.read_image = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
 sys.argv = ["convcli", "apply", "-f", "identity", "x.png", "-o", "y.png"]
 main()

@@ -266,7 +266,7 @@ def report(event, arguments):
     if event in ("os.putenv", "os.unsetenv") and "PIL.Image" in sys.modules:
         os.write(2, f"{event} {arguments}\\n".encode())
 sys.addaudithook(report)
-from convcli.cli import main
+from convcli.__main__ import main
 main()
 """
     line = [sys.executable, "-c", script, "apply", "-f", "sharpen", photo, "-o", tmp_path / "o.png"]

@@ -6,7 +6,6 @@ Commands import the library in their bodies, so that help and version load neith
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import signal
 import sys
@@ -18,8 +17,7 @@ import click
 
 from convcli import __version__
 from convcli.errors import ConvcliError
-from convcli.system.signals import INTERRUPTED, die_of, end_on_signals
-from convcli.system.streams import make_streams_safe
+from convcli.system.signals import INTERRUPTED, die_of
 
 COMMANDS = ("apply", "deconvolve", "explain", "filters", "fit", "upsample")
 """The commands. Each is defined in the module of its name, as an object of that name."""
@@ -84,21 +82,6 @@ if os.environ.get("_CONVCLI_COMPLETE", "").startswith("bash"):
 
 def main() -> NoReturn:
     """Run the command line, and exit."""
-    end_on_signals()
-    # Imports create many objects and no garbage: collection is enabled when work begins.
-    gc.disable()
-    # The kernel's own threads share the processors; BLAS must not start more under each of them.
-    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-        os.environ.setdefault(variable, "1")
-    # NumPy puts this one while it is imported, if it is missing. A thread decodes a picture then,
-    # where libjpeg's getenv() would read what putenv() moves: the process would crash.
-    os.environ.setdefault("OPENBLAS_MAIN_FREE", "1")
-    # By default Pillow returns the memory of every picture to the system, which clears each page of
-    # the next: a third of the time of a batch of small pictures.
-    os.environ.setdefault("PILLOW_BLOCKS_MAX", "8")
-    # Python's resource tracker would warn of the semaphores of a process that was terminated.
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
-    make_streams_safe()
     # All files are written and closed: finalising the interpreter would only take time.
     code = _exit_code()
     if code == INTERRUPTED:

@@ -31,7 +31,7 @@ def begin(images: Sequence[str], given: Mapping[str, Any]) -> Opened | None:
     is_only = len(images) == 1 and given["files_from"] is None
     may_be_skipped = given["skip_existing"] or given["update"] or given["shard"] or given["cluster"]
     if is_only and not (given["dry_run"] or may_be_skipped):
-        from convcli.images.decoding.opened import decode_ahead
+        from convcli.images.decoding.ahead import decode_ahead
 
         return decode_ahead(images[0], given["max_pixels"])
     return None

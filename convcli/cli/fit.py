@@ -96,7 +96,7 @@ def _loader(
 
     def load() -> tuple[Picture, Picture]:
         from convcli.errors import ImageError
-        from convcli.images.decoding.opened import decode_ahead
+        from convcli.images.decoding.ahead import decode_ahead
         from convcli.images.read import read_image
         from convcli.system.streams import read_standard_input
         from convcli.system.thread_warnings import collect_warnings

@@ -44,7 +44,7 @@ def read_image(
     are pixels: they are divided by 255 and 65535, as those of an image file are, which an
     :class:`ImageWarning` says; a result of them is float32 on the 0-1 scale.
 
-    ``decoding`` is what :func:`~convcli.images.decoding.opened.decode_ahead` returned for
+    ``decoding`` is what :func:`~convcli.images.decoding.ahead.decode_ahead` returned for
     ``source``: the file is then not opened again.
 
     Raises :class:`ImageError` where the file cannot be read; warns with :class:`ImageWarning`

@@ -22,7 +22,7 @@ from convcli.images.decoding.pillow_quirks import (
     rename_ambiguous_texts,
     scale_transparency_to_8_bits,
 )
-from convcli.system.thread_warnings import as_errors, collect_warnings
+from convcli.system.thread_warnings import as_errors
 from convcli.system.warn import warn
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class Opened:
         self._thread: threading.Thread | None = None
         self._failure: Exception | None = None
         self.path: str | None = None
-        """The path of the file, if :func:`decode_ahead` opened it and nobody has read it yet."""
+        """The path of the file, if it is decoded ahead and nobody has read it yet."""
         self.warnings: list[str] = []
-        """Warnings of :func:`decode_ahead`, given by :meth:`decoded`."""
+        """Those of opening a file that is decoded ahead, given by :meth:`decoded`."""
         try:
             self.image = _opened(source, self.limit)
         except UnidentifiedImageError:
@@ -269,25 +269,3 @@ def _opened(source: str | BinaryIO, limit: int) -> ImageFile.ImageFile:
             return open_identified(source)
         finally:
             Image.MAX_IMAGE_PIXELS = pillow_limit
-
-
-_AHEAD = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
-
-
-def decode_ahead(path: str, max_pixels: int | None = None) -> Opened | None:
-    """Start to decode a file in a thread, and return it for ``read_image``.
-
-    Returns None for rare formats, and for any error, which ``read_image`` will then report.
-    """
-    if not (os.path.isfile(path) and path.lower().endswith(_AHEAD)):
-        return None
-    texts: list[str] = []
-    try:
-        with collect_warnings(texts):
-            opened = Opened(path, max_pixels)
-    except (ImageError, MemoryError):
-        return None
-    opened.path = path
-    opened.warnings += texts
-    opened.start_decoding()
-    return opened
