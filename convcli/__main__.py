@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NoReturn
 
 from convcli.images.decoding import ahead
@@ -12,13 +13,14 @@ from convcli.system.environment import set_environment
 from convcli.system.signals import end_on_signals
 from convcli.system.streams import make_streams_safe
 
-COMMANDS = frozenset({"apply", "deconvolve", "upsample"})
+FILTERING = frozenset({"apply", "deconvolve", "upsample"})
+"""Commands that make one picture of another."""
 OUTPUT = frozenset({"-o", "--output"})
 DECIDING = frozenset(
     {"--dry-run", "-h", "--help", "--files-from", "--max-pixels"}
     | {"--skip-existing", "--update", "--shard", "--cluster"}
 )
-"""Options that decide whether and how a picture is read."""
+"""Options that decide whether and how a picture is read: see ``cli/execute.begin``."""
 
 
 def main() -> NoReturn:
@@ -43,13 +45,13 @@ def picture_named(arguments: Sequence[str]) -> str | None:
     A wrong guess costs time alone.
     """
     words = [argument.partition("=")[0] for argument in arguments]
-    outputs = [number for number, word in enumerate(words) if word in OUTPUT]
-    if not words or words[0] not in COMMANDS or DECIDING.intersection(words) or len(outputs) != 1:
+    outputs = sum(word in OUTPUT for word in words)
+    if outputs != 1 or words[0] not in FILTERING or DECIDING.intersection(words):
         return None
     named = {
         argument
-        for number, argument in enumerate(arguments)
-        if number - 1 not in outputs and ahead.is_decoded_ahead(argument)
+        for before, argument in pairwise(arguments)
+        if before not in OUTPUT and ahead.is_decoded_ahead(argument)
     }
     return named.pop() if len(named) == 1 else None
 

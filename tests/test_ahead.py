@@ -10,19 +10,19 @@ import pytest
 from PIL import Image
 from test_cli import commands
 
-from convcli.__main__ import COMMANDS, DECIDING, OUTPUT, picture_named
+from convcli.__main__ import DECIDING, FILTERING, OUTPUT, picture_named
 from convcli.cli import cli
 from convcli.images.decoding import ahead
 
-HOLDERS = ("photo.jpg", "other.png", "kernel.npy", "there.jpg")
+FILES = ("photo.jpg", "other.png", "kernel.npy", "there.jpg")
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a folder with some files; nothing has begun."""
-    monkeypatch.setattr(ahead, "_begun", [])
+    monkeypatch.setattr(ahead, "_begun", {})
     monkeypatch.chdir(tmp_path)
-    for name in HOLDERS:
+    for name in FILES:
         Image.new("RGB", (9, 7), "red").save(name, "PNG")
     (tmp_path / "photos.jpg").mkdir()
     return tmp_path
@@ -35,6 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("apply photo.jpg -f kernel.npy --overwrite -o there.jpg", "photo.jpg"),
         ("apply -o there.jpg --quiet photo.jpg -f sharpen", "photo.jpg"),
         ("apply -f sharpen photo.jpg --output=there.jpg", "photo.jpg"),
+        ("apply -f sharpen --output=there.jpg photo.jpg", "photo.jpg"),
         ("apply -f sharpen photo.jpg -o photo.jpg --overwrite", "photo.jpg"),
         ("upsample other.png --output new.jpg", "other.png"),
         ("deconvolve -k kernel.npy photo.jpg -o new.png", "photo.jpg"),
@@ -56,7 +57,7 @@ def test_one_picture_that_becomes_one_file_is_guessed(line: str, path: str | Non
 
 
 def test_the_options_that_are_looked_at_exist() -> None:
-    for name in COMMANDS:
+    for name in FILTERING:
         command = commands(cli)[name,]
         flags = {flag for option in command.params for flag in option.opts}
         assert flags | {"-h", "--help"} >= OUTPUT | DECIDING
@@ -64,7 +65,7 @@ def test_the_options_that_are_looked_at_exist() -> None:
 
 def test_a_guess_serves_its_own_picture_under_its_own_limit_once() -> None:
     ahead.begin("photo.jpg")
-    (guessed,) = ahead._begun
+    (guessed,) = ahead._begun.values()
     for other in (ahead.decode_ahead("other.png"), ahead.decode_ahead("photo.jpg", 100)):
         assert other is not None
         assert other is not guessed

@@ -400,6 +400,17 @@ def test_without_a_file_the_filter_goes_to_standard_output(
     assert result.stderr == ""
 
 
+def test_nothing_is_written_where_a_folder_cannot_be_created(run, tmp_path: Path) -> None:
+    before, after = pair_of_files(tmp_path)
+    (tmp_path / "file").write_text("")
+    result = run(
+        *("fit", before, after, "-o", tmp_path / "found.json"),
+        *("--report", tmp_path / "file" / "fit.json"),
+    )
+    assert (result.exit_code, "cannot be created" in result.stderr) == (2, True)
+    assert not (tmp_path / "found.json").exists()
+
+
 def test_one_picture_may_come_from_standard_input(run, tmp_path: Path) -> None:
     before, after = pair_of_files(tmp_path)
     named = run("fit", before, after, "--size", 3).stdout

@@ -42,7 +42,8 @@ def texts(path: Path) -> Iterator[str]:
     [
         path
         for path in sorted(PACKAGE.rglob("*.py"))
-        # The lesson prints commands and code, with options as a user types them.
+        # The lesson prints commands and code, with options as a user types them; __main__ looks at
+        # what the user typed.
         if not {"cli", "explain", "__main__.py"} & set(path.relative_to(PACKAGE).parts)
     ],
     ids=lambda path: str(path.relative_to(PACKAGE)),

@@ -81,7 +81,7 @@ if os.environ.get("_CONVCLI_COMPLETE", "").startswith("bash"):
 
 
 def main() -> NoReturn:
-    """Run the command line, and exit."""
+    """Run the command line, in a process that ``convcli.__main__`` has set up, and exit."""
     # All files are written and closed: finalising the interpreter would only take time.
     code = _exit_code()
     if code == INTERRUPTED:

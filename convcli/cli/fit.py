@@ -165,8 +165,8 @@ def _write(found: Fit, targets: dict[str, str | None], report: str | None, overw
     from convcli.fitting.pictures import kernel_picture, residual_picture
     from convcli.images import write_image
 
-    for target in (targets["--picture"], targets["--residual"]):
-        if target is not None:
+    for target in (*targets.values(), report):  # before anything is written
+        if target is not None and target != "-":
             create_folder(Path(target).parent)
     write_text(found.filter.to_json(), targets["-o"], overwrite)
     for flag, draw, array in (

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
-_begun: list[Opened] = []
+_begun: dict[tuple[str, int], Opened] = {}
+"""By path and limit of pixels."""
 
 
 def is_decoded_ahead(path: str) -> bool:
@@ -27,7 +28,7 @@ def is_decoded_ahead(path: str) -> bool:
 def begin(path: str) -> None:
     """Start to decode a file for the next :func:`decode_ahead` of its path."""
     if (opened := decode_ahead(path)) is not None:
-        _begun.append(opened)
+        _begun[path, opened.limit] = opened
 
 
 def decode_ahead(path: str, max_pixels: int | None = None) -> Opened | None:
@@ -39,8 +40,8 @@ def decode_ahead(path: str, max_pixels: int | None = None) -> Opened | None:
         return None
     from convcli.images.decoding.opened import Opened, limit_of
 
-    if _begun and _begun[0].path == path and _begun[0].limit == limit_of(max_pixels):
-        return _begun.pop()
+    if (begun := _begun.pop((path, limit_of(max_pixels)), None)) is not None:
+        return begun
     texts: list[str] = []
     try:
         with collect_warnings(texts):

@@ -35,11 +35,6 @@ _WIDE_FORMATS = ("PNG", "PPM", "SGI", "TIFF")
 """Formats of which 16-bit colour is read."""
 
 
-_TIFF_BLOCK = 1 << 20
-"""Bytes of an uncompressed strip that are read at once: each read needs the GIL. A larger buffer
-would be cleared by the system first."""
-
-
 class Opened:
     """An image file whose header is read; :meth:`decoded` reads the pixels."""
 
@@ -88,9 +83,11 @@ class Opened:
 
     def start_decoding(self) -> None:
         """Decode in a thread, while the caller does something else."""
+        # Each read needs the GIL, which the main thread holds: few blocks of the file, and large.
         if self.image.format == "JPEG":
-            # Read the file at once: each further read needs the GIL, which the main thread holds.
             self.image.decodermaxblock = os.path.getsize(self.image.filename) + 1
+        elif self.image.format == "TIFF":  # not at once: it may be as large as its pixels
+            self.image.decodermaxblock = 1 << 20
         thread = threading.Thread(target=self._load, daemon=True)
         # start() raises RuntimeError if the system allows no further thread.
         with suppress(RuntimeError):
@@ -166,8 +163,6 @@ class Opened:
 
     def _decode(self) -> None:
         if self.wide is None:
-            if self.image.format == "TIFF":
-                self.image.decodermaxblock = _TIFF_BLOCK
             self.image.load()
         else:
             self.wide.load()
